@@ -1,0 +1,35 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint demo-models
+
+help: ## Show the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "mkbench needs Python 3.10 or newer, found " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(INSTALLED) ## Benchmark the four bundled models on the bundled pictures (minutes, no GPU, no download)
+	$(BIN)/mkbench demo --out runs/demo
+
+test: $(INSTALLED) ## Run the fast tests
+	$(BIN)/python -m pytest
+
+test-all: $(INSTALLED) ## Run all tests, the slow ones too
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lint: $(INSTALLED) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+demo-models: $(INSTALLED) ## Retrain the four bundled models (under 2 hours on two CPU cores, minutes on a GPU)
+	for model in critters-vit-s critters-vit-m critters-vit-l critters-rn; do \
+		$(BIN)/mkbench fit --config configs/critters/train/$$model.yaml || exit 1; \
+	done

@@ -1,0 +1,158 @@
+"""Stage times of the whole pipeline beside the bare forward passes of the same number of pictures.
+
+    python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 8 --json
+
+The forward passes, 1 + prompts x parts for each image and method, are the floor; `ratio` is the whole over the floor.
+Both are measured in turn in one process, so that a busy machine slows both. Texts are encoded once for a model, not for each
+image; they are left out here, and random unit vectors stand for their embeddings.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mkbench.backbones import Backbone, PatchFeatures
+from mkbench.concepts import language_concepts
+from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.pictures import resize_squash
+from mkbench.metrics.functional import membership
+from mkbench.systems import MutualKnowledge
+from mkbench.systems.mutual_knowledge import TextKnowledge
+
+BANK, CLASSES, LANGUAGE_CONCEPTS = 4229, 1000, 50
+
+
+class StageClock:
+    """Adds up the time of every stage; on a GPU it waits for the work of a stage to finish."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def now(self) -> float:
+        """Return the time after all work submitted so far."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time a stage."""
+        start = self.now()
+        yield
+        self.seconds[stage] += self.now() - start
+
+
+def make_group(images: int, size: int, device: torch.device) -> ClassGroup:
+    """Return rendered pictures of one class at a model's size."""
+    name = load_world().class_names[0]
+    pictures = [torch.from_numpy(render(name, index).image).permute(2, 0, 1) for index in range(images)]
+    stacked = resize_squash(torch.stack(pictures), size).to(device)
+    return ClassGroup(stacked, 0, 0, tuple(str(index) for index in range(images)))
+
+
+def make_texts(dim: int, device: torch.device) -> TextKnowledge:
+    """Return random unit vectors in the place of text embeddings, at the size of ImageNet and its bank."""
+    generator = torch.Generator().manual_seed(0)
+    classes, bare, prompted = (
+        F.normalize(torch.randn(count, dim, generator=generator), dim=1).to(device) for count in (CLASSES, BANK, BANK)
+    )
+    language = language_concepts(classes, prompted, LANGUAGE_CONCEPTS)
+    return TextKnowledge(classes, bare, prompted, language, membership(language, BANK))
+
+
+def count_pictures(system: MutualKnowledge, group: ClassGroup) -> int:
+    """Run the pipeline once, as warm-up, and return how many pictures it encodes beside the plain ones."""
+    encoded = 0
+    original = system.backbone.encode_image
+
+    def counting(pixels: Tensor) -> Tensor:
+        nonlocal encoded
+        encoded += len(pixels)
+        return original(pixels)
+
+    system.backbone.encode_image = counting  # type: ignore[method-assign]
+    system.explain_group(group)
+    system.backbone.encode_image = original  # type: ignore[method-assign]
+    return encoded
+
+
+@torch.no_grad()
+def forward_only(backbone: Backbone, group: ClassGroup, prompted: int, chunk: int) -> PatchFeatures:
+    """Run the bare forward passes: the plain pictures for features, and as many others as the pipeline encodes."""
+    pixels = backbone.prepare_pixels(group.images)
+    features = [backbone.patch_features(part) for part in pixels.split(chunk)]
+    for start in range(0, prompted, chunk):
+        count = min(chunk, prompted - start)
+        backbone.encode_image(pixels[torch.arange(count, device=pixels.device) % len(pixels)])
+    return features[0]
+
+
+def measure(system: MutualKnowledge, images: int, rounds: int) -> dict[str, object]:
+    """Measure the pipeline and its floor in turn.
+
+    Args:
+        system: the system, on its device.
+        images: pictures in the class group.
+        rounds: how often each side is measured; medians are reported.
+    """
+    group = make_group(images, system.backbone.image_size, system.device)
+    system.text = make_texts(system.backbone.embed_dim, system.device)
+    prompted = count_pictures(system, group)
+    clock = StageClock(system.device)
+    totals, forwards = [], []
+    for _ in range(rounds):
+        start = clock.now()
+        forward_only(system.backbone, group, prompted, system.encoder_chunk)
+        middle = clock.now()
+        system.stage = clock
+        system.explain_group(group)
+        forwards.append((middle - start) * 1e3 / images)
+        totals.append((clock.now() - middle) * 1e3 / images)
+    return {
+        "model": system.backbone.name,
+        "device": str(system.device),
+        "images": images,
+        "prompted_pictures": prompted,
+        "rounds": rounds,
+        "total_ms_per_image": round(statistics.median(totals), 3),
+        "forward_ms_per_image": round(statistics.median(forwards), 3),
+        "ratio": round(statistics.median(t / f for t, f in zip(totals, forwards, strict=True)), 4),
+        "stages": {name: round(value * 1e3 / rounds / images, 3) for name, value in clock.seconds.items()},
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="ViT-B-16", help="any name that mkbench.load_backbone takes")
+    parser.add_argument("--random-weights", action="store_true", help="build the architecture with random weights")
+    parser.add_argument("--images", type=int, default=8, help="pictures in the class group")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured; medians are printed")
+    parser.add_argument("--chunk", type=int, default=64, help="pictures in one call of the encoder")
+    parser.add_argument("--refine", choices=("none", "components", "crf"), default="crf", help="foreground refinement")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    system = MutualKnowledge(
+        options.model, random_weights=options.random_weights, refine=options.refine, encoder_chunk=options.chunk
+    ).to(options.device)
+    result = measure(system, options.images, options.rounds)
+    if options.json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        print(f"{name:<22}{value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""Callbacks: they only observe, write or draw."""
+
+from mkbench.callbacks.progress import GroupProgress
+from mkbench.callbacks.result_writer import ResultWriter
+from mkbench.callbacks.visualiser import Visualiser
+
+__all__ = ["GroupProgress", "ResultWriter", "Visualiser"]

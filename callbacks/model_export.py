@@ -1,0 +1,36 @@
+"""Writes a trained model as a folder that `load_backbone("local-dir:FOLDER")` reads."""
+
+from pathlib import Path
+
+import lightning as L
+import open_clip
+from lightning.pytorch.callbacks import Callback
+
+from mkbench.backbones import save_local
+from mkbench.errors import UsageError
+from mkbench.systems.contrastive import ContrastiveTraining
+
+
+class ModelExport(Callback):
+    """Exports the model when training ends; weights are stored in fp16.
+
+    Args:
+        folder: the model folder to write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write configuration, vocabulary and weights."""
+        if not isinstance(pl_module, ContrastiveTraining):
+            raise UsageError(f"Expected a ContrastiveTraining system to export, found {type(pl_module).__name__}.")
+        if trainer.is_global_zero:
+            preprocess = {
+                "mean": list(open_clip.OPENAI_DATASET_MEAN),
+                "std": list(open_clip.OPENAI_DATASET_STD),
+                "interpolation": "bilinear",
+                "resize_mode": "squash",
+            }
+            config = {"model_cfg": dict(pl_module.model_config), "preprocess_cfg": preprocess}
+            save_local(pl_module.clip.cpu(), pl_module.vocabulary, config, self.folder)

@@ -1,0 +1,83 @@
+"""Shows how far a run is: groups done, images a second, time left."""
+
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from mkbench.datamodules.class_groups import ClassGroup
+
+
+class GroupProgress(Callback):
+    """A bar over the class groups of this process, drawn by the first device only.
+
+    Args:
+        enabled: draw the bar; it goes to standard error, so that standard output holds results alone.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._images = 0
+
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the empty bar."""
+        if not (self.enabled and trainer.is_global_zero):
+            return
+        batches: Any = trainer.num_predict_batches
+        self._images = 0
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("groups, {task.fields[rate]} images/s,"),
+            TimeElapsedColumn(),
+            TextColumn("so far,"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=Console(stderr=True),
+        )
+        name = getattr(getattr(pl_module, "backbone", None), "name", type(pl_module).__name__)
+        self._task = self._progress.add_task(name, total=sum(batches), rate="-")
+        self._progress.start()
+
+    def on_predict_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: ClassGroup,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move the bar on by one group."""
+        if self._progress is None or self._task is None:
+            return
+        self._images += len(batch)
+        elapsed = self._progress.tasks[self._task].elapsed or 0.0
+        rate = f"{self._images * trainer.world_size / elapsed:.1f}" if elapsed else "-"
+        self._progress.update(self._task, advance=1, rate=rate)
+
+    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave the finished bar on the screen."""
+        self._stop()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None

@@ -1,0 +1,191 @@
+"""What every benchmark DataModule does; a subclass only names its pictures."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from torch.utils.data import DataLoader
+
+from mkbench.backbones import Geometry
+from mkbench.concepts import ConceptBank, load_bank
+from mkbench.datamodules.class_groups import (
+    ClassGroup,
+    ClassGroupDataset,
+    GroupSpec,
+    OnBadImage,
+    PictureSource,
+    split_groups,
+)
+from mkbench.datamodules.pictures import Resize
+from mkbench.errors import UsageError
+
+
+def load_templates(templates: str | list[str]) -> tuple[str, ...]:
+    """Return prompt templates by the name of a packaged set, or the given ones.
+
+    Args:
+        templates: name of a packaged set, or texts with ``{}`` where the class name goes.
+
+    Raises:
+        UsageError: an unknown set, or a template without ``{}``.
+
+    >>> load_templates("food101")
+    ('a photo of {}, a type of food.',)
+    """
+    if isinstance(templates, str):
+        packaged = json.loads((resources.files("mkbench") / "assets" / "templates.json").read_text(encoding="utf-8"))
+        if templates not in packaged:
+            raise UsageError(
+                f"Expected --data.templates to be one of {', '.join(sorted(packaged))} or a list of templates, found "
+                f"{templates!r}; correct the name, or write a template of your own as a list."
+            )
+        templates = packaged[templates]
+    if not templates or any(template.count("{}") != 1 for template in templates):
+        raise UsageError(
+            f"Expected prompt templates with exactly one {{}} each, found {templates}; correct --data.templates."
+        )
+    return tuple(templates)
+
+
+def require_at_least(least: int, option: str, value: int | None) -> None:
+    """Check a number of the command line; None stands for no limit.
+
+    Raises:
+        UsageError: it is smaller.
+
+    >>> require_at_least(1, "limit_classes", 3)
+    """
+    if value is not None and value < least:
+        raise UsageError(f"Expected --data.{option} to be at least {least}, found {value}; give a larger number.")
+
+
+def take_only(groups: list[ClassGroup]) -> ClassGroup:
+    """Unwrap a batch of one group; what a DataLoader collates with, so it must be importable by worker processes.
+
+    >>> take_only(["the group"])
+    'the group'
+    """
+    return groups[0]
+
+
+class ClassGroupDataModule(L.LightningDataModule, ABC):
+    """Feeds class groups, a concept bank and class prompts to a system.
+
+    A subclass says in ``make_source`` where its pictures come from.
+
+    Args:
+        bank: file of descriptors; None where the data set brings its own.
+        templates: class prompts: the name of a packaged set, or a list of templates with ``{}``.
+        limit_classes: evaluate the pictures of the first classes only; prediction is still among all classes.
+        limit_images_per_class: evaluate the first pictures of each class only.
+        group_size: most pictures that are explained together; None: all of a class, as published.
+        resize: ``squash`` (bilinear to a square, as published) or ``model`` (the weights' own transform).
+        on_bad_image: ``skip`` names, counts and leaves out pictures that cannot be read; ``raise`` stops.
+        num_workers: processes that decode pictures; 0 decodes in the process of the model.
+
+    Attributes:
+        name: how results call the data set.
+        finished: keys of groups that need not be read again.
+
+    Raises:
+        UsageError: a limit below 1, or templates that are none.
+    """
+
+    def __init__(
+        self,
+        *,
+        bank: Path | None = None,
+        templates: str | list[str] = "default",
+        limit_classes: int | None = None,
+        limit_images_per_class: int | None = None,
+        group_size: int | None = None,
+        resize: Resize = "squash",
+        on_bad_image: OnBadImage = "skip",
+        num_workers: int = 2,
+    ) -> None:
+        super().__init__()
+        require_at_least(1, "limit_classes", limit_classes)
+        require_at_least(1, "limit_images_per_class", limit_images_per_class)
+        require_at_least(1, "group_size", group_size)
+        require_at_least(0, "num_workers", num_workers)
+        self.name: str = type(self).__name__
+        self.bank_file = bank
+        self.templates = load_templates(templates)
+        self.limit_classes, self.limit_images_per_class = limit_classes, limit_images_per_class
+        self.group_size, self.resize, self.on_bad_image = group_size, resize, on_bad_image
+        self.num_workers = num_workers
+        self.finished: Collection[str] = ()
+
+    @abstractmethod
+    def make_source(self) -> PictureSource:
+        """Return the pictures; called once."""
+
+    @cached_property
+    def source(self) -> PictureSource:
+        """The pictures."""
+        return self.make_source()
+
+    @cached_property
+    def bank(self) -> ConceptBank:
+        """The concept bank."""
+        if self.bank_file is None:
+            raise UsageError(
+                "Expected a concept bank, found none; give a JSON or text file of descriptors with --data.bank FILE."
+            )
+        return load_bank(self.bank_file)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names in class order; prediction is among all of them."""
+        return self.source.class_names
+
+    @cached_property
+    def specs(self) -> list[GroupSpec]:
+        """All groups of the run, finished or not."""
+        classes = min(self.limit_classes or len(self.class_names), len(self.class_names))
+        return split_groups(self.source, classes, group_size=self.group_size, limit=self.limit_images_per_class)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what identifies the data in a result: a change of it makes results incomparable."""
+        return {
+            "name": self.name,
+            "classes": len({spec.class_index for spec in self.specs}),
+            "class_list": len(self.class_names),
+            "class_names_sha256": hashlib.sha256(json.dumps(self.class_names).encode()).hexdigest(),
+            "bank": {"source": Path(self.bank.source).name, "sha256": self.bank.sha256, "size": len(self.bank)},
+            "templates": list(self.templates),
+            "group_size": self.group_size,
+            "limit_images_per_class": self.limit_images_per_class,
+            "resize": self.resize,
+        }
+
+    def dataset(self, geometry: Geometry, specs: list[GroupSpec]) -> ClassGroupDataset:
+        """Return the given groups in a model's geometry."""
+        return ClassGroupDataset(self.source, specs, geometry, resize=self.resize, on_bad_image=self.on_bad_image)
+
+    def predict_dataloader(self) -> DataLoader[ClassGroup]:
+        """Return the unfinished groups, one at a time; Lightning shares them out to devices without repeats.
+
+        Raises:
+            UsageError: the system has no ``geometry``, so that the size of its pictures is unknown.
+        """
+        module = self.trainer.lightning_module if self.trainer is not None else None
+        geometry = getattr(module, "geometry", None)
+        if not isinstance(geometry, Geometry):
+            raise UsageError(
+                f"Expected a system with a `geometry` to read pictures for, found {type(module).__name__} without; "
+                "choose a system such as mkbench.systems.MutualKnowledge with --model."
+            )
+        todo = [spec for spec in self.specs if spec.key not in self.finished]
+        return DataLoader(
+            self.dataset(geometry, todo),
+            batch_size=1,
+            collate_fn=take_only,
+            num_workers=min(self.num_workers, len(todo)),
+        )

@@ -1,0 +1,195 @@
+"""Class groups: the atom of computation, distribution, resume and randomness."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, get_args
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mkbench.backbones import Geometry
+from mkbench.datamodules.pictures import Resize, resize_picture
+from mkbench.errors import DataError, UsageError
+
+OnBadImage = Literal["skip", "raise"]
+#: Most groups of a class: ``group_key`` has three digits for them.
+_MOST_PARTS = 1000
+
+
+def group_key(class_index: int, part: int) -> str:
+    """Return the name of a class group; names sort by class, then part.
+
+    >>> group_key(7, 0)
+    '00007-000'
+    """
+    return f"{class_index:05d}-{part:03d}"
+
+
+@dataclass
+class ClassGroup:
+    """Pictures of one class that are explained together.
+
+    Attributes:
+        images: (B, 3, S, S) uint8, in the model's geometry; B may be 0 if no picture could be read.
+        class_index: position of the class in the class list.
+        part: number of this group within its class, 0 unless ``group_size`` splits the class.
+        sample_ids: B names, unique within the data set.
+        unreadable: messages about pictures that were left out.
+
+    Raises:
+        ValueError: shapes that do not fit each other.
+
+    >>> group = ClassGroup(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), class_index=7, part=0, sample_ids=("owl/1.png",))
+    >>> len(group), group.key
+    (1, '00007-000')
+    """
+
+    images: Tensor
+    class_index: int
+    part: int
+    sample_ids: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.images.shape)
+        if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or self.images.dtype != torch.uint8:
+            raise ValueError(f"Expected uint8 images (B, 3, S, S), got {self.images.dtype} {shape}.")
+        if len(self.images) != len(self.sample_ids):
+            raise ValueError(f"Expected a sample id for each of {len(self.images)} images, got {len(self.sample_ids)}.")
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    @property
+    def key(self) -> str:
+        """Name of the group."""
+        return group_key(self.class_index, self.part)
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "ClassGroup":
+        """Return the group with its pictures on a device."""
+        return replace(self, images=self.images.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "ClassGroup":
+        """Return the group with its pictures in page-locked memory."""
+        return replace(self, images=self.images.pin_memory())
+
+
+@dataclass(frozen=True)
+class GroupSpec:
+    """What one group consists of, before any picture is read.
+
+    Attributes:
+        class_index: position of the class in the class list.
+        part: number of the group within its class.
+        sample_ids: names of its pictures.
+
+    >>> GroupSpec(class_index=7, part=1, sample_ids=("owl/1.png",)).key
+    '00007-001'
+    """
+
+    class_index: int
+    part: int
+    sample_ids: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Name of the group."""
+        return group_key(self.class_index, self.part)
+
+
+class PictureSource(Protocol):
+    """Where pictures come from; implementations must be cheap to copy to worker processes."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names in class order."""
+
+    def sample_ids(self, class_index: int) -> Sequence[str]:
+        """Return the ids of a class's pictures, in a fixed order."""
+
+    def read(self, class_index: int, sample_id: str) -> Tensor:
+        """Return a picture as uint8 (3, H, W); raises DataError if it cannot be read."""
+
+
+def split_groups(source: PictureSource, classes: int, *, group_size: int | None, limit: int | None) -> list[GroupSpec]:
+    """List the groups of the first ``classes`` classes.
+
+    Args:
+        source: where the pictures come from.
+        classes: how many classes, from the first.
+        group_size: most pictures in a group; None keeps every class whole, as published.
+        limit: most pictures of a class; None takes all.
+
+    Raises:
+        UsageError: groups so small that a class falls into more than 1000.
+
+    >>> class Owls:
+    ...     class_names = ("owl",)
+    ...     def sample_ids(self, class_index):
+    ...         return ["owl/1.png", "owl/2.png", "owl/3.png"]
+    >>> [spec.sample_ids for spec in split_groups(Owls(), 1, group_size=2, limit=None)]
+    [('owl/1.png', 'owl/2.png'), ('owl/3.png',)]
+    """
+    specs = []
+    for class_index in range(classes):
+        ids = tuple(source.sample_ids(class_index))[:limit]
+        step = group_size or max(len(ids), 1)
+        starts = range(0, len(ids), step)
+        if len(starts) > _MOST_PARTS:
+            raise UsageError(
+                f"Expected at most {_MOST_PARTS} groups of a class, found {len(starts)} of "
+                f"{source.class_names[class_index]!r}; give --data.group_size {-(-len(ids) // _MOST_PARTS)} or more."
+            )
+        specs += [GroupSpec(class_index, part, ids[start : start + step]) for part, start in enumerate(starts)]
+    return specs
+
+
+class ClassGroupDataset(Dataset[ClassGroup]):
+    """Reads whole class groups; an item is a group.
+
+    Args:
+        source: where the pictures come from.
+        specs: the groups.
+        geometry: the model's geometry.
+        resize: how pictures are brought to the model's size.
+        on_bad_image: leave out what cannot be read and say so in ``ClassGroup.unreadable``, or raise.
+
+    Raises:
+        ValueError: another ``on_bad_image``.
+        DataError: when an item is read, with ``on_bad_image="raise"``: a picture that cannot be read.
+    """
+
+    def __init__(
+        self,
+        source: PictureSource,
+        specs: Sequence[GroupSpec],
+        geometry: Geometry,
+        *,
+        resize: Resize = "squash",
+        on_bad_image: OnBadImage = "skip",
+    ) -> None:
+        if on_bad_image not in get_args(OnBadImage):
+            raise ValueError(f"Expected on_bad_image to be one of {get_args(OnBadImage)}, got {on_bad_image!r}.")
+        self.source, self.specs, self.geometry = source, list(specs), geometry
+        self.resize, self.on_bad_image = resize, on_bad_image
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    def __getitem__(self, index: int) -> ClassGroup:
+        spec = self.specs[index]
+        images, ids, unreadable = [], [], []
+        for sample_id in spec.sample_ids:
+            try:
+                picture = self.source.read(spec.class_index, sample_id)
+            except DataError as error:
+                if self.on_bad_image == "raise":
+                    raise
+                unreadable.append(str(error))
+                continue
+            images.append(resize_picture(picture, self.geometry, self.resize))
+            ids.append(sample_id)
+        size = self.geometry.size
+        stacked = torch.stack(images) if images else torch.empty(0, 3, size, size, dtype=torch.uint8)
+        return ClassGroup(stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable))

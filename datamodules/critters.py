@@ -1,0 +1,122 @@
+"""The bundled data set: rendered animals whose truth is known."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from mkbench.concepts import ConceptBank
+from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
+from mkbench.datamodules.class_groups import OnBadImage
+from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.pictures import Resize
+
+Split = Literal["test", "val", "train"]
+
+
+@dataclass(frozen=True)
+class CrittersSource:
+    """Renders pictures on demand; sample ids are ``split/class/index``.
+
+    Attributes:
+        split: the split.
+        per_class: pictures of each class.
+        seed: seed of the pictures.
+
+    >>> CrittersSource("test", 2, 0).sample_ids(0)
+    ['test/blorp/0000', 'test/blorp/0001']
+    """
+
+    split: str
+    per_class: int
+    seed: int
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The 32 invented names."""
+        return load_world().class_names
+
+    def sample_ids(self, class_index: int) -> Sequence[str]:
+        """Return the ids of a class's pictures."""
+        return [f"{self.split}/{self.class_names[class_index]}/{index:04d}" for index in range(self.per_class)]
+
+    def read(self, class_index: int, sample_id: str) -> Tensor:
+        """Render a picture as uint8 (3, H, W)."""
+        index = int(sample_id.rsplit("/", 1)[1])
+        critter = render(self.class_names[class_index], index, split=self.split, seed=self.seed)
+        return torch.from_numpy(critter.image).permute(2, 0, 1)
+
+
+class Critters(ClassGroupDataModule):
+    """The bundled data set: 32 kinds of invented animals, rendered with the truth about every part.
+
+    Args:
+        split: ``"test"``, ``"val"`` or ``"train"``.
+        images_per_class: pictures of each class.
+        seed: seed of the pictures.
+        templates: see :class:`ClassGroupDataModule`, as all that follow.
+        limit_classes: as there.
+        limit_images_per_class: as there.
+        group_size: as there.
+        resize: as there.
+        on_bad_image: as there.
+        num_workers: as there.
+
+    Raises:
+        UsageError: a number of pictures below 1, or what :class:`ClassGroupDataModule` refuses.
+
+    >>> data = Critters(images_per_class=3, limit_classes=2)
+    >>> [spec.key for spec in data.specs], len(data.class_names)
+    (['00000-000', '00001-000'], 32)
+    """
+
+    def __init__(
+        self,
+        *,
+        split: Split = "test",
+        images_per_class: int = 10,
+        seed: int = 0,
+        templates: str | list[str] = "critters",
+        limit_classes: int | None = None,
+        limit_images_per_class: int | None = None,
+        group_size: int | None = None,
+        resize: Resize = "squash",
+        on_bad_image: OnBadImage = "skip",
+        num_workers: int = 2,
+    ) -> None:
+        super().__init__(
+            templates=templates,
+            limit_classes=limit_classes,
+            limit_images_per_class=limit_images_per_class,
+            group_size=group_size,
+            resize=resize,
+            on_bad_image=on_bad_image,
+            num_workers=num_workers,
+        )
+        require_at_least(1, "images_per_class", images_per_class)
+        self.name = f"critters-{split}"
+        self.split, self.images_per_class, self.seed = split, images_per_class, seed
+
+    def make_source(self) -> CrittersSource:
+        """Return the renderer."""
+        return CrittersSource(self.split, self.images_per_class, self.seed)
+
+    @cached_property
+    def bank(self) -> ConceptBank:
+        """The descriptors of the world, of which at least 60 are true of no class."""
+        world = load_world()
+        texts = tuple(entry.text for entry in world.descriptors)
+        by_class = {
+            name: tuple(texts.index(text) for text in world.class_descriptors(name)) for name in world.class_names
+        }
+        digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+        return ConceptBank(descriptors=texts, by_class=by_class, source="critters", sha256=digest)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what identifies the data, the seed with it: sample ids do not tell seeds apart."""
+        return super().describe() | {"seed": self.seed}

@@ -1,0 +1,123 @@
+"""Pictures of Critters with their captions, for training the bundled models."""
+
+from typing import NamedTuple
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from mkbench.concepts import render_prompts
+from mkbench.datamodules.base import require_at_least
+from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.pictures import resize_squash
+from mkbench.errors import UsageError
+
+CAPTION_TEMPLATES = ("a photo of a {}", "a picture of a {}", "a {}", "one {} in its world")
+DESCRIPTOR_TEMPLATES = ("a photo showing {}", "{}", "an animal with {}", "a picture of {}")
+
+
+class CaptionedPicture(NamedTuple):
+    """A picture and what its captions may say.
+
+    Attributes:
+        image: (3, S, S) uint8.
+        marked: (3, S, S) uint8; the same picture with one visible part circled, as pictures on the web point at things.
+        class_index: index of the class.
+        truth: (D,) bool; the descriptors that the picture shows.
+        marked_truth: (D,) bool; those among them that speak of the circled part.
+    """
+
+    image: Tensor
+    marked: Tensor
+    class_index: Tensor
+    truth: Tensor
+    marked_truth: Tensor
+
+
+class _Rendered(Dataset[CaptionedPicture]):
+    """Renders pictures on demand; the workers of one pass over it fill the cache."""
+
+    def __init__(self, split: str, per_class: int, size: int) -> None:
+        self.split, self.per_class, self.size = split, per_class, size
+        self.world = load_world()
+
+    def __len__(self) -> int:
+        return self.per_class * len(self.world.classes)
+
+    def __getitem__(self, position: int) -> CaptionedPicture:
+        class_index, index = divmod(position, self.per_class)
+        critter = render(self.world.class_names[class_index], index, split=self.split)
+        parts = sorted({d.part for d, true in zip(self.world.descriptors, critter.truth, strict=True) if true})
+        visible = [part for part in parts if critter.part_mask(part).any() and part != "background"]
+        chooser = np.random.default_rng(position)
+        part = visible[int(chooser.integers(len(visible)))]
+        image = torch.from_numpy(critter.image).permute(2, 0, 1)
+        small = resize_squash(image, self.size)
+        mask = resize_squash(torch.from_numpy(critter.part_mask(part)).to(torch.uint8)[None] * 255, self.size)[0] > 64
+        marked = render_prompts(small, mask)[int(chooser.integers(3))] if mask.any() else small
+        truth = torch.from_numpy(critter.truth)
+        speaks_of_part = torch.tensor([d.part == part for d in self.world.descriptors])
+        return CaptionedPicture(small, marked, torch.tensor(class_index), truth, truth & speaks_of_part)
+
+
+class CrittersCaptions(L.LightningDataModule):
+    """Renders every picture once, keeps them in memory and serves them shuffled.
+
+    Args:
+        image_size: side of the pictures in pixels.
+        train_per_class: training pictures of each of the 32 classes.
+        val_per_class: validation pictures of each class.
+        batch_size: pictures a step.
+        render_workers: processes that render; 0 renders in this one.
+
+    Raises:
+        UsageError: a number below 1, or too few training pictures for a single batch.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 80,
+        train_per_class: int = 400,
+        val_per_class: int = 10,
+        batch_size: int = 64,
+        render_workers: int = 2,
+    ) -> None:
+        super().__init__()
+        numbers = {
+            "image_size": image_size,
+            "train_per_class": train_per_class,
+            "val_per_class": val_per_class,
+            "batch_size": batch_size,
+        }
+        for option, value in numbers.items():
+            require_at_least(1, option, value)
+        require_at_least(0, "render_workers", render_workers)
+        pictures = train_per_class * len(load_world().classes)
+        if pictures < batch_size:  # an incomplete batch is dropped: training would take no step
+            raise UsageError(
+                f"Expected --data.batch_size to be at most the {pictures} training pictures, found {batch_size}; lower "
+                "it or raise --data.train_per_class."
+            )
+        self.image_size, self.batch_size, self.render_workers = image_size, batch_size, render_workers
+        self.per_class = {"train": train_per_class, "val": val_per_class}
+        self._cache: dict[str, TensorDataset] = {}
+
+    def setup(self, stage: str) -> None:
+        """Render both splits, unless that has been done."""
+        for split, count in self.per_class.items():
+            if split not in self._cache:
+                self._cache[split] = self._render(_Rendered(split, count, self.image_size))
+
+    def _render(self, dataset: _Rendered) -> TensorDataset:
+        loader = DataLoader(dataset, batch_size=64, num_workers=self.render_workers)
+        return TensorDataset(*(torch.cat(column) for column in zip(*loader, strict=True)))
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        """Return shuffled training batches."""
+        return DataLoader(self._cache["train"], self.batch_size, shuffle=True, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        """Return validation batches in order."""
+        return DataLoader(self._cache["val"], self.batch_size)

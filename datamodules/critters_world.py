@@ -1,0 +1,193 @@
+"""The world of Critters: invented animals whose every part, and so every descriptor's truth, is known.
+
+A picture is a function of (seed, split, class, index) alone, so that any process renders the same picture.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mkbench.datamodules.critters_drawing import PARTS, Canvas, Picture, draw_critter
+from mkbench.datamodules.critters_scene import draw_scene
+
+Mask = NDArray[np.bool_]
+
+_WORLD_FILE = resources.files("mkbench") / "assets" / "critters" / "world.json"
+#: Side of a picture in pixels; each model resizes it by its own geometry.
+PICTURE_SIZE = 160
+_SUPERSAMPLING = 2
+#: A part counts as visible from this share of the picture on (0.1 % is 26 pixels).
+_VISIBLE = 0.001
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """One entry of the concept bank.
+
+    Attributes:
+        text: the words, such as ``"a bushy tail"``.
+        part: the part it speaks of, ``"background"``, or ``"none"`` if it is true of no picture.
+        requires: attribute or scene values that make it true.
+
+    >>> tail = Descriptor("a bushy tail", "tail", {"tail": "bushy"})
+    >>> tail.is_true({"tail": "bushy", "sky": "night"}), tail.is_true({"tail": "stub"})
+    (True, False)
+    """
+
+    text: str
+    part: str
+    requires: Mapping[str, str]
+
+    def is_true(self, facts: Mapping[str, str]) -> bool:
+        """Tell whether all required values hold."""
+        return all(facts.get(key) == value for key, value in self.requires.items())
+
+
+@dataclass(frozen=True)
+class World:
+    """Classes, descriptors and scenes.
+
+    Attributes:
+        classes: class name -> attribute -> value, in class order.
+        descriptors: the concept bank in order.
+        scene: scene element -> its possible values.
+    """
+
+    classes: Mapping[str, Mapping[str, str]]
+    descriptors: tuple[Descriptor, ...]
+    scene: Mapping[str, tuple[str, ...]]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names in class order."""
+        return tuple(self.classes)
+
+    def class_descriptors(self, name: str) -> list[str]:
+        """Return the descriptors that hold for a class in whatever scene.
+
+        >>> "pointed ears" in load_world().class_descriptors("zindle")
+        True
+        """
+        return [entry.text for entry in self.descriptors if entry.is_true(self.classes[name])]
+
+
+@dataclass(frozen=True)
+class Critter:
+    """One rendered picture with its truth.
+
+    Attributes:
+        image: (S, S, 3) uint8 RGB.
+        labels: (S, S) uint8; 0 background, i + 1 the part ``PARTS[i]``.
+        truth: (D,) bool; which descriptors of the bank the picture shows.
+        sample_id: ``split/class/index``.
+    """
+
+    image: Picture
+    labels: Picture
+    truth: Mask
+    sample_id: str
+
+    def part_mask(self, part: str) -> Mask:
+        """Return (S, S) bool, the pixels of a part, of ``"background"`` or (all False) of ``"none"``."""
+        if part == "none":
+            return np.zeros(self.labels.shape, np.bool_)
+        mask: Mask = self.labels == (0 if part == "background" else PARTS.index(part) + 1)
+        return mask
+
+    def box(self) -> tuple[int, int, int, int]:
+        """Return the inclusive pixel corners (left, top, right, bottom) of the whole animal."""
+        rows, columns = np.nonzero(self.labels)
+        return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())
+
+
+@lru_cache(maxsize=1)
+def load_world() -> World:
+    """Read the world from the packaged table.
+
+    >>> world = load_world()
+    >>> len(world.classes)
+    32
+    """
+    table = json.loads(_WORLD_FILE.read_text(encoding="utf-8"))
+    classes = {
+        entry["name"]: {key: value for key, value in entry.items() if key != "name"} for entry in table["classes"]
+    }
+    descriptors = tuple(Descriptor(**entry) for entry in table["descriptors"])
+    return World(classes, descriptors, {key: tuple(values) for key, values in table["scene"].items()})
+
+
+def _generator(seed: int, split: str, class_name: str, index: int) -> np.random.Generator:
+    """Return a generator that depends on the arguments alone, in every process and on every platform."""
+    digest = hashlib.sha256(f"{seed}/{split}/{class_name}/{index}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def render(class_name: str, index: int, *, split: str = "test", seed: int = 0) -> Critter:
+    """Render picture ``index`` of a class.
+
+    Args:
+        class_name: one of ``load_world().class_names``.
+        index: number of the picture within its class and split, from 0.
+        split: ``"train"``, ``"val"`` or ``"test"``; any name gives pictures of its own.
+        seed: seed of the whole data set.
+
+    Raises:
+        ValueError: an unknown class.
+
+    >>> critter = render("blorp", 0)
+    >>> critter.image.shape, int(critter.labels.max()) > 0
+    ((160, 160, 3), True)
+    """
+    world = load_world()
+    if class_name not in world.classes:
+        raise ValueError(f"Expected a class of Critters, one of {', '.join(world.classes)}, got {class_name!r}.")
+    rng = _generator(seed, split, class_name, index)
+    scene = {key: str(rng.choice(values)) for key, values in world.scene.items()}
+    size = PICTURE_SIZE * _SUPERSAMPLING
+    canvas = Canvas(draw_scene(size, scene, rng), np.zeros((size, size), np.uint8), _pose(size, scene["facing"], rng))
+    attributes = world.classes[class_name]
+    draw_critter(canvas, attributes, rng)
+    image = cv2.resize(canvas.image, (PICTURE_SIZE, PICTURE_SIZE), interpolation=cv2.INTER_AREA)
+    lit = image * rng.uniform(0.85, 1.1) + rng.normal(0, 4, image.shape)
+    labels = canvas.labels[::_SUPERSAMPLING, ::_SUPERSAMPLING].copy()
+    truth = _truth(world, {**attributes, **scene}, labels)
+    return Critter(np.clip(lit, 0, 255).astype(np.uint8), labels, truth, f"{split}/{class_name}/{index:04d}")
+
+
+def _pose(size: int, facing: str, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return the (2, 3) affine map of a pose: facing, scale, small rotation, stretch and place."""
+    angle = np.deg2rad(rng.uniform(-10, 10))
+    scale = size * rng.uniform(0.54, 0.66) * np.array([1.0, rng.uniform(0.92, 1.08)])
+    mirror = np.diag([-1.0 if facing == "left" else 1.0, 1.0])
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = size * (0.5 + rng.uniform(-0.06, 0.06, 2)) + np.array([0.0, 0.08 * size])
+    return np.concatenate([turn @ mirror @ np.diag(scale), centre[:, None]], axis=1)
+
+
+def _truth(world: World, facts: Mapping[str, str], labels: Picture) -> Mask:
+    """Tell which descriptors the picture shows: the facts hold, and the part can be seen where there is one to see."""
+    shares = np.bincount(labels.ravel(), minlength=len(PARTS) + 1) / labels.size
+
+    def visible(entry: Descriptor) -> bool:
+        absent = any(facts.get(key) in ("none", "smooth") for key in entry.requires)  # "no horns" shows by absence
+        return absent or entry.part not in PARTS or bool(shares[PARTS.index(entry.part) + 1] >= _VISIBLE)
+
+    return np.array([entry.is_true(facts) and visible(entry) for entry in world.descriptors])
+
+
+def truth_matrix(critters: list[Critter]) -> Tensor:
+    """Stack the truths of pictures to (pictures, descriptors) bool.
+
+    >>> truth_matrix([render("blorp", 0), render("zindle", 0)]).shape == (2, len(load_world().descriptors))
+    True
+    """
+    return torch.from_numpy(np.stack([critter.truth for critter in critters]))

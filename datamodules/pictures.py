@@ -1,0 +1,140 @@
+"""Reading pictures and bringing them into a model's geometry, as uint8 so that regions can still be drawn on them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+from mkbench.backbones import Geometry
+from mkbench.errors import DataError
+
+#: ``squash``: bilinear to a square without crop, as the published numbers; ``model``: the weights' own transform.
+Resize = Literal["squash", "model"]
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
+
+
+def is_picture_name(name: str) -> bool:
+    """Tell whether a file of this name counts as a picture: by its suffix, in any case, unless it is hidden.
+
+    >>> is_picture_name("owl.JPG"), is_picture_name("owl.txt"), is_picture_name("._owl.jpg")
+    (True, False, False)
+    """
+    return not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def read_picture(path: Path) -> Tensor:
+    """Decode a picture to uint8 RGB (3, H, W) as it is stored.
+
+    EXIF orientation is not applied: the loaders that published numbers come from ignore it.
+
+    Transparency is dropped; 16-bit grey levels are scaled to 8 bits. Of several frames the first is taken.
+
+    Raises:
+        DataError: the file is missing, truncated or no picture.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "red.png"
+    ...     Image.new("RGB", (1, 2), (255, 0, 0)).save(path)
+    ...     picture = read_picture(path)
+    >>> picture.shape, picture[:, 0, 0].tolist()
+    (torch.Size([3, 2, 1]), [255, 0, 0])
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels: Tensor = transforms.pil_to_tensor(_to_rgb(picture))
+    except Exception as error:  # a damaged file makes the decoders raise nearly anything, and must not end a run
+        raise DataError(
+            f"Expected a readable picture at {path}, found {_reason(error)}; replace or remove the file."
+        ) from error
+    return pixels
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels, whose range is unknown")
+    if picture.mode.startswith("I"):  # Pillow itself would clip 16-bit levels to 255
+        levels = np.asarray(picture).astype(np.float64).clip(0, 65535) / 257
+        picture = Image.fromarray(np.round(levels).astype(np.uint8))
+    if "transparency" in picture.info:  # Pillow warns of what gets lost on the straight way
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    """Say in words what was found instead of a picture."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, UnidentifiedImageError):
+        return "something that is no picture"
+    return f"one that cannot be decoded ({str(error) or type(error).__name__})"
+
+
+def resize_squash(picture: Tensor, size: int) -> Tensor:
+    """Resize (..., H, W) uint8 to (..., size, size) bilinearly with antialiasing, changing the aspect ratio.
+
+    >>> import torch
+    >>> resize_squash(torch.zeros(3, 20, 40, dtype=torch.uint8), 16).shape
+    torch.Size([3, 16, 16])
+    """
+    return _squash(picture, size, InterpolationMode.BILINEAR)
+
+
+def resize_picture(picture: Tensor, geometry: Geometry, resize: Resize) -> Tensor:
+    """Bring a (3, H, W) uint8 picture to (3, S, S) uint8.
+
+    Args:
+        picture: (3, H, W) uint8.
+        geometry: the model's geometry.
+        resize: ``"squash"``, bilinear to a square, or ``"model"``, the resizing of ``geometry``.
+
+    Raises:
+        ValueError: another way of resizing.
+
+    >>> import torch
+    >>> geometry = Geometry(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    >>> resize_picture(torch.zeros(3, 20, 40, dtype=torch.uint8), geometry, "model").shape
+    torch.Size([3, 8, 8])
+    """
+    if resize not in get_args(Resize):
+        raise ValueError(f"Expected resize to be one of {get_args(Resize)}, got {resize!r}.")
+    if resize == "squash":
+        return resize_squash(picture, geometry.size)
+    return _RESIZERS[geometry.resize_mode](picture, geometry.size, InterpolationMode(geometry.interpolation))
+
+
+def _squash(picture: Tensor, size: int, interpolation: InterpolationMode) -> Tensor:
+    return _resize(picture, [size, size], interpolation)
+
+
+def _shortest(picture: Tensor, size: int, interpolation: InterpolationMode) -> Tensor:
+    return _crop(_resize(picture, [size], interpolation), size)
+
+
+def _longest(picture: Tensor, size: int, interpolation: InterpolationMode) -> Tensor:
+    ratio = max(picture.shape[-2:]) / size
+    shape = [max(round(side / ratio), 1) for side in picture.shape[-2:]]
+    return _crop(_resize(picture, shape, interpolation), size)
+
+
+def _resize(picture: Tensor, shape: list[int], interpolation: InterpolationMode) -> Tensor:
+    resized: Tensor = transforms.resize(picture, shape, interpolation=interpolation, antialias=True)
+    return resized
+
+
+def _crop(picture: Tensor, size: int) -> Tensor:
+    """Crop the centre; where the picture is smaller, pad with black."""
+    cropped: Tensor = transforms.center_crop(picture, [size, size])
+    return cropped
+
+
+_RESIZERS: Mapping[str, Callable[[Tensor, int, InterpolationMode], Tensor]] = {
+    "squash": _squash,
+    "shortest": _shortest,
+    "longest": _longest,
+}

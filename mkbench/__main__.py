@@ -1,0 +1,7 @@
+"""`python -m mkbench`."""
+
+import sys
+
+from mkbench.cli import main
+
+sys.exit(main())

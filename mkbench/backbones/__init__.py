@@ -1,0 +1,41 @@
+"""Image and text encoders of CLIP models behind one interface.
+
+The names that need open_clip are imported when first used, because open_clip takes seconds to import.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mkbench.backbones.base import Backbone, Geometry, PatchFeatures
+from mkbench.backbones.registry import ModelEntry, find_model, model_entries
+
+if TYPE_CHECKING:
+    from mkbench.backbones.loading import load_backbone
+    from mkbench.backbones.local import save_local, write_bpe
+    from mkbench.backbones.openclip import OpenClipBackbone
+
+_LAZY = {
+    "OpenClipBackbone": "mkbench.backbones.openclip",
+    "load_backbone": "mkbench.backbones.loading",
+    "save_local": "mkbench.backbones.local",
+    "write_bpe": "mkbench.backbones.local",
+}
+
+__all__ = [
+    "Backbone",
+    "Geometry",
+    "ModelEntry",
+    "OpenClipBackbone",
+    "PatchFeatures",
+    "find_model",
+    "load_backbone",
+    "model_entries",
+    "save_local",
+    "write_bpe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,238 @@
+"""What a CLIP model has to offer to be benchmarked."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+Kind = Literal["tokens", "keys", "both"]
+T = TypeVar("T", bound="Backbone")
+
+INTERPOLATIONS = ("bilinear", "bicubic")
+RESIZE_MODES = ("squash", "shortest", "longest")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The resizing and normalisation that belong to a model's weights.
+
+    Attributes:
+        size: side S of the square pictures, in pixels.
+        mean: mean of the red, green and blue channel, on the scale 0 to 1.
+        std: standard deviation of the three channels, on the same scale.
+        interpolation: ``"bilinear"`` or ``"bicubic"``.
+        resize_mode: ``"squash"`` (ignore the aspect ratio), ``"shortest"`` (resize the shorter side, crop the
+            centre) or ``"longest"`` (resize the longer side, pad).
+
+    Raises:
+        ValueError: for a value outside these.
+
+    >>> Geometry(size=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)).resize_mode
+    'shortest'
+    """
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Literal["bilinear", "bicubic"] = "bicubic"
+    resize_mode: Literal["squash", "shortest", "longest"] = "shortest"
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"Expected a positive image size, got {self.size}.")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(f"Expected three means and three positive deviations, got {self.mean} and {self.std}.")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"Expected an interpolation of {INTERPOLATIONS}, got {self.interpolation!r}.")
+        if self.resize_mode not in RESIZE_MODES:
+            raise ValueError(f"Expected a resize mode of {RESIZE_MODES}, got {self.resize_mode!r}.")
+
+
+class PatchFeatures(NamedTuple):
+    """Features of every patch and the embedding of the image, both of one forward pass.
+
+    Attributes:
+        features: (B, N, C), the patches in raster order.
+        embedding: (B, d), unnormalised, as ``encode_image`` gives it.
+    """
+
+    features: Tensor
+    embedding: Tensor
+
+
+class Backbone(torch.nn.Module, ABC):
+    """A frozen CLIP model: an image encoder with a patch grid, and a text encoder into the same joint space.
+
+    A subclass implements ``encode_image``, ``encode_text`` and ``patch_features``; ``prepare_pixels`` does the checks
+    and the normalisation for it. One with layers that act differently in training ends its constructor with
+    ``self.eval()``. It may be named in a configuration by ``class_path`` or published under the
+    entry-point group ``mkbench.backbones``.
+
+    Args:
+        name: how results call the model.
+        geometry: the resizing and normalisation of the weights.
+        grid: rows and columns of the patch grid, (h, w); N = h * w.
+        embed_dim: width d of the joint space.
+        feature_dim: width C of the features of kind ``"tokens"``.
+        capabilities: any of ``"class_token"`` (the embedding is read from a class token), ``"keys"`` (kind
+            ``"keys"`` of ``patch_features``) and ``"heads"`` (the embedding can be decomposed over attention heads).
+        random_weights: whether the weights are random, so that no result may be mistaken for a measurement.
+
+    Attributes:
+        truncated_texts: how many of the texts encoded so far were longer than the context of the text encoder.
+
+    >>> class Constant(Backbone):
+    ...     def encode_image(self, pixels):
+    ...         return self.prepare_pixels(pixels).mean(dim=(2, 3))
+    ...     def encode_text(self, texts):
+    ...         return torch.ones(len(texts), self.embed_dim)
+    ...     def patch_features(self, pixels, kind="tokens"):
+    ...         return PatchFeatures(self.prepare_pixels(pixels).flatten(2).transpose(1, 2), self.encode_image(pixels))
+    >>> geometry = Geometry(size=2, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    >>> toy = Constant(name="toy", geometry=geometry, grid=(2, 2), embed_dim=3, feature_dim=3)
+    >>> toy.encode_image(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))
+    tensor([[1., 1., 1.]])
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        geometry: Geometry,
+        grid: tuple[int, int],
+        embed_dim: int,
+        feature_dim: int,
+        capabilities: frozenset[str] = frozenset(),
+        random_weights: bool = False,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.geometry = geometry
+        self.grid = grid
+        self.embed_dim = embed_dim
+        self.feature_dim = feature_dim
+        self.capabilities = capabilities
+        self.random_weights = random_weights
+        self.truncated_texts = 0
+        self._fingerprint: tuple[object, str] | None = None
+
+    @abstractmethod
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Embed images: (B, 3, S, S) -> (B, d) fp32, unnormalised.
+
+        Pixels are uint8 of 0 to 255, or floating and then taken as already normalised.
+        """
+
+    @abstractmethod
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Embed T texts, all in one batch: -> (T, d) fp32, unnormalised; counts those it had to truncate."""
+
+    @abstractmethod
+    def patch_features(self, pixels: Tensor, kind: Kind = "tokens") -> PatchFeatures:
+        """Read patch features (B, N, C) and the embedding (B, d) from one forward pass over (B, 3, S, S) pixels.
+
+        Args:
+            pixels: as for ``encode_image``.
+            kind: ``"tokens"``, the output of the last block or stage; ``"keys"``, the keys of its attention;
+                ``"both"``, the two side by side (width 2C).
+        """
+
+    @property
+    def image_size(self) -> int:
+        """Side S of the pictures, in pixels."""
+        return self.geometry.size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next((tensor.device for tensor in self._tensors()), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return next((tensor.dtype for tensor in self._tensors() if tensor.is_floating_point()), torch.float32)
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights of both encoders."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of weights, geometry and precision; the same on every device.
+
+        Computed when first asked for, and again after weights were replaced or edited in place (edits through
+        ``parameter.data`` alone go unseen).
+        """
+        state = (self.geometry, self.dtype, [(tensor.data_ptr(), _version(tensor)) for tensor in self._tensors()])
+        if self._fingerprint is None or self._fingerprint[0] != state:
+            self._fingerprint = state, hash_weights(self.state_dict(), self.geometry, self.dtype)
+        return self._fingerprint[1]
+
+    def train(self: T, mode: bool = True) -> T:
+        """Stay in evaluation mode: a frozen model must not update batch statistics or drop patches."""
+        super().train(False)
+        return self
+
+    def prepare_pixels(self, pixels: Tensor) -> Tensor:
+        """Check pixels and bring them to the model's normalisation, device and precision.
+
+        Args:
+            pixels: (B, 3, S, S); uint8 of 0 to 255, or floating and then left as they are.
+
+        Raises:
+            ValueError: for another shape or another type.
+        """
+        side = self.image_size
+        if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, side, side):
+            raise ValueError(f"Expected pixels (B, 3, S, S) with S={side} for {self.name}, got {tuple(pixels.shape)}.")
+        if pixels.is_floating_point():
+            return pixels.to(self.device, self.dtype)
+        if pixels.dtype != torch.uint8:
+            raise ValueError(f"Expected uint8 pixels of 0 to 255 or normalised floating ones, got {pixels.dtype}.")
+        scaled = pixels.to(self.device).float() / 255  # bytes travel, not floats
+        mean, std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (self.geometry.mean, self.geometry.std))
+        return ((scaled - mean) / std).to(self.dtype)
+
+    def _apply(self: T, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> T:
+        # A cast there and back may land at the old address with other values.
+        self._fingerprint = None
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    def _tensors(self) -> list[Tensor]:
+        return [*self.parameters(), *self.buffers()]
+
+
+def hash_weights(state: Mapping[str, Tensor], geometry: Geometry, dtype: torch.dtype) -> str:
+    """Hash a state dict tensor by tensor, in the order of the names, without serialising it.
+
+    Args:
+        state: names and tensors, on any device.
+        geometry: the geometry of the weights.
+        dtype: the precision that the model runs in.
+
+    Returns:
+        64 hexadecimal digits.
+
+    >>> geometry = Geometry(size=8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    >>> one, two = (hash_weights({"w": torch.full((2,), v)}, geometry, torch.float32) for v in (1.0, 2.0))
+    >>> len(one), one == two
+    (64, False)
+    """
+    digest = hashlib.sha256(json.dumps([asdict(geometry), str(dtype)], sort_keys=True).encode())
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(json.dumps([name, list(tensor.shape), str(tensor.dtype)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _version(tensor: Tensor) -> int:
+    # Tensors made under inference mode cannot be edited in place outside it and carry no counter.
+    return 0 if tensor.is_inference() else tensor._version

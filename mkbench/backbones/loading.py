@@ -1,0 +1,185 @@
+"""From a name to a backbone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import open_clip
+
+from mkbench.backbones.base import Backbone
+from mkbench.backbones.local import PREFIX, WEIGHTS_FILE, load_local
+from mkbench.backbones.openclip import OpenClipBackbone, check_activation, seeded
+from mkbench.backbones.registry import did_you_mean, model_entries
+from mkbench.errors import BackboneError, UsageError
+
+GROUP = "mkbench.backbones"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model comes from: a folder, or an architecture of open_clip with a tag of weights (or none)."""
+
+    name: str
+    architecture: str = ""
+    tag: str | None = None
+    folder: Path | None = None
+
+
+def load_backbone(name: str, *, pretrained: str | None = None, random_weights: bool = False, seed: int = 0) -> Backbone:
+    """Load a model by name: in evaluation mode, in fp32, frozen.
+
+    Args:
+        name: a name of ``model_entries()``; an open_clip pair ``"ViT-B-16-quickgelu,openai"``; an architecture of
+            open_clip, with ``pretrained``; ``"local-dir:FOLDER"``; or a name that another distribution publishes
+            under the entry-point group ``mkbench.backbones`` (a callable without arguments returning a Backbone).
+        pretrained: open_clip's tag of the weights, if ``name`` is an architecture.
+        random_weights: build the architecture with random weights, for trials without a download. The geometry is
+            still that of the weights named, if any are, and the name of the backbone ends in "(random weights)".
+        seed: seed of the random weights; the caller's random state is left alone.
+
+    Raises:
+        UsageError: for an unknown name or tag, or for an architecture without weights.
+        BackboneError: if the weights cannot be had or do not fit the architecture.
+
+    >>> backbone = load_backbone("ViT-S-32-alt", random_weights=True)
+    >>> backbone.name, backbone.grid, backbone.embed_dim
+    ('ViT-S-32-alt (random weights)', (7, 7), 256)
+    """
+    published = _published(name)
+    if published is not None:
+        if pretrained is not None or random_weights:
+            raise UsageError(f"The backbone {name} of the group {GROUP} takes neither pretrained nor random_weights.")
+        return _load_published(name, published)
+    source = _find_source(name, pretrained)
+    if source.folder is not None:
+        shown = _random_name(source.name) if random_weights else source.name
+        return load_local(source.folder, name=shown, random_weights=random_weights, seed=seed)
+    if source.tag is not None:
+        check_activation(source.architecture, source.tag)
+    model = _build_random(source, seed) if random_weights else _build_pretrained(source)
+    return OpenClipBackbone(
+        model,
+        _build_tokenizer(source.architecture),
+        name=_random_name(source.name) if random_weights else source.name,
+        embed_dim=open_clip.get_model_config(source.architecture)["embed_dim"],
+        random_weights=random_weights,
+    )
+
+
+def _random_name(name: str) -> str:
+    return f"{name} (random weights)"
+
+
+def _find_source(name: str, pretrained: str | None) -> Source:
+    entries = {entry.name: entry for entry in model_entries()}
+    architecture, _, tag = name.partition(",")
+    if pretrained is not None and (name.startswith(PREFIX) or name in entries or tag):
+        raise UsageError(f"The name {name} already says which weights to load; leave out pretrained={pretrained!r}.")
+    if name.startswith(PREFIX):
+        folder = Path(name.removeprefix(PREFIX)).expanduser().resolve()
+        return Source(folder.name, folder=folder)
+    if name in entries:
+        entry = entries[name]
+        if entry.bundled:
+            return Source(name, folder=_bundled_folder(name, entry.folder))
+        return Source(name, entry.architecture, entry.pretrained)
+    if architecture not in open_clip.list_models():
+        known = [*entries, *(entry.name for entry in _entry_points()), *open_clip.list_models()]
+        raise UsageError(f"Expected the name of a model, got {name!r}; {did_you_mean(architecture, known)}.")
+    return _pair(architecture, tag or pretrained)
+
+
+def _pair(architecture: str, tag: str | None) -> Source:
+    """Check an architecture with a tag; a pair that has a name of its own goes by that name."""
+    if tag is None:
+        return Source(architecture, architecture)
+    tags = [known for name, known in open_clip.list_pretrained() if name == architecture]
+    if not open_clip.get_pretrained_cfg(architecture, tag):
+        advice = did_you_mean(tag, tags) if tags else "open_clip publishes no weights for it"
+        raise UsageError(f"Expected a tag of weights for {architecture}, got {tag!r}; {advice}.")
+    tag = tag.lower().replace("-", "_")  # as open_clip reads tags
+    named = {(entry.architecture, entry.pretrained): entry.name for entry in model_entries()}
+    return Source(named.get((architecture, tag), f"{architecture},{tag}"), architecture, tag)
+
+
+def _bundled_folder(name: str, folder: Path) -> Path:
+    if not folder.is_dir():
+        raise BackboneError(
+            f"The bundled model {name} is missing from this installation (expected in {folder}); reinstall mkbench."
+        )
+    return folder
+
+
+def _build_random(source: Source, seed: int) -> Any:
+    geometry = open_clip.get_pretrained_cfg(source.architecture, source.tag) if source.tag else None
+    try:
+        with seeded(seed):
+            return open_clip.create_model(
+                source.architecture, force_preprocess_cfg=geometry, pretrained_image=False, pretrained_text=False
+            )
+    except Exception as error:  # a text encoder of Hugging Face, whose configuration is downloaded
+        raise BackboneError(f"The architecture {source.architecture} cannot be built offline: {error}.") from error
+
+
+def _build_pretrained(source: Source) -> Any:
+    if source.tag is None:
+        tags = [tag for architecture, tag in open_clip.list_pretrained() if architecture == source.architecture]
+        known = f"name one of its tags ({', '.join(tags)})" if tags else "open_clip publishes none for it"
+        raise UsageError(f"The architecture {source.architecture} needs weights: {known}, or ask for random_weights.")
+    try:
+        return open_clip.create_model_from_pretrained(source.architecture, source.tag, return_transform=False)
+    except Exception as error:  # the network, the hub, the cache or a damaged file: the remedy is the same
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BackboneError(
+            f"The weights {source.tag} of {source.architecture} cannot be had ({reason}); without network, "
+            f"{_by_hand(open_clip.get_pretrained_cfg(source.architecture, source.tag))}."
+        ) from error
+
+
+def _by_hand(config: dict[str, Any]) -> str:
+    """Say which file has to be put where."""
+    if config.get("hf_hub"):
+        path = PurePosixPath(config["hf_hub"])
+        # An entry ends in a slash when it names the repository alone, and in a file name otherwise.
+        repository = path if config["hf_hub"].endswith("/") else path.parent
+        return (
+            f"fetch https://huggingface.co/{repository} elsewhere and copy it into the Hugging Face cache (HF_HOME), "
+            f"or put its open_clip_config.json and {WEIGHTS_FILE} into a folder and load {PREFIX}FOLDER"
+        )
+    return f"fetch {config.get('url')} elsewhere and put the file into ~/.cache/clip"
+
+
+def _build_tokenizer(architecture: str) -> Any:
+    try:
+        return open_clip.get_tokenizer(architecture)
+    except Exception as error:
+        raise BackboneError(
+            f"The tokenizer of {architecture} cannot be had ({type(error).__name__}); it comes from Hugging Face and "
+            "needs the package transformers and, once, a network."
+        ) from error
+
+
+def _entry_points() -> list[Any]:
+    return list(entry_points(group=GROUP))
+
+
+def _published(name: str) -> Any:
+    """Find an entry point by name; the package's own names come first, so that none can be taken over."""
+    if name in {entry.name for entry in model_entries()} or name in open_clip.list_models():
+        return None
+    return next((entry for entry in _entry_points() if entry.name == name), None)
+
+
+def _load_published(name: str, published: Any) -> Backbone:
+    try:
+        factory: Callable[[], Any] = published.load()
+        backbone = factory()
+    except Exception as error:
+        raise BackboneError(f"The entry point {name} of the group {GROUP} cannot be loaded: {error}.") from error
+    if not isinstance(backbone, Backbone):
+        raise BackboneError(
+            f"Expected the entry point {name} of the group {GROUP} to return a Backbone, got {type(backbone).__name__}."
+        )
+    return backbone.eval().requires_grad_(False)

@@ -1,0 +1,225 @@
+"""Model folders: open_clip's ``local-dir:`` format, read without network and without unpickling anything.
+
+A folder holds
+
+* ``open_clip_config.json``: ``{"model_cfg": {"embed_dim", "vision_cfg", "text_cfg", ...}, "preprocess_cfg": {...}}``;
+  the keys of ``preprocess_cfg`` are ``mean``, ``std``, ``interpolation`` and ``resize_mode``, each optional;
+* ``open_clip_model.safetensors``: the state dict, stored in fp16 or fp32;
+* ``vocab.bpe.gz``, optional: the vocabulary of the text encoder. Without it the tokenizer is the one that open_clip
+  chooses from the configuration (its own 49,408 tokens unless the configuration names another).
+"""
+
+import gzip
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from safetensors.torch import save_file
+
+from mkbench.backbones.openclip import OpenClipBackbone, seeded
+from mkbench.errors import BackboneError
+
+PREFIX = "local-dir:"
+CONFIG_FILE = "open_clip_config.json"
+WEIGHTS_FILE = "open_clip_model.safetensors"
+VOCABULARY_FILE = "vocab.bpe.gz"
+
+# 256 bytes, the same 256 at the end of a word, and the tokens that start and end a text.
+BASE_TOKENS = 514
+# open_clip reads no more merges than this, and would leave the rest out silently.
+MAX_MERGES = 49408 - BASE_TOKENS
+
+# The settings of a tokenizer that name no file and run no code.
+TOKENIZER_SETTINGS = frozenset({"clean", "language", "reduction_mask", "strip_sep_token"})
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_TIMM_NAME = re.compile(r"\w[\w.-]*")
+
+
+def write_bpe(merges: Sequence[tuple[str, str]], path: str | Path) -> int:
+    """Write a byte-pair vocabulary that open_clip's ``SimpleTokenizer(bpe_path=...)`` reads.
+
+    The file is gzip-compressed text: a header line, then one merge a line, the most frequent first, no newline at the
+    end (an empty last line would become a token). Symbols are single characters or earlier results; the last symbol
+    of a word ends in ``</w>``. The file carries no time stamp.
+
+    Args:
+        merges: pairs of symbols to join, in the order in which they apply.
+        path: the file to write, ``vocab.bpe.gz`` in a model folder.
+
+    Returns:
+        The ``vocab_size`` to put into the text configuration: 514 more than there are merges.
+
+    Raises:
+        ValueError: for a symbol that is empty or holds white space, for two merges with the same result, or for
+            more merges than open_clip reads.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = write_bpe([("c", "a"), ("ca", "t</w>")], Path(folder) / VOCABULARY_FILE)
+    ...     tokenizer = open_clip.SimpleTokenizer(bpe_path=str(Path(folder) / VOCABULARY_FILE), context_length=4)
+    >>> size, tokenizer.vocab_size, tokenizer(["cat"]).tolist()
+    (516, 516, [[514, 513, 515, 0]])
+    """
+    symbols = [symbol for merge in merges for symbol in merge]
+    if any(not symbol or symbol.split() != [symbol] for symbol in symbols):
+        raise ValueError("Expected merges of two symbols without white space, got an empty or a divided symbol.")
+    if len({"".join(merge) for merge in merges}) != len(merges):
+        raise ValueError("Expected merges with different results, got two that give the same token.")
+    if len(merges) > MAX_MERGES:
+        raise ValueError(f"Expected at most {MAX_MERGES} merges, got {len(merges)}.")
+    text = "\n".join(["#version: 0.2", *(" ".join(merge) for merge in merges)])
+    Path(path).write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
+    return BASE_TOKENS + len(merges)
+
+
+def save_local(
+    model: torch.nn.Module, tokenizer_bpe_path: str | Path | None, config: Mapping[str, Any], folder: str | Path
+) -> Path:
+    """Write a model folder that ``load_backbone("local-dir:FOLDER")`` and open_clip itself read back.
+
+    Args:
+        model: an open_clip model; its weights are stored in fp16.
+        tokenizer_bpe_path: vocabulary written by ``write_bpe``, copied into the folder; None for open_clip's own.
+        config: ``{"model_cfg": ..., "preprocess_cfg": ...}`` as in the configuration file.
+        folder: the folder to write into, made if missing.
+
+    Returns:
+        The folder.
+
+    Raises:
+        BackboneError: if the configuration lacks a key or does not fit the vocabulary.
+        ValueError: if a weight is not finite in fp16.
+    """
+    target = Path(folder)
+    check_config(config, target)
+    tensors = {name: _to_half(name, tensor) for name, tensor in model.state_dict().items()}
+    target.mkdir(parents=True, exist_ok=True)
+    (target / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    vocabulary = target / VOCABULARY_FILE
+    if tokenizer_bpe_path is None:
+        vocabulary.unlink(missing_ok=True)  # of an earlier model in the same folder
+    elif Path(tokenizer_bpe_path).resolve() != vocabulary.resolve():
+        shutil.copyfile(tokenizer_bpe_path, vocabulary)
+    load_tokenizer(target, config)
+    save_file(tensors, target / WEIGHTS_FILE, metadata={"format": "pt"})
+    return target
+
+
+def load_local(folder: str | Path, *, name: str, random_weights: bool = False, seed: int = 0) -> OpenClipBackbone:
+    """Load a model folder; the weights are in fp32 in memory.
+
+    Args:
+        folder: a folder as described at the top of this module.
+        name: how results call the model.
+        random_weights: draw the weights instead of reading them; the weights file may then be missing.
+        seed: seed of the random weights.
+
+    Raises:
+        BackboneError: if a file is missing, the configuration is incomplete or names a path, or the parts do not fit.
+    """
+    source = Path(folder).expanduser().resolve()
+    config = read_config(source)
+    if not random_weights and not (source / WEIGHTS_FILE).is_file():
+        raise BackboneError(
+            f"Expected the weights in {source / WEIGHTS_FILE}, found no such file; weights in a pickle format "
+            "(.bin, .pt) must be converted to safetensors first."
+        )
+    tokenizer = load_tokenizer(source, config)
+    try:
+        if random_weights:
+            with seeded(seed):
+                model = open_clip.create_model(f"{PREFIX}{source}", load_weights=False, pretrained_text=False)
+        else:
+            # Of several weight files open_clip takes the one whose presence was checked.
+            model = open_clip.create_model_from_pretrained(f"{PREFIX}{source}", return_transform=False)
+    except Exception as error:  # whatever the configuration makes open_clip, timm or safetensors stumble over
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise BackboneError(
+            f"The model in {source} cannot be built: {reason[0]} Check that {CONFIG_FILE} and {WEIGHTS_FILE} belong "
+            "to each other."
+        ) from error
+    return OpenClipBackbone(
+        model, tokenizer, name=name, embed_dim=config["model_cfg"]["embed_dim"], random_weights=random_weights
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read and check the configuration of a model folder.
+
+    Raises:
+        BackboneError: if it is missing, not JSON, incomplete or names a path.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BackboneError(f"Expected a model folder with {CONFIG_FILE}, found no {path}; check the path.") from error
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"Expected JSON in {path}, but it cannot be read: {error}.") from error
+    check_config(config, folder)
+    return dict(config)
+
+
+def check_config(config: Any, folder: Path) -> None:
+    """Check what open_clip would fail on late, and refuse settings that lead out of the folder.
+
+    Raises:
+        BackboneError: naming the setting.
+
+    >>> check_config({"model_cfg": {"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}}}, Path("model"))
+    """
+    where = f"{CONFIG_FILE} of {folder}"
+    model_cfg = config.get("model_cfg") if isinstance(config, Mapping) else None
+    kinds = {"embed_dim": int, "vision_cfg": dict, "text_cfg": dict}
+    for key, kind in kinds.items():
+        if not isinstance(model_cfg, Mapping) or not isinstance(model_cfg.get(key), kind):
+            raise BackboneError(f"Expected model_cfg.{key} of type {kind.__name__} in {where}, found none.")
+    vision, text = model_cfg["vision_cfg"], model_cfg["text_cfg"]  # type: ignore[index]
+    names = [("vision_cfg.timm_model_name", vision, _TIMM_NAME), ("text_cfg.hf_model_name", text, _HUB_NAME)]
+    for key, section, pattern in names:
+        value = section.get(key.split(".")[1])
+        if value is not None and not pattern.fullmatch(str(value)):
+            raise BackboneError(f"Expected a model name, not a path, for {key} in {where}, got {value!r}.")
+    surplus = sorted(set(text.get("tokenizer_kwargs") or {}) - TOKENIZER_SETTINGS)
+    if surplus:
+        raise BackboneError(
+            f"Expected only {', '.join(sorted(TOKENIZER_SETTINGS))} in text_cfg.tokenizer_kwargs of {where}, got "
+            f"{', '.join(surplus)}; a vocabulary belongs into {VOCABULARY_FILE}."
+        )
+
+
+def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Any:
+    """Load the tokenizer of a model folder.
+
+    Raises:
+        BackboneError: if it cannot be read or its size is not that of the text configuration.
+    """
+    text = config["model_cfg"]["text_cfg"]
+    vocabulary = folder / VOCABULARY_FILE
+    settings = {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
+    if settings and text.get("hf_tokenizer_name"):
+        raise BackboneError(f"Expected either {VOCABULARY_FILE} or text_cfg.hf_tokenizer_name in {folder}, found both.")
+    try:
+        tokenizer = open_clip.get_tokenizer(f"{PREFIX}{folder}", **settings)
+    except Exception as error:
+        raise BackboneError(f"The tokenizer of {folder} cannot be read: {error}; write it with write_bpe.") from error
+    expected, found = text.get("vocab_size", 49408), getattr(tokenizer, "vocab_size", None)
+    if found is not None and found != expected:
+        raise BackboneError(
+            f"Expected text_cfg.vocab_size to be the {found} tokens of the tokenizer of {folder}, got {expected}."
+        )
+    return tokenizer
+
+
+def _to_half(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor.cpu().contiguous()
+    half = tensor.detach().to("cpu", torch.float16).contiguous()
+    if not bool(half.isfinite().all()):
+        raise ValueError(f"Expected weights that are finite in fp16, got others in {name}.")
+    return half

@@ -1,0 +1,185 @@
+"""The adapter of open_clip models; the model itself stays as open_clip builds it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any, get_args
+
+import open_clip
+import torch
+from torch import Tensor
+
+from mkbench.backbones.base import Backbone, Geometry, Kind, PatchFeatures
+from mkbench.backbones.towers import TowerReader, tower_reader, watch
+from mkbench.errors import BackboneError
+
+
+class OpenClipBackbone(Backbone):
+    """An open_clip model with its tokenizer.
+
+    Args:
+        model: a model made by ``open_clip.create_model``; put into evaluation mode and frozen.
+        tokenizer: a tokenizer of open_clip: a list of texts -> (T, context) token ids.
+        name: how results call the model.
+        embed_dim: width d of the joint space (``embed_dim`` of the model's configuration).
+        random_weights: whether the weights are random.
+
+    Attributes:
+        model: the open_clip model, for readers that need its blocks.
+        tokenizer: the tokenizer.
+
+    Raises:
+        BackboneError: if the image tower is of an unknown kind or its preprocessing cannot be followed.
+
+    >>> model = open_clip.create_model("ViT-S-32-alt", pretrained_text=False)
+    >>> backbone = OpenClipBackbone(model, open_clip.get_tokenizer("ViT-S-32-alt"), name="small", embed_dim=256)
+    >>> backbone.grid, backbone.feature_dim, sorted(backbone.capabilities)
+    ((7, 7), 384, ['class_token', 'heads', 'keys'])
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        tokenizer: Callable[..., Tensor],
+        *,
+        name: str,
+        embed_dim: int,
+        random_weights: bool = False,
+    ) -> None:
+        model.eval().requires_grad_(False)
+        visual: Any = model.visual
+        reader = tower_reader(visual)
+        super().__init__(
+            name=name,
+            geometry=model_geometry(visual.preprocess_cfg),
+            grid=reader.grid,
+            embed_dim=embed_dim,
+            feature_dim=reader.feature_dim,
+            capabilities=reader.capabilities,
+            random_weights=random_weights,
+        )
+        self.model: Any = model
+        self.tokenizer: Any = tokenizer
+        self._reader: TowerReader = reader
+        self.eval()
+
+    @torch.no_grad()
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Embed images: (B, 3, S, S) -> (B, d) fp32, unnormalised; see ``Backbone``."""
+        return self._embed(self.prepare_pixels(pixels))
+
+    @torch.no_grad()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Embed T texts in one batch: -> (T, d) fp32, unnormalised.
+
+        Raises:
+            ValueError: for one bare string, whose letters would be taken for texts.
+        """
+        if isinstance(texts, str):
+            raise ValueError(f"Expected a list of texts, got the text {texts!r}; put it into a list.")
+        if not texts:
+            return torch.zeros(0, self.embed_dim, device=self.device)
+        tokens: Tensor = self.tokenizer(list(texts))  # (T, context)
+        self.truncated_texts += sum(length > tokens.shape[1] for length in _token_counts(self.tokenizer, texts))
+        embedding: Tensor = self.model.encode_text(tokens.to(self.device), normalize=False)  # (T, d)
+        return embedding.float()
+
+    @torch.no_grad()
+    def patch_features(self, pixels: Tensor, kind: Kind = "tokens") -> PatchFeatures:
+        """Read patch features and the embedding from one forward pass; see ``Backbone``.
+
+        Raises:
+            ValueError: for an unknown kind.
+            BackboneError: for keys of a tower that has none.
+        """
+        if kind not in get_args(Kind):
+            raise ValueError(f"Expected a kind of {get_args(Kind)}, got {kind!r}.")
+        if kind != "tokens" and "keys" not in self.capabilities:
+            raise BackboneError(f"{self.name} offers no attention keys; ask for patch features of kind 'tokens'.")
+        with watch(self._reader.points) as seen:
+            embedding = self._embed(self.prepare_pixels(pixels))  # (B, d)
+        tokens, keys = self._reader.tokens, self._reader.keys
+        readers = {"tokens": [tokens], "keys": [keys], "both": [tokens, keys]}[kind]
+        features = torch.cat([read(seen) for read in readers], dim=-1)  # (B, N, C) or (B, N, 2C)
+        return PatchFeatures(features.float(), embedding)
+
+    def _embed(self, prepared: Tensor) -> Tensor:
+        embedding: Tensor = self.model.encode_image(prepared, normalize=False)
+        return embedding.float()
+
+
+def model_geometry(config: dict[str, Any]) -> Geometry:
+    """Translate open_clip's preprocessing configuration.
+
+    Args:
+        config: ``model.visual.preprocess_cfg``.
+
+    Raises:
+        BackboneError: if the pictures are not square or the values cannot be followed.
+
+    >>> model_geometry({"size": (64, 64), "mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bicubic",
+    ...                 "resize_mode": "squash"}).size
+    64
+    """
+    size = config["size"]
+    height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
+    if height != width:
+        raise BackboneError(f"Expected a model of square pictures, got {height} x {width}; choose another model.")
+    mean, std = (tuple(float(value) for value in config[name]) for name in ("mean", "std"))
+    try:
+        return Geometry(height, mean, std, config["interpolation"], config["resize_mode"])  # type: ignore[arg-type]
+    except ValueError as error:
+        raise BackboneError(f"The preprocessing of the weights cannot be followed: {error}") from error
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw random weights from a seed; the caller's random state is as before afterwards.
+
+    >>> before = torch.random.get_rng_state()
+    >>> with seeded(0):
+    ...     _ = torch.rand(3)
+    >>> torch.equal(before, torch.random.get_rng_state())
+    True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # weights are drawn on the CPU; leave the other devices alone
+        yield
+
+
+def check_activation(architecture: str, tag: str) -> None:
+    """Refuse weights that were trained with another activation than the architecture computes.
+
+    open_clip only warns about QuickGELU, and the embeddings are then wrong without looking wrong. Weights that say
+    nothing about their activation and are published for one architecture alone are taken as they are.
+
+    Raises:
+        BackboneError: naming the architecture that fits.
+
+    >>> check_activation("ViT-B-32-quickgelu", "openai")
+    """
+    declared = open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu")
+    if bool(declared) == _quick_gelu(architecture):
+        return
+    fitting = [name for name, t in open_clip.list_pretrained() if t == tag and _quick_gelu(name) == bool(declared)]
+    nearest = get_close_matches(architecture, fitting, n=1, cutoff=0.0)
+    if declared is None and not nearest:
+        return
+    advice = f"use {nearest[0]},{tag} instead" if nearest else "no architecture of open_clip fits these weights"
+    trained, computes = ("QuickGELU", "GELU") if declared else ("GELU", "QuickGELU")
+    raise BackboneError(
+        f"The weights {tag} were trained with {trained} but the architecture {architecture} computes {computes}; "
+        f"{advice}."
+    )
+
+
+def _quick_gelu(architecture: str) -> bool:
+    return bool((open_clip.get_model_config(architecture) or {}).get("quick_gelu", False))
+
+
+def _token_counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """Count the tokens of every text before truncation, start and end tokens included."""
+    if hasattr(tokenizer, "encode"):  # open_clip's byte-pair tokenizer adds the start and the end token itself
+        return [len(tokenizer.encode(text)) + 2 for text in texts]
+    cleaned = [tokenizer.clean_fn(text) for text in texts]
+    return [len(ids) for ids in tokenizer.tokenizer(cleaned, truncation=False)["input_ids"]]

@@ -1,0 +1,206 @@
+"""Where the patch features of each kind of image tower are read: one reader per kind, found in a table."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.nn import functional as F
+
+from mkbench.errors import BackboneError
+
+
+@dataclass(frozen=True)
+class WatchPoint:
+    """A module whose first input or whose output is to be kept during a forward pass."""
+
+    module: Module
+    side: Literal["input", "output"]
+
+
+@contextmanager
+def watch(points: Mapping[str, WatchPoint]) -> Iterator[dict[str, Tensor]]:
+    """Keep what passes the points while the context is open; no hook outlives it, whatever happens inside.
+
+    Args:
+        points: name -> where to look.
+
+    Yields:
+        A dictionary that the forward pass fills: name -> tensor.
+
+    >>> layer = torch.nn.ReLU()
+    >>> with watch({"before": WatchPoint(layer, "input")}) as seen:
+    ...     _ = layer(torch.tensor([-1.0]))
+    >>> seen["before"], len(layer._forward_pre_hooks)
+    (tensor([-1.]), 0)
+    """
+    seen: dict[str, Tensor] = {}
+
+    def attach(name: str, point: WatchPoint) -> torch.utils.hooks.RemovableHandle:
+        if point.side == "input":
+            return point.module.register_forward_pre_hook(lambda _, inputs: seen.__setitem__(name, inputs[0]))
+        return point.module.register_forward_hook(lambda _, __, output: seen.__setitem__(name, output))
+
+    with ExitStack() as stack:
+        for name, point in points.items():
+            stack.callback(attach(name, point).remove)
+        yield seen
+
+
+class TowerReader(ABC):
+    """Reads patch features of one kind of image tower from what its watch points saw.
+
+    Attributes:
+        points: what to watch during the forward pass.
+        grid: rows and columns of patches, (h, w).
+        feature_dim: width C of the features.
+        capabilities: as ``Backbone.capabilities``.
+    """
+
+    points: Mapping[str, WatchPoint]
+    grid: tuple[int, int]
+    feature_dim: int
+    capabilities: frozenset[str] = frozenset()
+
+    @abstractmethod
+    def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the last features that still have a place in the image, (B, N, C)."""
+
+    def keys(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the keys of the last block's attention, heads side by side, (B, N, C).
+
+        Raises:
+            BackboneError: if the tower offers none.
+        """
+        raise BackboneError("The image tower offers no attention keys; ask for patch features of kind 'tokens'.")
+
+    def _patches(self, sequence: Tensor, num_prefix: int) -> Tensor:
+        expected = num_prefix + self.grid[0] * self.grid[1]
+        if sequence.ndim != 3 or sequence.shape[1] != expected:
+            raise BackboneError(f"Expected {expected} tokens an image from the tower, got {tuple(sequence.shape)}.")
+        return sequence[:, num_prefix:]  # (B, N, C)
+
+
+class VisionTransformerReader(TowerReader):
+    """open_clip's own ViT: the last block's output before ``ln_post``, without the class token."""
+
+    def __init__(self, visual: Any) -> None:
+        block = visual.transformer.resblocks[-1]
+        rows, self.feature_dim = visual.positional_embedding.shape
+        self.grid = (int(visual.grid_size[0]), int(visual.grid_size[1]))
+        self.points = {"block": WatchPoint(block, "output"), "normed": WatchPoint(block.ln_1, "output")}
+        self._num_prefix = rows - self.grid[0] * self.grid[1]
+        self._attention = block.attn
+        self.capabilities = frozenset({"keys"}) | self._class_token_capabilities(visual)
+
+    @staticmethod
+    def _class_token_capabilities(visual: Any) -> frozenset[str]:
+        if visual.attn_pool is not None or visual.pool_type != "tok":
+            return frozenset()
+        plain = all(isinstance(block.attn, torch.nn.MultiheadAttention) for block in visual.transformer.resblocks)
+        return frozenset({"class_token", "heads"} if plain else {"class_token"})
+
+    def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the patch tokens, (B, N, C)."""
+        return self._patches(seen["block"], self._num_prefix)
+
+    def keys(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the key third of the joint query, key and value projection, (B, N, C)."""
+        weight, bias = self._attention.in_proj_weight, self._attention.in_proj_bias
+        key_bias = None if bias is None else bias.chunk(3)[1]
+        return F.linear(self._patches(seen["normed"], self._num_prefix), weight.chunk(3)[1], key_bias)
+
+
+class ModifiedResNetReader(TowerReader):
+    """CLIP's ResNets: the output of the last stage, before the attention pooling."""
+
+    def __init__(self, visual: Any) -> None:
+        rows, self.feature_dim = visual.attnpool.positional_embedding.shape  # one row is the mean query
+        self.grid = (math.isqrt(rows - 1),) * 2
+        self.points = {"map": WatchPoint(visual.layer4, "output")}
+
+    def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the cells of the last map, (B, N, C)."""
+        return seen["map"].flatten(2).transpose(1, 2)
+
+
+class TimmMapReader(TowerReader):
+    """timm trunks with a spatial map (ConvNeXt, ResNet, FastViT): the map that enters the global pooling."""
+
+    def __init__(self, visual: Any, pooling: Module) -> None:
+        self.points = {"map": WatchPoint(pooling, "input")}
+        cells = self._probe(visual)
+        channels = visual.trunk.num_features
+        if cells.ndim != 4 or cells.shape[1] != channels:
+            raise BackboneError(
+                f"Expected a map with {channels} channels before the pooling of {type(visual.trunk).__name__}, got "
+                f"{tuple(cells.shape)}; this trunk is not supported."
+            )
+        self.feature_dim = channels
+        self.grid = (cells.shape[2], cells.shape[3])
+
+    def _probe(self, visual: Any) -> Tensor:
+        # Trunks round their strides differently, so the grid is measured. The trunk must be in evaluation mode.
+        weight = next(visual.trunk.parameters())
+        with torch.no_grad(), watch(self.points) as seen:
+            visual.trunk(weight.new_zeros(1, 3, *visual.image_size))
+        return seen["map"]
+
+    def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the cells of the last map, (B, N, C)."""
+        return seen["map"].flatten(2).transpose(1, 2)
+
+
+class TimmSequenceReader(TowerReader):
+    """timm ViTs (SigLIP, EVA): the last block's output before the final norm, without prefix tokens."""
+
+    def __init__(self, trunk: Any) -> None:
+        height, width = trunk.patch_embed.grid_size
+        self.grid = (int(height), int(width))
+        self.feature_dim = trunk.embed_dim
+        self.points = {"block": WatchPoint(trunk.blocks[-1], "output")}
+        self._num_prefix = trunk.num_prefix_tokens
+        if getattr(trunk, "global_pool", "") == "token" and self._num_prefix:
+            self.capabilities = frozenset({"class_token"})
+
+    def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the patch tokens, (B, N, C)."""
+        return self._patches(seen["block"], self._num_prefix)
+
+
+def _timm_reader(visual: Any) -> TowerReader:
+    trunk = visual.trunk
+    if all(hasattr(trunk, name) for name in ("blocks", "num_prefix_tokens", "patch_embed", "embed_dim")):
+        return TimmSequenceReader(trunk)
+    for owner in (getattr(trunk, "head", None), trunk):
+        pooling = getattr(owner, "global_pool", None)
+        if isinstance(pooling, Module):
+            return TimmMapReader(visual, pooling)
+    raise BackboneError(f"The timm trunk {type(trunk).__name__} has neither a patch sequence nor a pooled map to read.")
+
+
+TOWERS: Mapping[str, Callable[[Any], TowerReader]] = {
+    "VisionTransformer": VisionTransformerReader,
+    "ModifiedResNet": ModifiedResNetReader,
+    "TimmModel": _timm_reader,
+}
+
+
+def tower_reader(visual: Module) -> TowerReader:
+    """Find the reader of an image tower by its class, or by a class that it derives from.
+
+    Args:
+        visual: the image tower of an open_clip model, in evaluation mode.
+
+    Raises:
+        BackboneError: if no reader knows the tower.
+    """
+    for kind in type(visual).__mro__:
+        if kind.__name__ in TOWERS:
+            return TOWERS[kind.__name__](visual)
+    raise BackboneError(f"Expected an image tower of {', '.join(TOWERS)}, got {type(visual).__name__}.")

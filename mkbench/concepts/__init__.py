@@ -1,0 +1,69 @@
+"""Concepts of images and texts: pure torch, without a trainer."""
+
+from mkbench.concepts.bank import ConceptBank, load_bank
+from mkbench.concepts.components import largest_components
+from mkbench.concepts.descriptors import (
+    LOGIT_SCALE,
+    Assignment,
+    VisionConcepts,
+    assign_descriptors,
+    assign_descriptors_batch,
+    language_concepts,
+    merge_descriptors,
+)
+from mkbench.concepts.ellipse import Ellipse, fit_ellipse
+from mkbench.concepts.explainer import PARTITIONS, Explainer, GroupContext, PartsExplainer
+from mkbench.concepts.explanation import ExplainedPart, Explanation, GroupExplanation
+from mkbench.concepts.foreground import Foreground, Stage, find_foreground, no_stage
+from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
+from mkbench.concepts.prompts import PROMPTS, PromptedRegions, blur, render_prompts, render_prompts_batch
+from mkbench.concepts.refine import REFINEMENTS, RefinedForeground, Refinement, refine_crf, refine_foreground
+from mkbench.concepts.saliency import spectral_saliency
+from mkbench.concepts.text import TextEncoder, bank_embeddings, class_embeddings
+from mkbench.concepts.transport import sinkhorn
+from mkbench.concepts.upscale import upscale_nearest
+
+__all__ = [
+    "LOGIT_SCALE",
+    "PARTITIONS",
+    "PROMPTS",
+    "REFINEMENTS",
+    "Assignment",
+    "ConceptBank",
+    "Ellipse",
+    "ExplainedPart",
+    "Explainer",
+    "Explanation",
+    "Foreground",
+    "GroupContext",
+    "GroupExplanation",
+    "PartsExplainer",
+    "PromptedRegions",
+    "RefinedForeground",
+    "Refinement",
+    "Stage",
+    "TextEncoder",
+    "VisionConcepts",
+    "assign_descriptors",
+    "assign_descriptors_batch",
+    "bank_embeddings",
+    "blur",
+    "class_embeddings",
+    "find_foreground",
+    "fit_ellipse",
+    "kmeans_parts",
+    "language_concepts",
+    "largest_components",
+    "load_bank",
+    "merge_descriptors",
+    "no_stage",
+    "part_masks",
+    "pca_parts",
+    "refine_crf",
+    "refine_foreground",
+    "render_prompts",
+    "render_prompts_batch",
+    "sinkhorn",
+    "spectral_saliency",
+    "upscale_nearest",
+]

@@ -1,0 +1,97 @@
+"""Text embeddings of classes and of the concept bank (steps 8 to 10 of the pipeline)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mkbench.concepts.linalg import require_finite, unit_rows
+
+
+class TextEncoder(Protocol):
+    """The half of a backbone that reads text."""
+
+    def encode_text(self, texts: list[str], /) -> Tensor:
+        """Encode T texts into (T, d) embeddings, not normalised."""
+        ...
+
+
+def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int) -> Tensor:
+    """(T, d) float32 unit rows, in batches over all texts."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, found {batch_size}")
+    if not texts:
+        raise ValueError("there must be at least one text to encode, found none")
+    batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)]
+    with torch.no_grad():
+        embeddings = torch.cat([backbone.encode_text(batch).float() for batch in batches])
+    require_finite(embeddings, name="text embeddings")
+    return unit_rows(embeddings)
+
+
+def _fill(template: str, name: str) -> str:
+    # Not str.format: a class or descriptor may hold braces of its own.
+    if "{}" not in template:
+        raise ValueError(f"a template must contain {{}} where the name goes, found {template!r}")
+    return template.replace("{}", name)
+
+
+def class_embeddings(
+    backbone: TextEncoder, class_names: Sequence[str], templates: Sequence[str], *, batch_size: int = 256
+) -> Tensor:
+    """Embed every class as the normalised mean over prompt templates.
+
+    Every filled template is encoded once, normalised, averaged over the templates, and normalised again.
+
+    Source: Radford et al., ICML 2021 (prompt ensembling), as in Sammani & Deligiannis, arXiv 2410.13016.
+
+    Args:
+        backbone: what encodes the texts.
+        class_names: Y names, in class order.
+        templates: one or more texts with `{}` where the name goes.
+        batch_size: texts per call of the encoder.
+
+    Returns:
+        (Y, d) float32 unit rows.
+
+    Raises:
+        ValueError: if there is no class or template, a template has no `{}`, or the embeddings are not finite.
+
+    Example:
+        >>> class Lengths:
+        ...     def encode_text(self, texts):
+        ...         return torch.tensor([[float(len(text)), 0.0] for text in texts])
+        >>> class_embeddings(Lengths(), ["cat", "dog"], ["a {}.", "the {}."]).tolist()
+        [[1.0, 0.0], [1.0, 0.0]]
+    """
+    texts = [_fill(template, name) for name in class_names for template in templates]
+    embeddings = _encode(backbone, texts, batch_size=batch_size)  # (classes * templates, dim)
+    return unit_rows(embeddings.reshape(len(class_names), len(templates), -1).mean(dim=1))
+
+
+def bank_embeddings(
+    backbone: TextEncoder, descriptors: Sequence[str], template: str, *, batch_size: int = 256
+) -> Tensor:
+    """Embed every descriptor of the bank in one template.
+
+    Args:
+        backbone: what encodes the texts.
+        descriptors: D descriptors, in bank order.
+        template: text with `{}` where the descriptor goes; `{}` alone is the bare descriptor.
+        batch_size: texts per call of the encoder.
+
+    Returns:
+        (D, d) float32 unit rows.
+
+    Raises:
+        ValueError: if there is no descriptor, the template has no `{}`, or the embeddings are not finite.
+
+    Example:
+        >>> class Lengths:
+        ...     def encode_text(self, texts):
+        ...         return torch.tensor([[float(len(text)), 0.0] for text in texts])
+        >>> bank_embeddings(Lengths(), ["round ears", "a tail"], "a photo showing {}").tolist()
+        [[1.0, 0.0], [1.0, 0.0]]
+    """
+    return _encode(backbone, [_fill(template, text) for text in descriptors], batch_size=batch_size)

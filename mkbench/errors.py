@@ -1,0 +1,24 @@
+"""The errors a user can cause; each message says what was expected, what was found and what to do."""
+
+
+class MkbenchError(Exception):
+    """An error that the command line shows as one sentence, without a traceback.
+
+    The attribute ``exit_code`` is the exit code of the command: 1, a run that failed.
+    """
+
+    exit_code = 1
+
+
+class UsageError(MkbenchError):
+    """A wrong option, name or file name on the command line or in a configuration; exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(MkbenchError):
+    """A data set, concept bank or picture that is not what it should be."""
+
+
+class BackboneError(MkbenchError):
+    """A model that cannot be loaded, or whose weights and configuration do not fit each other."""

@@ -1,0 +1,21 @@
+"""Metrics of explanations, as torchmetrics classes; the logic is in :mod:`mkbench.metrics.functional`."""
+
+from mkbench.metrics.accuracy_drop import AccuracyDrop
+from mkbench.metrics.accuracy_increase import AccuracyIncrease
+from mkbench.metrics.concept_entropy import ConceptEntropy
+from mkbench.metrics.corloc import CorLoc
+from mkbench.metrics.deletion import Deletion
+from mkbench.metrics.insertion import Insertion
+from mkbench.metrics.mutual_information import MutualInformation, MutualInformationAUC, MutualInformationExcess
+
+__all__ = [
+    "AccuracyDrop",
+    "AccuracyIncrease",
+    "ConceptEntropy",
+    "CorLoc",
+    "Deletion",
+    "Insertion",
+    "MutualInformation",
+    "MutualInformationAUC",
+    "MutualInformationExcess",
+]

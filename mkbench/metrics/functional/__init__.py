@@ -1,0 +1,51 @@
+"""The metrics as pure functions; the classes of :mod:`mkbench.metrics` keep their sums over batches and processes."""
+
+from mkbench.metrics.functional.accuracy_drop import accuracy_drop
+from mkbench.metrics.functional.accuracy_increase import accuracy_increase
+from mkbench.metrics.functional.bootstrap import bootstrap_interval, bootstrap_intervals, paired_bootstrap_difference
+from mkbench.metrics.functional.chance import chance_curves, membership
+from mkbench.metrics.functional.concept_entropy import concept_entropy
+from mkbench.metrics.functional.corloc import box_iou, corloc, foreground_boxes, localised
+from mkbench.metrics.functional.curves import average_curves, mutual_information_auc
+from mkbench.metrics.functional.deletion import deletion
+from mkbench.metrics.functional.estimators import mutual_information_curves
+from mkbench.metrics.functional.insertion import insertion
+from mkbench.metrics.functional.mutual_information import (
+    mutual_information,
+    mutual_information_curve,
+    padded_mutual_information_curves,
+    sort_by_importance,
+)
+from mkbench.metrics.functional.removal_curve import average_removal_curve, curve_mean, curve_sum
+from mkbench.metrics.functional.removal_sequence import correctness_curve, removal_images, removal_order, score_curve
+
+__all__ = [
+    "accuracy_drop",
+    "accuracy_increase",
+    "average_curves",
+    "average_removal_curve",
+    "bootstrap_interval",
+    "bootstrap_intervals",
+    "box_iou",
+    "chance_curves",
+    "concept_entropy",
+    "corloc",
+    "correctness_curve",
+    "curve_mean",
+    "curve_sum",
+    "deletion",
+    "foreground_boxes",
+    "insertion",
+    "localised",
+    "membership",
+    "mutual_information",
+    "mutual_information_auc",
+    "mutual_information_curve",
+    "mutual_information_curves",
+    "padded_mutual_information_curves",
+    "paired_bootstrap_difference",
+    "removal_images",
+    "removal_order",
+    "score_curve",
+    "sort_by_importance",
+]

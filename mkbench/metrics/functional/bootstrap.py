@@ -1,0 +1,107 @@
+"""Confidence intervals of means over images."""
+
+import torch
+from torch import Tensor
+
+_DRAWS_PER_CHUNK = 2**21  # 16 MB of indices and 16 MB of weights
+
+
+def bootstrap_intervals(values: Tensor, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> Tensor:
+    """Percentile bootstrap intervals of the means of several columns, from the same resampled images.
+
+    Images are drawn with replacement; the interval holds the middle ``level`` of the resampled means. The result is
+    determined by the seed and the order of the rows: callers sort rows by sample id, so that it does not depend on the
+    order in which images were processed.
+
+    Args:
+        values: (n, m) one row per image, one column per quantity.
+        level: share of the resampled means inside the interval, between 0 and 1.
+        resamples: number of bootstrap samples.
+        seed: seed of the draws.
+
+    Returns:
+        (m, 2) float64, low and high; both equal the value for a single image.
+
+    Raises:
+        ValueError: without images, or for a level or number of resamples out of range.
+
+    Example:
+        >>> bootstrap_intervals(torch.tensor([[1.0, 5.0], [1.0, 5.0]])).tolist()
+        [[1.0, 1.0], [5.0, 5.0]]
+    """
+    if values.ndim != 2 or not len(values):
+        raise ValueError(f"values must be (images, quantities) with at least one image, found {tuple(values.shape)}")
+    if not 0 < level < 1 or resamples < 1:
+        raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
+    rows = values.detach().double().cpu()
+    images = len(rows)
+    generator = torch.Generator().manual_seed(seed)
+    chunk = max(1, _DRAWS_PER_CHUNK // images)
+    means = [
+        _multinomial_weights(min(chunk, resamples - start), images, generator) @ rows / images
+        for start in range(0, resamples, chunk)
+    ]
+    tail = (1 - level) / 2
+    return torch.quantile(torch.cat(means), torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0).T
+
+
+def _multinomial_weights(resamples: int, images: int, generator: torch.Generator) -> Tensor:
+    """(resamples, images) float64: how often each image was drawn."""
+    drawn = torch.randint(images, (resamples, images), generator=generator)
+    ones = torch.ones(1, 1, dtype=torch.float64).expand(resamples, images)
+    return torch.zeros(resamples, images, dtype=torch.float64).scatter_add_(1, drawn, ones)
+
+
+def bootstrap_interval(
+    values: Tensor, *, level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean over images, see :func:`bootstrap_intervals`.
+
+    Args:
+        values: (n,) one value per image, sorted by sample id.
+        level: share of the resampled means inside the interval, between 0 and 1.
+        resamples: number of bootstrap samples.
+        seed: seed of the draws.
+
+    Returns:
+        Low and high, in the unit of the values.
+
+    Raises:
+        ValueError: without images, or for a level or number of resamples out of range.
+
+    Example:
+        >>> low, high = bootstrap_interval(torch.arange(100.0))
+        >>> 40 < low < 49.5 < high < 59
+        True
+    """
+    if values.ndim != 1:
+        raise ValueError(f"values must be (images,), found {tuple(values.shape)}")
+    low, high = bootstrap_intervals(values[:, None], level=level, resamples=resamples, seed=seed)[0].tolist()
+    return low, high
+
+
+def paired_bootstrap_difference(
+    first: Tensor, second: Tensor, *, level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Bootstrap interval of mean(first) - mean(second) over the same images; 0 outside means a clear difference.
+
+    Args:
+        first: (n,) values of one model or explainer, sorted by sample id.
+        second: (n,) values of the other, row by row for the same images.
+        level: share of the resampled differences inside the interval, between 0 and 1.
+        resamples: number of bootstrap samples.
+        seed: seed of the draws.
+
+    Returns:
+        Low and high of the difference.
+
+    Raises:
+        ValueError: if the two do not have the same shape, or as :func:`bootstrap_interval`.
+
+    Example:
+        >>> paired_bootstrap_difference(torch.tensor([3.0, 9.0]), torch.tensor([2.0, 8.0]))
+        (1.0, 1.0)
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"expected values of the same images, found {tuple(first.shape)} and {tuple(second.shape)}")
+    return bootstrap_interval(first.double() - second.double(), level=level, resamples=resamples, seed=seed)

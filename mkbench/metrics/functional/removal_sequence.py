@@ -1,0 +1,137 @@
+"""The pictures and scores behind deletion and insertion: which part goes first, and what is left of the image."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mkbench.concepts.prompts import blur
+
+RemovalMode = Literal["deletion", "insertion"]
+REMOVAL_MODES: tuple[RemovalMode, ...] = ("deletion", "insertion")
+
+
+def removal_order(image_embedding: Tensor, part_embeddings: Tensor, descriptor_embeddings: Tensor) -> Tensor:
+    """Rank the parts of one image by cos(image, part) * cos(image, the part's best descriptor).
+
+    Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
+
+    Args:
+        image_embedding: (d,) of the plain image.
+        part_embeddings: (L, d) visual embedding of each part.
+        descriptor_embeddings: (L, d) text embedding of each part's best descriptor.
+
+    Returns:
+        (L,) int64 part indices, most important first; equal products by index.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+
+    Example:
+        >>> parts = torch.tensor([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+        >>> removal_order(torch.tensor([1.0, 0.0]), parts, torch.ones(3, 2)).tolist()
+        [2, 1, 0]
+    """
+    dim = image_embedding.shape[-1:]
+    if image_embedding.ndim != 1 or part_embeddings.shape != descriptor_embeddings.shape:
+        raise ValueError("expected image_embedding (dim,) and as many descriptors as parts, (parts, dim) each")
+    if part_embeddings.ndim != 2 or part_embeddings.shape[1:] != dim:
+        raise ValueError(f"expected part embeddings of width {dim[0]}, found {tuple(part_embeddings.shape)}")
+    image = image_embedding.double()[None]
+    to_part = F.cosine_similarity(image, part_embeddings.double())  # (parts,)
+    to_descriptor = F.cosine_similarity(image, descriptor_embeddings.double())
+    return (to_part * to_descriptor).argsort(descending=True, stable=True)
+
+
+def removal_images(image: Tensor, part_masks: Tensor, order: Tensor, *, mode: RemovalMode = "deletion") -> Tensor:
+    """Pictures of a removal sequence; what is removed is blurred (Gaussian 11 x 11, sigma 2.0), never zeroed.
+
+    ``deletion`` starts with the image and blurs part by part. ``insertion`` starts with the whole picture blurred, the
+    background included, and brings the parts back in the same order; the background stays blurred. Blurred pixels
+    are those of the blurred original, so a picture depends only on which parts are removed.
+
+    Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
+
+    Args:
+        image: (3, S, S) uint8.
+        part_masks: (L, S, S) bool, the pixels of each part.
+        order: (L,) int64 part indices, most important first.
+        mode: ``deletion`` or ``insertion``.
+
+    Returns:
+        (L + 1, 3, S, S) uint8.
+
+    Raises:
+        ValueError: for an unknown mode or shapes and types that do not fit.
+
+    Example:
+        >>> image = torch.zeros(3, 16, 16, dtype=torch.uint8)
+        >>> image[:, 8] = 255
+        >>> masks = torch.ones(1, 16, 16, dtype=torch.bool)
+        >>> pictures = removal_images(image, masks, torch.tensor([0]))
+        >>> pictures.shape, bool((pictures[0] == image).all()), bool((pictures[1] == image).all())
+        (torch.Size([2, 3, 16, 16]), True, False)
+    """
+    if mode not in REMOVAL_MODES:
+        raise ValueError(f"mode must be one of {', '.join(REMOVAL_MODES)}, found {mode!r}")
+    if image.dtype != torch.uint8 or image.ndim != 3:
+        raise ValueError(f"image must be uint8 (3, height, width), found {tuple(image.shape)} {image.dtype}")
+    expected = (len(order), *image.shape[1:])
+    if part_masks.dtype != torch.bool or part_masks.shape != expected:
+        raise ValueError(f"part_masks must be bool {expected}, found {tuple(part_masks.shape)} {part_masks.dtype}")
+    blurred = blur(image[None])[0]
+    before, after = (image, blurred) if mode == "deletion" else (blurred, image)
+    untouched = part_masks.new_zeros(1, *image.shape[1:])
+    touched = torch.cat([untouched, part_masks[order]]).cumsum(0) > 0  # (parts + 1, height, width)
+    return torch.where(touched[:, None], after, before)
+
+
+def score_curve(image_embeddings: Tensor, class_embedding: Tensor) -> Tensor:
+    """Class score of every picture of a sequence: 2.5 * cosine with the predicted class, as in the paper's figure.
+
+    Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
+
+    Args:
+        image_embeddings: (..., L + 1, d) of the pictures of :func:`removal_images`.
+        class_embedding: (..., d) of the class predicted for the plain image.
+
+    Returns:
+        (..., L + 1) float64 between -2.5 and 2.5.
+
+    Raises:
+        ValueError: if the widths differ.
+
+    Example:
+        >>> score_curve(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([1.0, 0.0])).tolist()
+        [2.5, 0.0]
+    """
+    if image_embeddings.shape[-1] != class_embedding.shape[-1]:
+        raise ValueError(
+            f"expected embeddings of one width, found {image_embeddings.shape[-1]} and {class_embedding.shape[-1]}"
+        )
+    return 2.5 * F.cosine_similarity(image_embeddings.double(), class_embedding.double()[..., None, :], dim=-1)
+
+
+def correctness_curve(image_embeddings: Tensor, class_embeddings: Tensor, target: int) -> Tensor:
+    """Is the top-1 class right after every step of a sequence?
+
+    Args:
+        image_embeddings: (L + 1, d) of the pictures of :func:`removal_images`.
+        class_embeddings: (Y, d) of all classes.
+        target: the true class.
+
+    Returns:
+        (L + 1,) bool; among equally close classes the lowest index is the prediction.
+
+    Raises:
+        ValueError: if the target is not one of the classes.
+
+    Example:
+        >>> correctness_curve(torch.tensor([[1.0, 0.2], [0.1, 1.0]]), torch.eye(2), 0).tolist()
+        [True, False]
+    """
+    if not 0 <= target < len(class_embeddings):
+        raise ValueError(f"target must be a class index in 0..{len(class_embeddings) - 1}, found {target}")
+    cosines = F.normalize(image_embeddings.double(), dim=-1) @ F.normalize(class_embeddings.double(), dim=-1).T
+    return cosines.argmax(dim=-1) == target  # the length of the image embedding would not change it

@@ -1,0 +1,145 @@
+"""The result bundle on disk: group files as they finish, and the results that can always be rebuilt from them."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mkbench.errors import DataError, UsageError
+
+SCHEMA_VERSION = 1
+GROUPS, RESULTS, ENVIRONMENT, MANIFEST, FIGURES = (
+    "groups",
+    "results.json",
+    "environment.json",
+    "manifest.json",
+    "figures",
+)
+_META_KEY = b"mkbench"
+
+#: One row for each image and explainer.
+ROW_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("class_index", pa.int64()),
+        ("class_name", pa.string()),
+        ("explainer", pa.string()),
+        ("predicted_index", pa.int64()),
+        ("top1", pa.bool_()),
+        ("top5", pa.bool_()),
+        ("num_parts", pa.int64()),
+        ("descriptor_ids", pa.list_(pa.int64())),
+        ("importance", pa.list_(pa.float64())),
+        ("part_descriptor_ids", pa.list_(pa.int64())),
+        ("hits", pa.list_(pa.bool_())),
+        ("curve", pa.list_(pa.float64())),
+        ("chance_curve", pa.list_(pa.float64())),
+        ("concept_entropy", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class GroupRecord:
+    """What is kept of one class group.
+
+    Attributes:
+        key: name of the group, ``GroupSpec.key``.
+        rows: columns of ``ROW_SCHEMA``; a row for each image and explainer.
+        fallbacks: explainer -> rule -> how often it applied; ``foreground`` for the stage before the explainers.
+        unreadable: messages about pictures that were left out.
+    """
+
+    key: str
+    rows: pa.Table
+    fallbacks: dict[str, dict[str, int]] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a file under a temporary name and rename it, so that no reader ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, keys in the order given."""
+    write_text_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_group(run: Path, record: GroupRecord) -> Path:
+    """Write a finished group to ``groups/<key>.parquet``; the file appears whole or not at all."""
+    path = run / GROUPS / f"{record.key}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    meta = {"fallbacks": record.fallbacks, "unreadable": list(record.unreadable)}
+    table = record.rows.cast(ROW_SCHEMA).replace_schema_metadata({_META_KEY: json.dumps(meta).encode()})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(table, temporary)
+    temporary.replace(path)
+    return path
+
+
+def read_group(path: Path) -> GroupRecord:
+    """Read one group file.
+
+    Raises:
+        DataError: the file is damaged or no group file.
+    """
+    try:
+        table = pq.read_table(path)
+        meta = json.loads(table.schema.metadata[_META_KEY])
+        rows = table.replace_schema_metadata(None).cast(ROW_SCHEMA)
+        return GroupRecord(path.stem, rows, meta["fallbacks"], tuple(meta["unreadable"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's errors are ValueErrors
+        raise DataError(
+            f"Expected a group file at {path}, found a damaged one ({error}); delete it and run again."
+        ) from error
+
+
+def finished_groups(run: Path) -> list[str]:
+    """Return the keys of the finished groups of a run, sorted."""
+    return sorted(path.stem for path in (run / GROUPS).glob("[!.]*.parquet"))
+
+
+def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:
+    """Read the groups of a run in the given order."""
+    return [read_group(run / GROUPS / f"{key}.parquet") for key in keys]
+
+
+def read_results(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (results, environment) of a finished run.
+
+    Raises:
+        UsageError: no finished run in this folder.
+        DataError: a file of it is no JSON object, or of another schema version.
+    """
+    if not (run / RESULTS).is_file():
+        raise UsageError(
+            f"Expected the folder of a finished run with {RESULTS}, found none at {run}; name a model's folder."
+        )
+    results, environment = _read_object(run / RESULTS), _read_object(run / ENVIRONMENT)
+    if results.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(
+            f"Expected {run / RESULTS} of schema version {SCHEMA_VERSION}, found {results.get('schema_version')}; "
+            "run the benchmark again with this version."
+        )
+    return results, environment
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"Expected JSON in {path}, found something else ({error}); run the benchmark again.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"Expected a JSON object in {path}, found {type(content).__name__}; run the benchmark again.")
+    return content

@@ -1,0 +1,43 @@
+"""What a run consists of, so that groups of two different runs are never mixed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mkbench.errors import DataError
+
+
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """Return the manifest of an earlier run, None if there is none.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"Expected a manifest in {path}, found a damaged file; run with --results.overwrite true."
+        ) from error
+    return content if isinstance(content, dict) else {}
+
+
+def differences(earlier: dict[str, Any], later: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return dotted names of the entries that differ, with both values where they are short.
+
+    >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+    ['a.b (1, now 3)']
+    """
+    found = []
+    for key in sorted(set(earlier) | set(later)):
+        old, new = earlier.get(key), later.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict) and key != "groups":
+            found += differences(old, new, f"{prefix}{key}.")
+        else:
+            values = f"{old}, now {new}"
+            found.append(f"{prefix}{key} ({values})" if len(values) < 120 else f"{prefix}{key}")
+    return found

@@ -1,0 +1,103 @@
+"""Look-ups in a parsed ``results.json``: metrics with their intervals, the explainers of a run, names for print."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+#: A parsed ``results.json`` or ``environment.json``.
+Document = Mapping[str, Any]
+
+EXPLAINER_LABELS = {"pca": "PCA", "kmeans": "K-means"}
+ABSENT = "\u2013"  # an en dash, never a zero
+RANDOM_WEIGHTS = "(random weights)"
+
+
+class Estimate(NamedTuple):
+    """A metric with its 95 % interval.
+
+    Attributes:
+        value: the metric, in its own unit.
+        interval: (low, high) in the same unit, None where the run computed none.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+    def scaled(self, factor: float) -> "Estimate":
+        """Return the estimate in another unit.
+
+        >>> Estimate(0.5, (0.25, 0.75)).scaled(100)
+        Estimate(value=50.0, interval=(25.0, 75.0))
+        """
+        interval = None if self.interval is None else (self.interval[0] * factor, self.interval[1] * factor)
+        return Estimate(self.value * factor, interval)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def find_metric(results: Document, name: str, explainer: str | None = None) -> Estimate | None:
+    """Look a metric up; None where the run has no finite value of it.
+
+    Args:
+        results: a parsed ``results.json``.
+        name: the metric's name, such as ``mutual_information_auc``.
+        explainer: the explainer's name, None for metrics of the model alone.
+
+    Returns:
+        The estimate, or None.
+
+    Example:
+        >>> results = {"metrics": [{"name": "top1", "explainer": None, "value": 0.5, "interval": [0.4, 0.6]}]}
+        >>> find_metric(results, "top1")
+        Estimate(value=0.5, interval=(0.4, 0.6))
+        >>> find_metric(results, "top1", "pca") is None
+        True
+    """
+    for metric in results["metrics"]:
+        if metric["name"] == name and metric["explainer"] == explainer and _is_number(metric["value"]):
+            interval: Sequence[float] | None = metric.get("interval")
+            if interval is None or not all(_is_number(bound) for bound in interval):
+                return Estimate(float(metric["value"]))
+            low, high = interval
+            return Estimate(float(metric["value"]), (float(low), float(high)))
+    return None
+
+
+def explainer_names(results: Document) -> list[str]:
+    """List the explainers of a run: PCA, K-means, then others in alphabetical order.
+
+    >>> explainer_names({"metrics": [{"explainer": "other"}, {"explainer": "kmeans"}, {"explainer": None}]})
+    ['kmeans', 'other']
+    """
+    return sort_explainers({metric["explainer"] for metric in results["metrics"] if metric["explainer"] is not None})
+
+
+def sort_explainers(names: set[str]) -> list[str]:
+    """Put the published explainers first and the others in alphabetical order.
+
+    >>> sort_explainers({"other", "kmeans", "pca"})
+    ['pca', 'kmeans', 'other']
+    """
+    known = [name for name in EXPLAINER_LABELS if name in names]
+    return known + sorted(names - set(known))
+
+
+def explainer_label(name: str) -> str:
+    """Return an explainer's name as it is printed.
+
+    >>> explainer_label("kmeans"), explainer_label("mm-cbm")
+    ('K-means', 'mm-cbm')
+    """
+    return EXPLAINER_LABELS.get(name, name)
+
+
+def model_label(results: Document) -> str:
+    """Return the model's name as it is printed.
+
+    >>> model_label({"model": {"name": "vit-b-16", "label": "ViT-B/16"}})
+    'ViT-B/16'
+    """
+    model = results["model"]
+    return str(model.get("label") or model["name"])

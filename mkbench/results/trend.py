@@ -1,0 +1,102 @@
+"""Whether a metric rises with accuracy over a family of models: least-squares line, Pearson's r, and a plain word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Correlations weaker than this are called no change.
+WEAK = 0.5
+FEWEST_MODELS = 3
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A least-squares line y = slope * x + intercept.
+
+    Attributes:
+        slope: change of y with a unit of x.
+        intercept: y at x = 0.
+        r: Pearson's correlation, -1 to 1; 0 where x or y does not vary.
+        models: number of points.
+    """
+
+    slope: float
+    intercept: float
+    r: float
+    models: int
+
+    @property
+    def verdict(self) -> str:
+        """``rises``, ``falls``, or ``does not change`` where ``|r| < 0.5``."""
+        if abs(self.r) < WEAK:
+            return "does not change"
+        return "rises" if self.r > 0 else "falls"
+
+
+def fit_trend(x: Sequence[float], y: Sequence[float]) -> Trend | None:
+    """Fit the line of a metric over accuracy.
+
+    Args:
+        x: accuracy of each model.
+        y: metric of each model.
+
+    Returns:
+        The line, or None for fewer than three models.
+
+    Raises:
+        ValueError: if x and y differ in length.
+
+    Example:
+        >>> fit_trend([1, 2, 3], [5, 4, 3])
+        Trend(slope=-1.0, intercept=6.0, r=-1.0, models=3)
+        >>> fit_trend([1, 2], [5, 4]) is None
+        True
+    """
+    if len(x) != len(y):
+        raise ValueError(f"x and y must have one value per model, found {len(x)} and {len(y)}")
+    if len(x) < FEWEST_MODELS:
+        return None
+    horizontal, vertical = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    dx, dy = horizontal - horizontal.mean(), vertical - vertical.mean()
+    if not dx.any() or not dy.any():
+        return Trend(0.0, float(vertical.mean()), 0.0, len(x))
+    slope = float(dx @ dy / (dx @ dx))
+    r = float(np.clip(dx @ dy / np.sqrt((dx @ dx) * (dy @ dy)), -1, 1))
+    return Trend(slope, float(vertical.mean() - slope * horizontal.mean()), r, len(x))
+
+
+def describe_trends(name: str, trends: dict[str, Trend | None]) -> str:
+    """Say in one sentence what the lines show.
+
+    Args:
+        name: what is on the vertical axis.
+        trends: a line, or None, for each explainer as it is to be printed.
+
+    Example:
+        >>> rising = Trend(slope=1.0, intercept=0.0, r=0.9, models=4)
+        >>> describe_trends("AUC", {"PCA": rising})
+        'AUC rises with accuracy here (PCA: r = 0.90)'
+        >>> describe_trends("AUC", {"PCA": rising, "K-means": Trend(0.1, 0.0, 0.2, 4)})
+        'AUC with accuracy here: rises for PCA (r = 0.90), does not change for K-means (r = 0.20)'
+        >>> describe_trends("AUC", {"PCA": None})
+        'AUC over accuracy: no line, fewer than 3 models'
+    """
+    fitted = {label: trend for label, trend in trends.items() if trend is not None}
+    if not fitted:
+        return f"{name} over accuracy: no line, fewer than {FEWEST_MODELS} models"
+    verdicts = {trend.verdict for trend in fitted.values()}
+    if len(verdicts) == 1:
+        values = ", ".join(f"{label}: r = {signed(trend.r)}" for label, trend in fitted.items())
+        return f"{name} {verdicts.pop()} with accuracy here ({values})"
+    each = ", ".join(f"{trend.verdict} for {label} (r = {signed(trend.r)})" for label, trend in fitted.items())
+    return f"{name} with accuracy here: {each}"
+
+
+def signed(value: float) -> str:
+    """Return two decimals with a typographic minus, and no minus at zero.
+
+    >>> signed(-0.254), signed(-0.001)
+    ('−0.25', '0.00')
+    """
+    return f"{value:.2f}".replace("-", "\u2212") if abs(value) >= 0.005 else "0.00"

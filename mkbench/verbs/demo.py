@@ -1,0 +1,33 @@
+"""`mkbench demo`: the bundled models on the bundled pictures."""
+
+import argparse
+from importlib import resources
+from pathlib import Path
+
+from mkbench.verbs.bench import read_config, run_bench
+
+HELP = "benchmark the four bundled models on the bundled pictures, in minutes, without a download."
+
+_NEXT = """
+Bundle and figures of each model: {out}/<model>/
+Table (CSV, Markdown, LaTeX) and AUC against accuracy: {out}/
+Your own pictures, a folder for each class:
+  mkbench predict --config configs/image_folder.yaml --model.backbone vit-b-16-openai --model.random_weights false \\
+    --data.root IMAGENET/val --data.bank descriptors_imagenet.json
+`mkbench models` lists the models by name; the README tells more.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the verb."""
+    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the bundles, tables and figures")
+    parser.set_defaults(overrides=[])
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate the bundled models, print the table and where to look next."""
+    config = resources.files("mkbench") / "configs" / "critters" / "demo.yaml"
+    with resources.as_file(config) as path:
+        exit_code = run_bench(read_config(path), options.out, overrides=options.overrides, overwrite=True)
+    print(_NEXT.format(out=options.out))
+    return exit_code

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mkbench.backbones import OpenClipBackbone, load_backbone, save_local, write_bpe
+from mkbench.backbones.local import CONFIG_FILE, MAX_MERGES, VOCABULARY_FILE, WEIGHTS_FILE, load_local
+from mkbench.errors import BackboneError
+
+from .conftest import CONFIG, MERGES, SIZE, build, tiny_config
+
+
+def rewrite(folder: Path, **text: Any) -> None:
+    config = tiny_config()
+    config["model_cfg"]["text_cfg"].update(text)
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+
+
+def test_vocabulary_file(tmp_path: Path) -> None:
+    path = tmp_path / VOCABULARY_FILE
+    assert write_bpe(MERGES, path) == SIZE == 518
+    assert gzip.decompress(path.read_bytes()) == b"#version: 0.2\nc a\nca t</w>\nd o\ndo g</w>"
+    first = path.read_bytes()
+    write_bpe(MERGES, path)
+    assert path.read_bytes() == first
+    tokenizer = open_clip.SimpleTokenizer(bpe_path=str(path), context_length=6)
+    # 512 bytes, then the merges in order: "cat</w>" is 513, "dog</w>" 515; start 516, end 517.
+    assert tokenizer(["Cat dog"]).tolist() == [[516, 513, 515, 517, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("merges", "message"),
+    [
+        ([("a", "")], "empty or a divided symbol"),
+        ([("a b", "c")], "empty or a divided symbol"),
+        ([("a", "bc"), ("ab", "c")], "two that give the same token"),
+        ([(f"{i}", "x") for i in range(MAX_MERGES + 1)], f"at most {MAX_MERGES} merges"),
+    ],
+)
+def test_vocabularies_that_open_clip_would_misread(tmp_path: Path, merges: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_bpe(merges, tmp_path / VOCABULARY_FILE)
+
+
+def test_round_trip(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [CONFIG_FILE, WEIGHTS_FILE, VOCABULARY_FILE]
+    stored = load_file(folder / WEIGHTS_FILE)
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    backbone = load_backbone(f"local-dir:{folder}")
+    assert (backbone.name, backbone.dtype, backbone.random_weights) == ("critter", torch.float32, False)
+    assert isinstance(backbone, OpenClipBackbone)
+    original = build(CONFIG).half().float().eval()
+    pixels = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone.encode_image(pixels), original.encode_image(pixels))
+        tokens = backbone.tokenizer(["cat dog"])
+        torch.testing.assert_close(backbone.encode_text(["cat dog"]), original.encode_text(tokens))
+    assert int(tokens.max()) == SIZE - 1
+    assert backbone.fingerprint == load_backbone(f"local-dir:{folder}").fingerprint
+
+
+def test_resnet_round_trip_keeps_counters(tmp_path: Path, vocabulary: Path) -> None:
+    config = tiny_config({"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 64})
+    save_local(build(config), vocabulary, config, tmp_path / "rn")
+    backbone = load_local(tmp_path / "rn", name="rn")
+    assert (backbone.grid, backbone.feature_dim) == ((2, 2), 256)
+    assert load_file(tmp_path / "rn" / WEIGHTS_FILE)["visual.bn1.num_batches_tracked"].dtype == torch.int64
+
+
+def test_without_a_vocabulary_open_clip_chooses(tmp_path: Path, vocabulary: Path) -> None:
+    config = tiny_config()
+    config["model_cfg"]["text_cfg"]["vocab_size"] = 49408
+    save_local(build(tiny_config()), vocabulary, tiny_config(), tmp_path / "m")
+    save_local(build(config), None, config, tmp_path / "m")  # over the earlier model
+    assert not (tmp_path / "m" / VOCABULARY_FILE).exists()
+    backbone = load_local(tmp_path / "m", name="m")
+    assert torch.equal(backbone.tokenizer(["a cat"]), open_clip.tokenize(["a cat"], context_length=8))
+
+
+def test_saving_in_place_keeps_the_vocabulary(folder: Path) -> None:
+    before = (folder / VOCABULARY_FILE).read_bytes()
+    save_local(build(CONFIG, seed=1), folder / VOCABULARY_FILE, CONFIG, folder)
+    assert (folder / VOCABULARY_FILE).read_bytes() == before
+
+
+def test_random_weights_need_no_weights_file(folder: Path) -> None:
+    (folder / WEIGHTS_FILE).unlink()
+    one, two = (load_backbone(f"local-dir:{folder}", random_weights=True, seed=seed) for seed in (0, 1))
+    assert one.name == "critter (random weights)"
+    assert one.random_weights
+    assert one.fingerprint != two.fingerprint
+    assert one.fingerprint == load_backbone(f"local-dir:{folder}", random_weights=True).fingerprint
+
+
+def test_vocabulary_of_another_size_is_refused(folder: Path) -> None:
+    rewrite(folder, vocab_size=600)
+    with pytest.raises(BackboneError, match=r"vocab_size to be the 518 tokens .* got 600"):
+        load_local(folder, name="m")
+
+
+def test_saving_refuses_a_vocabulary_of_another_size(tmp_path: Path) -> None:
+    write_bpe(MERGES[:2], tmp_path / "two.bpe.gz")
+    with pytest.raises(BackboneError, match=r"to be the 516 tokens .* got 518"):
+        save_local(build(CONFIG), tmp_path / "two.bpe.gz", CONFIG, tmp_path / "m")
+
+
+def test_saving_refuses_weights_beyond_half_precision(tmp_path: Path, vocabulary: Path) -> None:
+    model = build(CONFIG)
+    with torch.no_grad():
+        model.ln_final.weight[0] = 1e6
+    with pytest.raises(ValueError, match=r"finite in fp16, got others in ln_final\.weight"):
+        save_local(model, vocabulary, CONFIG, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_missing_parts(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackboneError, match=r"Expected a model folder with open_clip_config.json, found no .*nowhere"):
+        load_backbone(f"local-dir:{tmp_path / 'nowhere'}")
+    (folder / WEIGHTS_FILE).rename(folder / "open_clip_pytorch_model.bin")
+    with pytest.raises(BackboneError, match="found no such file; weights in a pickle format"):
+        load_local(folder, name="m")
+
+
+@pytest.mark.parametrize("text", ["{", "\udc80"])
+def test_configuration_that_is_not_json(folder: Path, text: str) -> None:
+    (folder / CONFIG_FILE).write_text(text, errors="surrogateescape")
+    with pytest.raises(BackboneError, match="Expected JSON in"):
+        load_local(folder, name="m")
+
+
+@pytest.mark.parametrize(
+    "config", [[], {}, {"model_cfg": {"embed_dim": "8"}}, {"model_cfg": {"embed_dim": 8, "vision_cfg": {}}}]
+)
+def test_incomplete_configurations(folder: Path, config: Any) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+    with pytest.raises(BackboneError, match=r"Expected model_cfg\.\w+ of type"):
+        load_local(folder, name="m")
+
+
+@pytest.mark.parametrize("name", ["../other", "/etc/model", "a/b/c", "hf-hub:a/b", "a\\b"])
+def test_names_must_not_be_paths(folder: Path, name: str) -> None:
+    rewrite(folder, hf_model_name=name)
+    with pytest.raises(BackboneError, match=r"model name, not a path, for text_cfg\.hf_model_name"):
+        load_local(folder, name="m")
+    (folder / CONFIG_FILE).write_text(json.dumps(tiny_config({"timm_model_name": name})))
+    with pytest.raises(BackboneError, match=r"model name, not a path, for vision_cfg\.timm_model_name"):
+        load_local(folder, name="m")
+
+
+@pytest.mark.parametrize("setting", [{"bpe_path": "/etc/x.gz"}, {"trust_remote_code": True}, {"cache_dir": "."}])
+def test_tokenizer_settings_must_not_name_files_or_code(folder: Path, setting: dict[str, Any]) -> None:
+    rewrite(folder, tokenizer_kwargs={"clean": "lower", **setting})
+    with pytest.raises(BackboneError, match=f"tokenizer_kwargs of .* got {next(iter(setting))}; a vocabulary belongs"):
+        load_local(folder, name="m")
+
+
+def test_two_tokenizers_are_refused(folder: Path) -> None:
+    rewrite(folder, hf_tokenizer_name="a/b")
+    with pytest.raises(BackboneError, match=r"either vocab.bpe.gz or text_cfg.hf_tokenizer_name .* found both"):
+        load_local(folder, name="m")
+
+
+def test_damaged_vocabulary(folder: Path) -> None:
+    (folder / VOCABULARY_FILE).write_text("not compressed")
+    with pytest.raises(BackboneError, match=r"tokenizer of .* cannot be read: Not a gzipped file"):
+        load_local(folder, name="m")
+
+
+def test_weights_of_another_model(folder: Path) -> None:
+    rewrite(folder, layers=3)
+    with pytest.raises(BackboneError, match=r"cannot be built: Error.* in loading state_dict .* belong to each other"):
+        load_local(folder, name="m")
+
+
+def test_damaged_weights(folder: Path) -> None:
+    (folder / WEIGHTS_FILE).write_bytes(b"not safetensors")
+    with pytest.raises(BackboneError, match="cannot be built"):
+        load_local(folder, name="m")

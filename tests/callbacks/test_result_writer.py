@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lightning as L
+import pytest
+
+from mkbench.callbacks import ResultWriter
+from mkbench.callbacks.result_writer import build_results, folder_name
+from mkbench.cli import main
+from mkbench.datamodules import Critters
+from mkbench.errors import UsageError
+from mkbench.results.bundle import read_group, read_groups
+from mkbench.results.summary import summarise
+from mkbench.systems import MutualKnowledge
+
+KEYS = ["00000-000", "00001-000", "00002-000"]
+
+
+@pytest.fixture
+def explained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the groups that are computed."""
+    keys: list[str] = []
+    original = MutualKnowledge.explain_group
+    monkeypatch.setattr(
+        MutualKnowledge, "explain_group", lambda self, group: (keys.append(group.key), original(self, group))[1]
+    )
+    return keys
+
+
+@pytest.fixture(scope="module")
+def complete_run(tmp_path_factory: pytest.TempPathFactory, predict_words: list[str]) -> Path:
+    folder = tmp_path_factory.mktemp("complete")
+    assert main([*predict_words, f"--results.root={folder}"]) == 0
+    return folder / "tiny"
+
+
+@pytest.fixture
+def run(complete_run: Path, tmp_path: Path) -> Path:
+    """A finished run that a test may spoil."""
+    return Path(shutil.copytree(complete_run, tmp_path / "runs" / "tiny"))
+
+
+def file_names(run: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and path.parent.name != "figures"
+    )
+
+
+def test_bundle_is_complete_and_nothing_else(command: Callable[..., Any], predict_words: list[str]) -> None:
+    outcome = command(*predict_words)
+    assert (outcome.code, outcome.error) == (0, "")
+    groups = [f"groups/{key}.parquet" for key in KEYS]
+    assert file_names(outcome.run) == ["config.yaml", "environment.json", *groups, "manifest.json", "results.json"]
+
+
+def test_results_follow_from_the_groups(complete_run: Path) -> None:
+    results = json.loads((complete_run / "results.json").read_text())
+    summary = json.loads(json.dumps(summarise(read_groups(complete_run, KEYS[::-1]))))
+    assert results["metrics"] == summary["metrics"]
+    assert results["curves"] == summary["curves"]
+    assert results["data"]["images"] == 6
+    assert results["fallbacks"] == {**summary["fallbacks"], "text": {"truncated": 0}}
+
+
+def test_two_runs_are_the_same_to_the_byte(
+    command: Callable[..., Any], predict_words: list[str], complete_run: Path
+) -> None:
+    again = command(*predict_words, "--data.num_workers=2").run
+    for name in ("results.json", "manifest.json", *(f"groups/{key}.parquet" for key in KEYS)):
+        assert (again / name).read_bytes() == (complete_run / name).read_bytes(), name
+
+
+def test_only_what_is_missing_is_computed(
+    command: Callable[..., Any], predict_words: list[str], run: Path, explained: list[str]
+) -> None:
+    before = (run / "results.json").read_bytes()
+    (run / "results.json").unlink()
+    (run / "groups" / f"{KEYS[1]}.parquet").unlink()
+    explained.clear()
+    assert command(*predict_words).code == 0
+    assert explained == [KEYS[1]]
+    assert (run / "results.json").read_bytes() == before
+    assert json.loads((run / "environment.json").read_text())["images_computed"] == 2
+
+
+def test_finished_run_is_left_alone(
+    command: Callable[..., Any], predict_words: list[str], run: Path, explained: list[str]
+) -> None:
+    names = ("results.json", "environment.json", "manifest.json", "config.yaml")
+    before = [(run / name).read_bytes() for name in names]
+    explained.clear()
+    outcome = command(*predict_words)
+    assert (outcome.code, outcome.error, explained) == (0, "", [])
+    assert [(run / name).read_bytes() for name in names] == before
+
+
+def test_lost_results_are_rebuilt_without_computing(
+    command: Callable[..., Any], predict_words: list[str], explained: list[str]
+) -> None:
+    # 16 tokens are the context of the tiny model, so that every descriptor in this prompt is truncated.
+    words = [*predict_words, "--model.descriptor_template=a photo showing {} " + "and a tail " * 6]
+    run = command(*words).run
+    before = (run / "results.json").read_bytes()
+    assert json.loads(before)["fallbacks"]["text"]["truncated"] == 247
+    (run / "results.json").unlink()
+    explained.clear()
+    assert command(*words).code == 0
+    assert explained == []
+    assert (run / "results.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "difference"),
+    [
+        ("--model.num_language_concepts=11", r"settings.num_language_concepts (12, now 11)"),
+        ("--model.seed=1", "settings.seed (0, now 1)"),
+        ("--model.topk=2", "settings.explainers.kmeans.topk (3, now 2)"),
+        ("--data.limit_classes=2", "data.classes (3, now 2)"),
+        ("--data.images_per_class=3", "groups"),
+        ("--data.seed=5", "data.seed (0, now 5)"),
+        ("--data.templates=default", "data.templates"),
+    ],
+)
+def test_other_settings_and_data_are_not_mixed(
+    command: Callable[..., Any], predict_words: list[str], run: Path, explained: list[str], option: str, difference: str
+) -> None:
+    before = (run / "results.json").read_bytes(), (run / "manifest.json").read_bytes()
+    outcome = command(*predict_words, option)
+    assert outcome.code == 2
+    assert outcome.error.startswith("mkbench: Expected runs/tiny to be empty or to hold the same run")
+    assert difference in outcome.error
+    assert "--results.overwrite true" in outcome.error
+    assert explained == []
+    assert ((run / "results.json").read_bytes(), (run / "manifest.json").read_bytes()) == before
+
+
+def test_other_weights_are_not_mixed(
+    command: Callable[..., Any], predict_words: list[str], run: Path, other_weights: Path
+) -> None:
+    outcome = command(*predict_words, f"--model.backbone=local-dir:{other_weights}")
+    assert outcome.code == 2
+    assert "differs in model.fingerprint" in outcome.error
+
+
+def test_groups_without_a_manifest_are_not_mixed(
+    command: Callable[..., Any], predict_words: list[str], run: Path
+) -> None:
+    (run / "manifest.json").unlink()
+    outcome = command(*predict_words)
+    assert outcome.code == 2
+    assert "differs in" in outcome.error
+
+
+def test_overwriting_computes_everything_again(
+    command: Callable[..., Any], predict_words: list[str], explained: list[str], run: Path
+) -> None:
+    (run / "figures" / "sample-00002-pca.png").write_bytes(b"of the earlier run")
+    (run / "notes.txt").write_text("the user's own")
+    outcome = command(*predict_words, "--data.limit_classes=2", "--results.overwrite=true")
+    assert (outcome.code, explained) == (0, KEYS[:2])
+    assert outcome.results()["data"]["classes"] == 2
+    assert sorted(path.stem for path in (run / "groups").iterdir()) == KEYS[:2]
+    assert not (run / "figures" / "sample-00002-pca.png").exists()
+    assert (run / "notes.txt").read_text() == "the user's own"
+
+
+def test_mistake_costs_no_earlier_run(command: Callable[..., Any], predict_words: list[str], run: Path) -> None:
+    before = file_names(run)
+    outcome = command(*predict_words, "--results.overwrite=true", "--trainer.precision=bf16-mixed")
+    assert outcome.code == 2
+    assert file_names(run) == before
+
+
+@pytest.mark.parametrize("mistake", ["--trainer.precision=bf16-mixed", "--model.num_language_concepts=300"])
+def test_mistake_leaves_nothing_behind(command: Callable[..., Any], predict_words: list[str], mistake: str) -> None:
+    outcome = command(*predict_words, mistake)
+    assert outcome.code == 2
+    assert not outcome.run.exists()
+
+
+def test_interrupted_run_goes_on(
+    command: Callable[..., Any],
+    predict_words: list[str],
+    explained: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    complete_run: Path,
+) -> None:
+    spied = MutualKnowledge.explain_group
+
+    def fail_at_last(self: MutualKnowledge, group: Any) -> Any:
+        if group.key == KEYS[2]:
+            raise OSError("the power went")
+        return spied(self, group)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MutualKnowledge, "explain_group", fail_at_last)
+        outcome = command(*predict_words)
+    assert (outcome.code, outcome.error) == (1, "mkbench: the power went\n")
+    assert not (outcome.run / "results.json").exists()
+    explained.clear()
+    assert command(*predict_words).code == 0
+    assert explained == [KEYS[2]]
+    assert (outcome.run / "results.json").read_bytes() == (complete_run / "results.json").read_bytes()
+
+
+def test_damaged_group_is_named(command: Callable[..., Any], predict_words: list[str], run: Path) -> None:
+    (run / "results.json").unlink()
+    (run / "groups" / f"{KEYS[0]}.parquet").write_bytes(b"")
+    outcome = command(*predict_words)
+    assert outcome.code == 1
+    assert "found a damaged one" in outcome.error
+    assert "delete it and run again" in outcome.error
+
+
+def test_unreadable_pictures_are_counted_and_left_out(
+    command: Callable[..., Any], folder_words: list[str], photo_tree: Callable[..., Path]
+) -> None:
+    root = photo_tree()
+    (root / "ant" / "0.png").write_bytes((root / "ant" / "0.png").read_bytes()[:60])
+    for path in (root / "bee").iterdir():
+        path.write_bytes(b"no picture")
+    outcome = command(*folder_words)
+    assert outcome.code == 0
+    results = outcome.results()
+    assert results["data"]["images"] == 3
+    assert len(results["data"]["unreadable"]) == 3
+    assert {metric["n"] for metric in results["metrics"]} == {3}
+    assert read_group(outcome.run / "groups" / "00001-000.parquet").rows.num_rows == 0
+
+
+def test_class_in_several_groups(command: Callable[..., Any], predict_words: list[str]) -> None:
+    outcome = command(*predict_words, "--data.group_size=1", "--data.limit_classes=2")
+    assert sorted(path.stem for path in (outcome.run / "groups").iterdir()) == [
+        "00000-000",
+        "00000-001",
+        "00001-000",
+        "00001-001",
+    ]
+    assert outcome.results()["data"]["images"] == 4
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec")
+def test_metrics_of_the_system_are_those_of_the_results(tmp_path: Path, tiny_model: Path) -> None:
+    system = MutualKnowledge(f"local-dir:{tiny_model}", num_language_concepts=40, pool=62, refine="none")
+    writer = ResultWriter(tmp_path)
+    trainer = L.Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, callbacks=[writer]
+    )
+    data = Critters(images_per_class=3, limit_classes=3, num_workers=0)
+    trainer.predict(system, datamodule=data, return_predictions=False)
+    results = json.loads((tmp_path / "tiny" / "results.json").read_text())
+    values = {
+        metric["name"] + (f"/{metric['explainer']}" if metric["explainer"] else ""): metric["value"]
+        for metric in results["metrics"]
+    }
+    assert len(system.computed) == 8  # two accuracies, three metrics of each explainer
+    for name, value in system.computed.items():
+        assert value == pytest.approx(values[name], abs=1e-6), name
+    assert values["mutual_information/pca"] > 0  # else nothing was compared
+    # The results can be built again from the folder alone, wherever it lies.
+    shutil.copytree(tmp_path / "tiny" / "groups", tmp_path / "moved" / "groups")
+    assert json.loads(json.dumps(build_results(tmp_path / "moved", system, data))) == results
+
+
+def trainer_of(devices: int, data: Any) -> Any:
+    return SimpleNamespace(world_size=devices, datamodule=data, is_global_zero=True)
+
+
+@pytest.mark.parametrize(
+    ("finished", "devices", "left_out"),
+    [
+        ([], 2, set()),
+        (KEYS[:1], 2, set(KEYS[:1])),
+        (KEYS[:2], 1, set(KEYS[:2])),
+        (KEYS[:2], 2, set(KEYS[1:2])),  # one group is left, two devices need one each: one is computed again
+        (KEYS, 2, set(KEYS)),  # nothing is left, nothing is computed
+    ],
+)
+def test_every_device_has_a_group(
+    run: Path,
+    tiny_model: Path,
+    finished: list[str],
+    devices: int,
+    left_out: set[str],
+) -> None:
+    for key in set(KEYS) - set(finished):
+        (run / "groups" / f"{key}.parquet").unlink()
+    system = MutualKnowledge(f"local-dir:{tiny_model}", num_language_concepts=12, pool=62, refine="components")
+    data = Critters(images_per_class=2, limit_classes=3)
+    ResultWriter(run.parent).setup(trainer_of(devices, data), system, "predict")
+    assert set(data.finished) == left_out
+
+
+def test_more_devices_than_groups_are_refused(tmp_path: Path, tiny_model: Path) -> None:
+    data = Critters(images_per_class=2, limit_classes=3)
+    with pytest.raises(UsageError, match=r"found 4 devices for 3 groups; lower --trainer\.devices"):
+        ResultWriter(tmp_path).setup(trainer_of(4, data), MutualKnowledge(f"local-dir:{tiny_model}"), "predict")
+
+
+def test_other_systems_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match="Expected a MutualKnowledge system to write results of, found LightningModule"
+    ):
+        ResultWriter(tmp_path).setup(trainer_of(1, None), L.LightningModule(), "predict")
+
+
+def test_training_is_not_its_business(tmp_path: Path) -> None:
+    ResultWriter(tmp_path).setup(trainer_of(1, None), L.LightningModule(), "fit")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_is_known_from_setup_on(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="setup was not called"):
+        _ = ResultWriter(tmp_path).folder
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("a/../b", "a_.._b"),
+        ("..", "model"),
+        ("hf-hub:timm/x", "hf-hub_timm_x"),
+        ("a b", "a_b"),
+        ("ViT-B-16", "ViT-B-16"),
+    ],
+)
+def test_model_names_become_single_folders(name: str, folder: str) -> None:
+    assert folder_name(name) == folder

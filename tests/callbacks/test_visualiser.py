@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from mkbench.callbacks import ResultWriter, Visualiser
+from mkbench.callbacks.visualiser import find_writer, sample_view
+from mkbench.datamodules import ClassGroup, Critters
+from mkbench.systems import MutualKnowledge
+
+
+@pytest.fixture(scope="module")
+def data() -> Critters:
+    return Critters(images_per_class=3, limit_classes=2, num_workers=0)
+
+
+@pytest.fixture(scope="module")
+def system(tiny_model: Path, data: Critters) -> MutualKnowledge:
+    system = MutualKnowledge(f"local-dir:{tiny_model}", num_language_concepts=20, pool=62, refine="none")
+    system.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
+    return system
+
+
+def test_figures_are_drawn_of_classes_spread_over_the_list(
+    command: Callable[..., Any], predict_words: list[str]
+) -> None:
+    # Of 32 classes two samples are the first and the seventeenth, of which the run has the first alone.
+    run = command(*predict_words, "--figures.samples=2").run
+    names = sorted(path.name for path in (run / "figures").glob("*.png"))
+    assert names == ["mutual-information-curve.png", "sample-00000-kmeans.png", "sample-00000-pca.png"]
+    assert all((run / "figures" / name).stat().st_size > 5000 for name in names)
+
+
+def test_no_sample_is_drawn_if_none_is_asked_for(command: Callable[..., Any], predict_words: list[str]) -> None:
+    run = command(*predict_words, "--figures.samples=0").run
+    assert [path.stem for path in (run / "figures").glob("*.png")] == ["mutual-information-curve"]
+
+
+def test_view_shows_what_the_system_found(system: MutualKnowledge, data: Critters) -> None:
+    group = data.dataset(system.geometry, data.specs)[1]
+    result = system.explain_group(group)
+    view = sample_view(result, 2, "pca", system, data)
+    explanation = result.explained["pca"].explanation.image(2)
+    texts = data.bank.descriptors
+    assert view.concepts == [
+        (texts[i], value)
+        for i, value in zip(explanation.concept_ids.tolist(), explanation.importance.tolist(), strict=True)
+    ]
+    assert view.language == [texts[i] for i in system.knowledge.language[int(result.conditioning[2])][:15].tolist()]
+    assert len(view.language) == 15
+    for part in explanation.parts:
+        assert view.part_descriptors[part.index] == [texts[i] for i in part.descriptor_ids.tolist()]
+    assert (view.class_name, view.explainer, view.model) == (data.class_names[1], "pca", "tiny")
+    assert view.predicted_name == data.class_names[int(result.ranking[2, 0])]
+    assert (view.image == group.images[2].numpy()).all()
+
+
+def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any, system: Any, data: Any) -> list[int]:
+    """Return the numbers of the pictures that are drawn of a group."""
+    drawn: list[int] = []
+    writer = ResultWriter(tmp_path)
+    writer._folder = tmp_path
+    monkeypatch.setattr("mkbench.callbacks.visualiser.sample_view", lambda result, index, *rest: drawn.append(index))
+    monkeypatch.setattr("mkbench.callbacks.visualiser.sample_figure", lambda view: None)
+    monkeypatch.setattr("mkbench.callbacks.visualiser.save_figure", lambda figure, path: None)
+    trainer: Any = SimpleNamespace(callbacks=[writer], datamodule=data)
+    batch = result.group if result is not None else ClassGroup(torch.zeros(0, 3, 8, 8, dtype=torch.uint8), 0, 0, ())
+    Visualiser(samples=32).on_predict_batch_end(trainer, system, result, batch, 0)
+    return drawn
+
+
+def test_first_picture_with_parts_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: MutualKnowledge, data: Critters
+) -> None:
+    result = system.explain_group(data.dataset(system.geometry, data.specs)[0])
+    result.foreground.patches[:] = True
+    result.foreground.patches[0] = False
+    assert draw(tmp_path, monkeypatch, result, system, data) == [1, 1]  # once for each explainer
+
+
+def test_group_without_a_readable_picture_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: MutualKnowledge, data: Critters
+) -> None:
+    assert draw(tmp_path, monkeypatch, None, system, data) == []
+
+
+def test_only_the_first_group_of_a_class_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: MutualKnowledge, data: Critters
+) -> None:
+    group = data.dataset(system.geometry, data.specs)[0]
+    second = ClassGroup(group.images, 0, 1, group.sample_ids)
+    assert draw(tmp_path, monkeypatch, system.explain_group(second), system, data) == []
+
+
+def test_missing_writer_is_reported() -> None:
+    trainer: Any = SimpleNamespace(callbacks=[Visualiser()])
+    with pytest.raises(RuntimeError, match="Expected a ResultWriter among the trainer's callbacks"):
+        find_writer(trainer)

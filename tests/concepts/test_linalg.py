@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+import torch
+
+from mkbench.concepts.linalg import leading_directions, principal_scores, require_finite, unit_rows
+
+
+@pytest.mark.parametrize("shape", [(40, 6), (5, 12)])
+def test_leading_directions_are_the_right_singular_vectors(shape):
+    rows = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    expected = np.linalg.svd(rows.numpy())[2][:3].T
+    expected *= np.sign(expected[np.abs(expected).argmax(axis=0), range(3)])
+    np.testing.assert_allclose(leading_directions(rows, 3).numpy(), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_null_directions_are_zero(transposed):
+    rows = torch.outer(torch.arange(1.0, 5), torch.tensor([1.0, 2.0, 2.0])).double()
+    rows = rows.T if transposed else rows
+    directions = leading_directions(rows, 2)
+    assert directions[:, 0].norm() == pytest.approx(1)
+    assert directions[:, 1].abs().max() == 0
+
+
+def test_equal_rows_have_no_principal_component():
+    # 0.1 is not exact in binary: centring leaves rounding errors, which must not pass for a direction.
+    assert principal_scores(torch.full((7, 3), 0.1, dtype=torch.float64), 2).abs().max() == 0
+
+
+def test_unit_rows_keeps_zero_rows():
+    assert unit_rows(torch.tensor([[0.0, 0.0], [0.0, -2.0]])).tolist() == [[0.0, 0.0], [0.0, -1.0]]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_require_finite_names_the_tensor(bad):
+    with pytest.raises(ValueError, match="keys must be finite"):
+        require_finite(torch.tensor([1.0, bad]), name="keys")

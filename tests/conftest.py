@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from mkbench.backbones import save_local
+from mkbench.backbones.openclip import seeded
+from mkbench.cli import main
+from mkbench.datamodules.critters_vocabulary import write_vocabulary
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+#: Descriptors for generated folders of pictures; few, so that tests stay fast.
+DESCRIPTORS = [
+    f"{size} {colour} {part}"
+    for size in ("a long", "a short")
+    for colour in ("red", "blue", "green")
+    for part in ("tail", "ear", "leg", "wing")
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with random weights: 32 pixels, 4 x 4 patches, two layers."""
+    folder = tmp_path_factory.mktemp("models")
+    size = write_vocabulary(folder / "vocab.bpe.gz")
+    config: dict[str, Any] = {
+        "model_cfg": {
+            "embed_dim": 32,
+            "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "patch_size": 8, "head_width": 16},
+            "text_cfg": {"context_length": 16, "vocab_size": size, "width": 32, "heads": 2, "layers": 2},
+        },
+        "preprocess_cfg": {
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.25, 0.25, 0.25],
+            "interpolation": "bilinear",
+            "resize_mode": "squash",
+        },
+    }
+    with seeded(0):
+        model = open_clip.CLIP(**config["model_cfg"])
+    return save_local(model, folder / "vocab.bpe.gz", config, folder / "tiny")
+
+
+@pytest.fixture
+def write_bank(tmp_path: Path) -> Callable[[], Path]:
+    """Writes a concept bank and returns its path."""
+
+    def write() -> Path:
+        path = tmp_path / "bank.json"
+        path.write_text(json.dumps(DESCRIPTORS), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def photo_tree(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder of class folders, each with pictures of coloured blocks of its own."""
+
+    def make(classes: Sequence[str] = ("ant", "bee", "cat"), pictures: int = 2, name: str = "photos") -> Path:
+        root = tmp_path / name
+        for number, label in enumerate(classes):
+            (root / label).mkdir(parents=True)
+            for index in range(pictures):
+                rng = np.random.default_rng([number, index])
+                blocks = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(12, 0).repeat(10, 1)
+                Image.fromarray(blocks).save(root / label / f"{index}.png")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def other_weights(tiny_model: Path, tmp_path: Path) -> Path:
+    """A model folder of the same name with other weights."""
+    folder = tmp_path / "other" / tiny_model.name
+    shutil.copytree(tiny_model, folder)
+    weights = load_file(folder / "open_clip_model.safetensors")
+    save_file({name: value + 1 for name, value in weights.items()}, folder / "open_clip_model.safetensors")
+    return folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code, what it said on standard output and error, and the model's folder."""
+
+    code: int
+    output: str
+    error: str
+    run: Path
+
+    def results(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.run / "results.json").read_text(encoding="utf-8"))
+        return content
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Runs `mkbench` with the given words, in this process and a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Outcome:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        said = capsys.readouterr()
+        return Outcome(code, said.out, said.err, tmp_path / "runs" / "tiny")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def predict_words(tiny_model: Path) -> list[str]:
+    """`mkbench predict` of the tiny model on two pictures each of three kinds of critters, to `runs/`."""
+    return [
+        "predict",
+        f"--config={CONFIGS / 'critters' / 'mutual_knowledge.yaml'}",
+        f"--model.backbone=local-dir:{tiny_model}",
+        "--model.refine=components",
+        "--data.images_per_class=2",
+        "--data.limit_classes=3",
+        "--data.num_workers=0",
+        "--trainer.accelerator=cpu",
+        "--progress.enabled=false",
+        "--figures.samples=0",
+        "--results.root=runs",
+    ]
+
+
+@pytest.fixture
+def folder_words(tiny_model: Path, write_bank: Callable[[], Path]) -> list[str]:
+    """`mkbench predict` of the tiny model on the class folders in `photos/`, to `runs/`."""
+    return [
+        "predict",
+        f"--config={CONFIGS / 'image_folder.yaml'}",
+        f"--model.backbone=local-dir:{tiny_model}",
+        "--model.random_weights=false",
+        "--model.refine=components",
+        "--model.num_language_concepts=5",
+        "--model.pool=6",
+        "--data.root=photos",
+        f"--data.bank={write_bank()}",
+        "--data.num_workers=0",
+        "--trainer.accelerator=cpu",
+        "--progress.enabled=false",
+        "--figures.samples=0",
+        "--results.root=runs",
+    ]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """One thread: sums come out alike in this process and in the ones it starts."""
+    torch.set_num_threads(1)

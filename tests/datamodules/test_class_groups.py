@@ -1,0 +1,127 @@
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from mkbench.datamodules.class_groups import ClassGroup, ClassGroupDataset, GroupSpec, group_key, split_groups
+from mkbench.errors import DataError, UsageError
+
+
+@dataclass
+class Toy:
+    """Class i has counts[i] pictures; picture number n of it is filled with 10 * i + n."""
+
+    counts: tuple[int, ...]
+    bad: frozenset[str] = field(default=frozenset())
+
+    @property
+    def class_names(self):
+        return tuple(f"class {i}" for i in range(len(self.counts)))
+
+    def sample_ids(self, class_index):
+        return [f"{class_index}/{number}" for number in range(self.counts[class_index])]
+
+    def read(self, class_index, sample_id):
+        if sample_id in self.bad:
+            raise DataError(f"bad picture {sample_id}")
+        return torch.full((3, 4, 6), 10 * class_index + int(sample_id.split("/")[1]), dtype=torch.uint8)
+
+
+def test_keys_sort_by_class_then_part():
+    keys = [group_key(c, p) for c in (0, 2, 10, 999, 21840) for p in (0, 9, 10, 999)]
+    assert keys == sorted(keys)
+    assert GroupSpec(3, 12, ()).key == group_key(3, 12) == "00003-012"
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.zeros(1, 3, 8, 8),
+        torch.zeros(3, 8, 8, dtype=torch.uint8),
+        torch.zeros(1, 4, 8, 8, dtype=torch.uint8),
+        torch.zeros(1, 3, 8, 9, dtype=torch.uint8),
+    ],
+)
+def test_wrong_images(images):
+    with pytest.raises(ValueError, match=r"Expected uint8 images \(B, 3, S, S\), got torch\.\w+ \("):
+        ClassGroup(images, 0, 0, ("a",))
+
+
+def test_wrong_number_of_ids():
+    with pytest.raises(ValueError, match="Expected a sample id for each of 2 images, got 1"):
+        ClassGroup(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), 0, 0, ("a",))
+
+
+def test_to_another_device_keeps_the_rest():
+    group = ClassGroup(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), 4, 2, ("a",), ("b is bad",))
+    moved = group.to(torch.device("meta"))
+    assert moved.images.device.type == "meta"
+    assert (moved.class_index, moved.part, moved.sample_ids, moved.unreadable) == (4, 2, ("a",), ("b is bad",))
+    assert (len(moved), moved.key) == (1, "00004-002")
+
+
+@pytest.mark.parametrize(
+    ("group_size", "limit", "sizes"),
+    [
+        (None, None, {"00000-000": 5, "00001-000": 2}),
+        (2, None, {"00000-000": 2, "00000-001": 2, "00000-002": 1, "00001-000": 2}),
+        (2, 3, {"00000-000": 2, "00000-001": 1, "00001-000": 2}),
+        (9, 1, {"00000-000": 1, "00001-000": 1}),
+        (1, None, {f"00000-00{i}": 1 for i in range(5)} | {"00001-000": 1, "00001-001": 1}),
+    ],
+)
+def test_split(group_size, limit, sizes):
+    specs = split_groups(Toy((5, 2, 4)), 2, group_size=group_size, limit=limit)
+    assert {spec.key: len(spec.sample_ids) for spec in specs} == sizes
+    for class_index, count in enumerate((5, 2)):
+        ids = [name for spec in specs if spec.class_index == class_index for name in spec.sample_ids]
+        assert ids == [f"{class_index}/{i}" for i in range(min(count, limit or count))]
+
+
+def test_class_without_pictures_has_no_group():
+    assert [spec.class_index for spec in split_groups(Toy((1, 0, 1)), 3, group_size=None, limit=None)] == [0, 2]
+
+
+def test_too_many_groups_of_a_class():
+    # 2001 pictures in at most 1000 groups: at least 3 in a group.
+    with pytest.raises(UsageError, match=r"at most 1000 groups of a class, found 1001 of 'class 0'; .*group_size 3 or"):
+        split_groups(Toy((2001,)), 1, group_size=2, limit=None)
+    assert len(split_groups(Toy((2000,)), 1, group_size=2, limit=None)) == 1000
+
+
+def test_items_are_groups(geometry):
+    source = Toy((3, 2))
+    dataset = ClassGroupDataset(source, split_groups(source, 2, group_size=None, limit=None), geometry)
+    assert len(dataset) == 2
+    group = dataset[1]
+    assert group.images.shape == (2, 3, 16, 16)
+    assert group.images[:, 0, 0, 0].tolist() == [10, 11]
+    assert (group.class_index, group.part, group.sample_ids, group.unreadable) == (1, 0, ("1/0", "1/1"), ())
+
+
+def test_unreadable_pictures_are_skipped_and_named(geometry):
+    source = Toy((3,), frozenset({"0/1"}))
+    group = ClassGroupDataset(source, split_groups(source, 1, group_size=None, limit=None), geometry)[0]
+    assert group.sample_ids == ("0/0", "0/2")
+    assert group.images[:, 0, 0, 0].tolist() == [0, 2]
+    assert group.unreadable == ("bad picture 0/1",)
+
+
+def test_a_group_may_lose_all_its_pictures(geometry):
+    group = ClassGroupDataset(Toy((1,), frozenset({"0/0"})), [GroupSpec(0, 0, ("0/0",))], geometry)[0]
+    assert group.images.shape == (0, 3, 16, 16)
+    assert group.images.dtype == torch.uint8
+    assert (len(group), group.unreadable) == (0, ("bad picture 0/0",))
+
+
+def test_raise_stops(geometry):
+    dataset = ClassGroupDataset(
+        Toy((1,), frozenset({"0/0"})), [GroupSpec(0, 0, ("0/0",))], geometry, on_bad_image="raise"
+    )
+    with pytest.raises(DataError, match="bad picture 0/0"):
+        dataset[0]
+
+
+def test_unknown_option(geometry):
+    with pytest.raises(ValueError, match=r"Expected on_bad_image to be one of .*, got 'ignore'"):
+        ClassGroupDataset(Toy((1,)), [], geometry, on_bad_image="ignore")

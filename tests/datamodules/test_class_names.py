@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mkbench.datamodules.class_names import match_class_names, read_class_names
+from mkbench.errors import DataError, UsageError
+
+
+def write(folder, content, name="names.json"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_mapping_keeps_the_order_of_the_file(tmp_path):
+    names = read_class_names(write(tmp_path, json.dumps({"n03": "owl", "n01": " bat ", "n02": "eel"})))
+    assert list(names.items()) == [("n03", "owl"), ("n01", "bat"), ("n02", "eel")]
+
+
+def test_list(tmp_path):
+    assert read_class_names(write(tmp_path, '["owl", "bat"]')) == ["owl", "bat"]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_lines(tmp_path, ending):
+    lines = ["\ufeffgreat grey owl", "", " bat "]
+    assert read_class_names(write(tmp_path, ending.join(lines), "names.txt")) == ["great grey owl", "bat"]
+
+
+def test_lines_with_folders(tmp_path):
+    names = read_class_names(write(tmp_path, "n02\tgrey owl\nn01 \t bat\n", "names.txt"))
+    assert list(names.items()) == [("n02", "grey owl"), ("n01", "bat")]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ("3", "a.json", r"list of names or a mapping .*, found a int with something else; correct"),
+        ('["owl", 3]', "a.json", "found a list with something else"),
+        ('["owl", " "]', "a.json", "none of them empty, found a list"),
+        ('{"n01": ["tench", "fish"]}', "a.json", "found a dict with something else"),
+        ('{"n01": null}', "a.json", "found a dict with something else"),
+        ('{"n01": "owl", "n01": "bat"}', "a.json", r"cannot be read so \('n01' is a key twice\)"),
+        (
+            '{"n01": "owl"',
+            "a.json",
+            r"UTF-8 text or JSON in .*a\.json, found a file that cannot be read so \(Expecting",
+        ),
+        (b"\xe9t\xe9", "a.txt", r"cannot be read so \('utf-8' codec"),
+        ("n01\towl\nn01\tbat\n", "a.txt", "'n01' is a key twice"),
+        (
+            "n01\towl\nn02 bat\nn03\teel",
+            "a.txt",
+            "2 of 3 lines hold a tab: write folder and name on all lines or on none",
+        ),
+        ("n01\t\nn02\tbat", "a.txt", "none of them empty"),
+    ],
+)
+def test_wrong_files_are_explained(tmp_path, content, name, message):
+    with pytest.raises(DataError, match=message):
+        read_class_names(write(tmp_path, content, name))
+
+
+def test_a_name_may_repeat_as_in_published_lists(tmp_path):
+    assert read_class_names(write(tmp_path, "missile\nowl\nmissile\n", "a.txt")) == ["missile", "owl", "missile"]
+
+
+def test_missing_file_is_wrong_usage(tmp_path):
+    for path in (tmp_path / "absent.txt", tmp_path):
+        with pytest.raises(
+            UsageError, match=r"Expected a file of class names at .*, found none; check --data\.class_n"
+        ):
+            read_class_names(path)
+
+
+def test_a_list_names_the_sorted_folders():
+    assert match_class_names(["a", "b"], ["x", "y"], Path("n")) == {"a": "x", "b": "y"}
+
+
+def test_a_mapping_decides_the_order():
+    assert list(match_class_names(["a", "b"], {"b": "y", "a": "x"}, Path("n"))) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], r"each of the 2 class folders, found 0 names in names\.json; give as many"),
+        (["x"], "found 1 names"),
+        (["x", "y", "z"], "found 3 names"),
+        ({"a": "x"}, r"exactly the class folders, found 1 folders without a name \(such as 'b'\); correct"),
+        ({"a": "x", "b": "y", "c": "z"}, r"found 1 names without a folder \(such as 'c'\); correct"),
+        ({"c": "z"}, r"found 2 folders without a name \(such as 'a'\); 1 names without a folder \(such as 'c'\)"),
+    ],
+)
+def test_names_that_do_not_match_the_folders(names, message):
+    with pytest.raises(DataError, match=message):
+        match_class_names(["a", "b"], names, Path("names.json"))

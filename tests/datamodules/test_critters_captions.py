@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from mkbench.datamodules.critters_captions import CaptionedPicture, CrittersCaptions
+from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.pictures import resize_squash
+from mkbench.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def captions():
+    data = CrittersCaptions(image_size=32, train_per_class=1, val_per_class=2, batch_size=10, render_workers=0)
+    data.setup("fit")
+    return data
+
+
+def test_validation_pictures_in_order(captions):
+    batches = [CaptionedPicture(*batch) for batch in captions.val_dataloader()]
+    picture = CaptionedPicture(*(torch.cat(column) for column in zip(*batches, strict=True)))
+    world = load_world()
+    assert picture.image.shape == picture.marked.shape == (64, 3, 32, 32)
+    assert picture.image.dtype == picture.marked.dtype == torch.uint8
+    assert picture.class_index.tolist() == [index for index in range(32) for _ in range(2)]
+    for position in (0, 1, 63):
+        critter = render(world.class_names[position // 2], position % 2, split="val")
+        expected = resize_squash(torch.from_numpy(critter.image).permute(2, 0, 1), 32)
+        assert torch.equal(picture.image[position], expected)
+        assert torch.equal(picture.truth[position], torch.from_numpy(critter.truth))
+
+
+def test_marked_pictures_speak_of_one_visible_part(captions):
+    descriptors = load_world().descriptors
+    for batch in captions.val_dataloader():
+        picture = CaptionedPicture(*batch)
+        assert not (picture.marked_truth & ~picture.truth).any()
+        for truth, marked in zip(picture.truth, picture.marked_truth, strict=True):
+            (part,) = {descriptors[i].part for i in marked.nonzero().flatten()}
+            assert part not in ("background", "none")
+            of_part = torch.tensor([entry.part == part for entry in descriptors])
+            assert torch.equal(marked, truth & of_part)
+        changed = (picture.marked != picture.image).flatten(1).any(1)
+        assert changed.float().mean() > 0.9  # all but parts too small to be seen at this size
+
+
+def test_training_batches_are_whole_and_shuffled(captions):
+    batches = [CaptionedPicture(*batch) for batch in captions.train_dataloader()]
+    assert [len(batch.image) for batch in batches] == [10, 10, 10]
+    served = torch.cat([batch.class_index for batch in batches]).tolist()
+    assert len(set(served)) == 30
+    assert served != sorted(served)
+
+
+def test_pictures_are_rendered_once(captions):
+    cached = dict(captions._cache)
+    captions.setup("fit")
+    assert all(captions._cache[split] is data for split, data in cached.items())
+
+
+def test_train_and_validation_pictures_differ():
+    assert (render("blorp", 0, split="train").image != render("blorp", 0, split="val").image).any()
+
+
+@pytest.mark.parametrize("option", ["image_size", "train_per_class", "val_per_class", "batch_size"])
+def test_numbers_below_one(option):
+    with pytest.raises(UsageError, match=rf"--data\.{option} to be at least 1, found 0"):
+        CrittersCaptions(**{option: 0})
+
+
+def test_too_few_pictures_for_a_batch():
+    CrittersCaptions(train_per_class=1, batch_size=32)
+    with pytest.raises(UsageError, match=r"--data\.batch_size to be at most the 32 training pictures, found 33; lower"):
+        CrittersCaptions(train_per_class=1, batch_size=33)
