@@ -21,11 +21,14 @@ class ModelExport(Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write configuration, vocabulary and weights."""
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Refuse another system before it is trained in vain."""
         if not isinstance(pl_module, ContrastiveTraining):
             raise UsageError(f"Expected a ContrastiveTraining system to export, found {type(pl_module).__name__}.")
-        if trainer.is_global_zero:
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write configuration, vocabulary and weights."""
+        if trainer.is_global_zero and isinstance(pl_module, ContrastiveTraining):
             preprocess = {
                 "mean": list(open_clip.OPENAI_DATASET_MEAN),
                 "std": list(open_clip.OPENAI_DATASET_STD),

@@ -12,6 +12,7 @@ import torchvision
 from lightning.pytorch.callbacks import Callback
 
 import mkbench
+from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
@@ -186,8 +187,11 @@ def build_results(run: Path, system: MutualKnowledge, data: ClassGroupDataModule
 
 def _describe_model(system: MutualKnowledge) -> dict[str, Any]:
     backbone = system.backbone
+    entry = next((entry for entry in model_entries() if entry.name == backbone.name), None)
     return {
         "name": backbone.name,
+        "label": entry.label if entry else backbone.name,
+        "family": entry.family if entry else None,
         "parameters": backbone.num_parameters,
         "random_weights": backbone.random_weights,
         "fingerprint": backbone.fingerprint,

@@ -4,10 +4,11 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from mkbench import __version__
-from mkbench.errors import MkbenchError
+from mkbench.errors import MkbenchError, sentence
 
 #: Verb -> module with `HELP`, `add_arguments(parser)` and `run(options) -> int`, imported only when it is used.
 VERBS: Mapping[str, str] = {
@@ -44,7 +45,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(words)
     except MkbenchError as error:
-        print(f"mkbench: {error}", file=sys.stderr)
+        print(f"mkbench: {sentence(error)}", file=sys.stderr)
         return error.exit_code
     except OSError as error:  # a full disk, a folder without permission: the user's to mend, not a fault to trace
         print(f"mkbench: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
@@ -72,7 +73,8 @@ def _dispatch(words: list[str]) -> int:
         print(f"mkbench {__version__}")
         return 0
     if verb in TRAINER_VERBS:
-        return run_trainer(words)
+        run_trainer(words)
+        return 0
     if verb not in VERBS:
         print(
             f"mkbench: expected a verb out of {', '.join([*TRAINER_VERBS, *VERBS])}, found {verb!r}.", file=sys.stderr
@@ -98,16 +100,15 @@ def _list_verbs() -> str:
     return "\n".join(f"  {verb:<8} {line}" for verb, line in lines.items())
 
 
-def run_trainer(words: Sequence[str]) -> int:
-    """Run `predict` or `fit` with the given words, in this process.
+def run_trainer(words: Sequence[str]) -> Path | None:
+    """Run `predict` or `fit` with the given words, in this process; return the folder of the run, if it has one.
 
     Raises:
         MkbenchError: whatever a user's mistake leads to.
     """
     from mkbench.trainer_cli import MkbenchCLI  # noqa: PLC0415 - torch and Lightning take seconds to import
 
-    MkbenchCLI(list(words))
-    return 0
+    return MkbenchCLI(list(words)).run_folder
 
 
 if __name__ == "__main__":

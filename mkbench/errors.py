@@ -22,3 +22,14 @@ class DataError(MkbenchError):
 
 class BackboneError(MkbenchError):
     """A model that cannot be loaded, or whose weights and configuration do not fit each other."""
+
+
+def sentence(error: Exception) -> str:
+    r"""Return what to show of an error; one that crossed from a worker process brings its traceback as text.
+
+    >>> sentence(DataError("Caught DataError in DataLoader worker process 0.\nmkbench.errors.DataError: no picture."))
+    'no picture.'
+    """
+    kind = type(error)
+    lines = str(error).strip().splitlines() or [kind.__name__]
+    return lines[-1].removeprefix(f"{kind.__module__}.{kind.__qualname__}: ")

@@ -3,7 +3,7 @@
 import argparse
 import logging
 import warnings
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -11,6 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
+from mkbench.callbacks.visualiser import find_writer
 from mkbench.errors import MkbenchError, UsageError
 
 #: Lines in which jsonargparse repeats what it was given; the reason stands in the others.
@@ -100,11 +101,14 @@ class MkbenchCLI(LightningCLI):
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:  # jsonargparse wraps what a constructor raises
             raise own_error(error) from error
-        for callback in _callbacks(self.trainer):
-            if isinstance(callback, ResultWriter):
-                subcommand = str(self.subcommand)
-                parser = self._parser(subcommand)  # as LightningCLI itself saves a configuration
-                callback.config_text = parser.dump(self.config[subcommand], skip_none=False)
+        subcommand = str(self.subcommand)
+        parser = self._parser(subcommand)  # as LightningCLI itself saves a configuration
+        find_writer(self.trainer).config_text = parser.dump(self.config[subcommand], skip_none=False)
+
+    @property
+    def run_folder(self) -> Path | None:
+        """Folder of the result bundle; None after training."""
+        return find_writer(self.trainer).folder if self.subcommand == "predict" else None
 
 
 def one_line(message: str) -> str:
@@ -129,8 +133,3 @@ def own_error(error: BaseException) -> MkbenchError:
     if isinstance(first, MkbenchError):
         return first
     return UsageError(f"Expected options that fit, found: {one_line(str(first))}; correct the option.")
-
-
-def _callbacks(trainer: L.Trainer) -> Iterable[Any]:
-    callbacks: Any = getattr(trainer, "callbacks", [])
-    return callbacks if isinstance(callbacks, list) else []

@@ -115,7 +115,7 @@ def test_wrong_option(command: Callable[..., Any], predict_words: list[str], opt
         ("nonsense: 1\n", "does not accept option 'nonsense'"),
         ("model:\n  class_path: mkbench.systems.MutualKnowledge\n  init_args: {backbone: x, poool: 3}\n", "'poool'"),
         ("model:\n  class_path: mkbench.systems.Nothing\n", "Nothing"),
-        ("", "required"),
+        ("", "Unexpected config"),
     ],
 )
 def test_wrong_configuration(command: Callable[..., Any], tmp_path: Path, content: str, message: str) -> None:
@@ -335,14 +335,21 @@ def test_two_processes_give_the_results_of_one(
     assert len(names) == 7
     for name in names:
         assert (run / name).read_bytes() == (alone / name).read_bytes(), name
-    # Going on with a single group left must not leave a process without work, which would wait for ever.
+    assert not [path for path in run.rglob(".*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_single_group_is_left_for_two_processes(
+    command: Callable[..., Any], predict_words: list[str], tmp_path: Path
+) -> None:
+    # A process without work would wait for the other for ever.
+    run = command(*predict_words).run
     before = (run / "results.json").read_bytes()
     (run / "results.json").unlink()
-    (run / "groups" / "00003-000.parquet").unlink()
-    finished = in_processes(both, tmp_path)
+    (run / "groups" / "00001-000.parquet").unlink()
+    finished = in_processes([*predict_words, "--trainer.devices=2", "--trainer.strategy=ddp"], tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert (run / "results.json").read_bytes() == before
-    assert not [path for path in run.rglob(".*") if path.is_file()]
 
 
 def test_command_says_one_sentence_and_its_exit_code(predict_words: list[str], tmp_path: Path) -> None:

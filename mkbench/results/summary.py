@@ -83,8 +83,8 @@ def summarise(records: Sequence[GroupRecord]) -> dict[str, Any]:
         records: all groups of a run, in any order.
 
     Returns:
-        ``metrics``, ``curves``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry; without any image
-        there are no metrics and no curves.
+        ``metrics``, ``curves``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry; without any
+        image there are no metrics and no curves.
     """
     records = sorted(records, key=lambda record: record.key)
     rows = pa.concat_tables([record.rows for record in records])

@@ -30,8 +30,8 @@ def caption_loss(image_text: Tensor, true: Tensor) -> Tensor:
     Returns:
         Scalar loss: mean negative log-probability of a picture's true captions and of a caption's true pictures.
 
-    >>> float(caption_loss(torch.tensor([[40.0, 0.0], [0.0, 40.0]]), torch.eye(2, dtype=torch.bool)))
-    0.0
+    >>> caption_loss(torch.zeros(1, 2), torch.tensor([[True, False]]))  # ln 2 for the picture, 0 for the caption
+    tensor(0.3466)
     """
     target = true.to(image_text.dtype)
 
@@ -65,7 +65,8 @@ class ContrastiveTraining(L.LightningModule):
         descriptors_per_step: int = 96,
     ) -> None:
         super().__init__()
-        self.vocabulary = Path(tempfile.mkdtemp(prefix="mkbench-")) / VOCABULARY_FILE
+        self._folder = tempfile.TemporaryDirectory(prefix="mkbench-")  # goes with this object
+        self.vocabulary = Path(self._folder.name) / VOCABULARY_FILE
         size = write_vocabulary(self.vocabulary)
         self.model_config = {**model, "text_cfg": {**model["text_cfg"], "vocab_size": size}}
         self.learning_rate, self.weight_decay = learning_rate, weight_decay

@@ -1,6 +1,7 @@
 """What do the image and the text encoder of a model know in common? The predict-only system that asks it."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -237,9 +238,12 @@ class MutualKnowledge(L.LightningModule):
 
     def on_predict_epoch_end(self) -> None:
         """Compute the metrics over all devices; ``computed`` then holds them by name."""
-        for owner, collection in self.metrics.items():
-            for name, value in collection.compute().items():  # type: ignore[operator]
-                self.computed[name if owner == "prediction" else f"{name}/{owner}"] = float(value)
+        with warnings.catch_warnings():
+            # A device that met unreadable pictures alone takes part all the same.
+            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")
+            for owner, collection in self.metrics.items():
+                for name, value in collection.compute().items():  # type: ignore[operator]
+                    self.computed[name if owner == "prediction" else f"{name}/{owner}"] = float(value)
 
     # -- the pipeline --------------------------------------------------------------------------------------------------
 

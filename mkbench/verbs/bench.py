@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from mkbench.errors import MkbenchError, UsageError
+from mkbench.errors import MkbenchError, UsageError, sentence
 
 HELP = "evaluate a list of models by one protocol. Options such as --data.root go on to every `predict`."
 
@@ -86,23 +86,25 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
     """
     from mkbench.cli import run_trainer  # noqa: PLC0415 - the command line imports the verbs
 
+    finished: list[Path] = []
     failures: dict[str, Exception] = {}
     for model in config.models:
         words = ["predict", "--config", str(config.protocol), *overrides]
         words += [f"--model.{name}={value}" for name, value in model.items()]
         words += [f"--results.root={out}", f"--results.overwrite={overwrite}".lower()]
         try:
-            run_trainer(words)
+            folder = run_trainer(words)
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
             failures[str(model["backbone"])] = error
             if not isinstance(error, MkbenchError):
                 traceback.print_exc()
+        else:
+            finished += [folder] if folder is not None else []
     _raise_common(list(failures.values()), len(config.models))
-    finished = [path.parent for path in _bundles(out, config)]
     if finished:
         report(finished, out)
     for name, reason in failures.items():
-        print(f"mkbench: {name} failed: {reason}", file=sys.stderr)
+        print(f"mkbench: {name} failed: {sentence(reason)}", file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -111,13 +113,6 @@ def _raise_common(failures: Sequence[Exception], models: int) -> None:
     same = {str(error) for error in failures if isinstance(error, UsageError)}
     if len(failures) == models and len(same) == 1 and all(isinstance(error, UsageError) for error in failures):
         raise failures[0]
-
-
-def _bundles(out: Path, config: BenchConfig) -> list[Path]:
-    """Return the `results.json` of the bench's models, in the order of the bench."""
-    from mkbench.results.bundle import RESULTS  # noqa: PLC0415
-
-    return sorted(out.glob(f"*/{RESULTS}"))
 
 
 def report(runs: Sequence[Path], out: Path) -> None:

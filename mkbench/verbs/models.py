@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mkbench.backbones import model_entries
+from mkbench.errors import UsageError
 
 HELP = "list the models that have a name. Any open_clip pair `Architecture,tag` and `local-dir:FOLDER` work too."
 
@@ -16,7 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table."""
+    """Print the table.
+
+    Raises:
+        UsageError: a set that does not exist.
+    """
+    sets = dict.fromkeys(name for entry in model_entries() for name in entry.sets)
+    if options.model_set is not None and options.model_set not in sets:
+        raise UsageError(
+            f"Expected --set to be one of {', '.join(sets)}, found {options.model_set!r}; correct the name."
+        )
     table = Table(title="Named models", title_justify="left")
     table.add_column("name", no_wrap=True)
     for column in ("in the papers", "open_clip weights", "sets"):

@@ -42,7 +42,7 @@ def test_exported_model_is_the_trained_one(tmp_path: Path) -> None:
 
 def test_other_systems_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Expected a ContrastiveTraining system to export, found LightningModule"):
-        ModelExport(tmp_path).on_fit_end(TRAINER, L.LightningModule())
+        ModelExport(tmp_path).setup(TRAINER, L.LightningModule(), "fit")
 
 
 def test_only_the_first_device_writes(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.pipeline import BANK, CLASSES, StageClock, main, make_group, make_texts, measure
+from mkbench.systems import MutualKnowledge
+
+STAGES = {"features", "saliency", "refine", "partition", "render", "encode", "assign", "measure"}
+
+
+@pytest.fixture(scope="module")
+def system(tiny_model: Path) -> MutualKnowledge:
+    return MutualKnowledge(f"local-dir:{tiny_model}", refine="components")
+
+
+def test_measurement_of_the_tiny_model(system: MutualKnowledge) -> None:
+    result = measure(system, 2, 2)
+    assert set(result) == {
+        "model",
+        "device",
+        "images",
+        "prompted_pictures",
+        "rounds",
+        "total_ms_per_image",
+        "forward_ms_per_image",
+        "ratio",
+        "stages",
+    }
+    stages = result["stages"]
+    assert isinstance(stages, dict)
+    assert set(stages) == STAGES
+    # The stages are parts of the whole, in milliseconds for each picture; medians and means differ a little.
+    assert 0 < sum(stages.values()) < 2 * float(str(result["total_ms_per_image"]))
+    # Three prompts of every part that a picture has, by both methods.
+    group = make_group(2, system.backbone.image_size, torch.device("cpu"))
+    explained = system.explain_group(group).explained
+    parts = sum(int(each.explanation.present.sum()) for each in explained.values())
+    assert result["prompted_pictures"] == 3 * parts > 0
+    assert list(explained) == ["pca", "kmeans"]
+
+
+def test_texts_have_the_size_of_the_published_bank() -> None:
+    texts = make_texts(16, torch.device("cpu"))
+    assert texts.classes.shape == (CLASSES, 16) == (1000, 16)
+    assert texts.bare.shape == texts.prompted.shape == (BANK, 16) == (4229, 16)
+    assert texts.language.shape == (CLASSES, 50)
+    torch.testing.assert_close(texts.bare.norm(dim=1), torch.ones(BANK))
+
+
+def test_clock_adds_up_each_stage() -> None:
+    clock = StageClock(torch.device("cpu"))
+    clock.now = iter([1.0, 3.0, 10.0, 15.0]).__next__  # type: ignore[method-assign]
+    for _ in range(2):
+        with clock("render"):
+            pass
+    assert dict(clock.seconds) == {"render": 7.0}
+
+
+def test_printed_json(tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    words = f"pipeline --model local-dir:{tiny_model} --images 1 --rounds 1 --refine none --device cpu --json"
+    monkeypatch.setattr(sys, "argv", words.split())
+    main()
+    assert json.loads(capsys.readouterr().out)["model"] == "tiny"

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mkbench import cli
+from mkbench.errors import DataError, UsageError
+from mkbench.verbs.bench import BenchConfig, read_config, run_bench
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
+SMALL = [
+    "--model.refine=components",
+    "--data.images_per_class=2",
+    "--data.limit_classes=2",
+    "--data.num_workers=0",
+    "--trainer.accelerator=cpu",
+    "--progress.enabled=false",
+    "--figures.samples=0",
+]
+
+
+@pytest.fixture
+def bench(command: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Runs `mkbench bench` on the given models."""
+
+    def run(*models: Any, options: Sequence[str] = ()) -> Any:
+        content = {"protocol": str(PROTOCOL), "models": list(models)}
+        (tmp_path / "bench.yaml").write_text(yaml.safe_dump(content))
+        return command("bench", "--config=bench.yaml", "--out=runs", *SMALL, *options)
+
+    return run
+
+
+@pytest.fixture
+def second_model(tiny_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_model, tmp_path / "second"))
+
+
+def test_every_model_has_its_bundle_and_the_table_a_row(
+    bench: Callable[..., Any], tiny_model: Path, second_model: Path, tmp_path: Path
+) -> None:
+    outcome = bench(f"local-dir:{tiny_model}", {"backbone": f"local-dir:{second_model}", "random_weights": True})
+    assert (outcome.code, outcome.error) == (0, "")
+    folders = sorted(path.parent.name for path in (tmp_path / "runs").glob("*/results.json"))
+    assert folders == ["second_random-weights", "tiny"]
+    assert "tiny" in outcome.output
+    assert "second" in outcome.output
+    for suffix in ("csv", "md", "tex"):
+        tables = list((tmp_path / "runs").glob(f"*.{suffix}"))
+        assert tables, suffix
+        assert all("tiny" in table.read_text() for table in tables)
+
+
+def test_failing_model_costs_no_other(bench: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
+    outcome = bench("local-dir:nowhere", f"local-dir:{tiny_model}")
+    assert outcome.code == 1
+    assert "mkbench: local-dir:nowhere failed: Expected a model folder" in outcome.error
+    assert "Traceback" not in outcome.error
+    assert (outcome.run / "results.json").is_file()
+    assert "tiny" in outcome.output
+
+
+def test_fault_of_a_model_costs_no_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    done: list[str] = []
+
+    def run_trainer(words: list[str]) -> None:
+        if "--model.backbone=large" in words:
+            raise RuntimeError("out of memory")
+        done.append(words[-3])
+
+    monkeypatch.setattr(cli, "run_trainer", run_trainer)
+    config = BenchConfig(PROTOCOL, ({"backbone": "large"}, {"backbone": "small"}))
+    assert run_bench(config, Path("nowhere")) == 1
+    assert done == ["--model.backbone=small"]
+    error = capsys.readouterr().err
+    assert "Traceback" in error  # a fault nobody expected shows where it happened
+    assert "mkbench: large failed: out of memory" in error
+
+
+def test_misspelt_option_is_told_once(bench: Callable[..., Any], tiny_model: Path, second_model: Path) -> None:
+    outcome = bench(f"local-dir:{tiny_model}", f"local-dir:{second_model}", options=["--data.lmit_classes=2"])
+    assert outcome.code == 2
+    assert outcome.error.count("\n") == 1
+    assert "lmit_classes" in outcome.error
+
+
+def test_finished_models_are_not_computed_again(
+    bench: Callable[..., Any], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bench(f"local-dir:{tiny_model}").run
+    before = (run / "environment.json").stat().st_mtime_ns
+    assert bench(f"local-dir:{tiny_model}").code == 0
+    assert (run / "environment.json").stat().st_mtime_ns == before
+    assert bench(f"local-dir:{tiny_model}", options=["--overwrite"]).code == 0
+    assert (run / "environment.json").stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1, 2", "Expected YAML in .*wrong.yaml, found something else"),
+        ("models: [a]\n", "exactly the entries `protocol` and `models`, found models"),
+        ("protocol: a.yaml\nmodels: [a]\nmodles: [b]\n", "found protocol, models, modles"),
+        ("- a\n", "found list"),
+        ("protocol: a.yaml\nmodels: []\n", "to be a list of names"),
+        ("protocol: a.yaml\nmodels: tiny\n", "to be a list of names"),
+        ("protocol: a.yaml\nmodels: [{pretrained: openai}]\n", "a name or a mapping with `backbone`"),
+        ("protocol: a.yaml\nmodels: [3]\n", "a name or a mapping with `backbone`"),
+    ],
+)
+def test_wrong_configuration_is_explained(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "wrong.yaml").write_text(content)
+    with pytest.raises(UsageError, match=message):
+        read_config(tmp_path / "wrong.yaml")
+
+
+def test_missing_configuration(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Expected a bench configuration at .*, found none; check --config"):
+        read_config(tmp_path / "none.yaml")
+
+
+def test_protocol_lies_beside_the_bench(tmp_path: Path) -> None:
+    (tmp_path / "bench.yaml").write_text("protocol: p.yaml\nmodels: [a, {backbone: b, pretrained: c}]\n")
+    config = read_config(tmp_path / "bench.yaml")
+    assert config.protocol == tmp_path / "p.yaml"
+    assert config.models == ({"backbone": "a"}, {"backbone": "b", "pretrained": "c"})
+
+
+def test_error_of_data_that_all_models_share_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_trainer(words: list[str]) -> None:
+        raise DataError("Expected pictures, found none.")
+
+    monkeypatch.setattr(cli, "run_trainer", run_trainer)
+    assert run_bench(BenchConfig(PROTOCOL, ({"backbone": "a"}, {"backbone": "b"})), Path("nowhere")) == 1

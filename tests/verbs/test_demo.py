@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mkbench.verbs import demo
+from mkbench.verbs.bench import BenchConfig
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the demo would run; the exit code to answer with is in `code`."""
+    call: dict[str, Any] = {"code": 0}
+
+    def run_bench(config: BenchConfig, out: Path, **options: Any) -> int:
+        call.update(config=config, out=out, there=config.protocol.is_file(), **options)
+        return int(call["code"])
+
+    monkeypatch.setattr(demo, "run_bench", run_bench)
+    return call
+
+
+def test_demo_runs_the_four_bundled_models(command: Callable[..., Any], started: dict[str, Any]) -> None:
+    outcome = command("demo", "--out=mine", "--data.limit_classes=2")
+    assert outcome.code == 0
+    names = [model["backbone"] for model in started["config"].models]
+    assert names == ["critters-vit-s", "critters-vit-m", "critters-vit-l", "critters-rn"]
+    assert started["there"]
+    assert (started["out"], started["overrides"]) == (Path("mine"), ["--data.limit_classes=2"])
+
+
+def test_demo_says_what_comes_next(command: Callable[..., Any], started: dict[str, Any]) -> None:
+    outcome = command("demo")
+    assert "mkbench predict --config configs/image_folder.yaml" in outcome.output
+    assert "runs/demo/<model>/" in outcome.output
+
+
+def test_failure_is_passed_on(command: Callable[..., Any], started: dict[str, Any]) -> None:
+    started["code"] = 1
+    assert command("demo").code == 1
