@@ -1,38 +1,31 @@
 """Writes every class group as it finishes, and the results at the end."""
 
-import platform
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import open_clip
 import torch
-import torchvision
 from lightning.pytorch.callbacks import Callback
 
-import mkbench
-from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.errors import DataError, UsageError
+from mkbench.errors import UsageError
 from mkbench.results.bundle import (
     ENVIRONMENT,
     FIGURES,
     GROUPS,
     MANIFEST,
     RESULTS,
-    SCHEMA_VERSION,
     finished_groups,
-    read_groups,
     read_results,
     write_group,
     write_json,
     write_text_atomically,
 )
+from mkbench.results.description import build_results, describe_environment, describe_run, folder_name
 from mkbench.results.manifest import differences, read_manifest
 from mkbench.results.rows import empty_record, group_record
-from mkbench.results.summary import summarise
 from mkbench.systems.mutual_knowledge import GroupResult, MutualKnowledge
 
 
@@ -64,7 +57,7 @@ class ResultWriter(Callback):
             )
         data = _datamodule(trainer)
         self._folder = self.root / folder_name(pl_module.backbone.name)
-        self._manifest = _manifest(pl_module, data)
+        self._manifest = describe_run(pl_module, data)
         finished = [] if self.overwrite else self._finished()
         data.finished = _leave_one_each(finished, len(data.specs), trainer.world_size)
 
@@ -120,7 +113,7 @@ class ResultWriter(Callback):
         _, earlier = read_results(self.folder) if (self.folder / RESULTS).is_file() else ({}, {})
         write_json(self.folder / RESULTS, results)
         if computed_now or not earlier:  # a run that had nothing left to do keeps the timing of the one that did it
-            write_json(self.folder / ENVIRONMENT, _environment(trainer, pl_module, computed_now, seconds))
+            write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, computed_now, seconds))
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Rebuild results that were lost after the last group: with none to compute, only `setup` has been called."""
@@ -151,68 +144,6 @@ def _leave_one_each(finished: list[str], groups: int, devices: int) -> frozenset
     return frozenset(finished[again:])
 
 
-def folder_name(model: str) -> str:
-    """Return a model's name as a folder name.
-
-    >>> folder_name("ViT-B-32-quickgelu,openai")
-    'ViT-B-32-quickgelu_openai'
-    >>> folder_name("ViT-B-16 (random weights)")
-    'ViT-B-16_random-weights'
-    """
-    spaced = model.replace(" (random weights)", "_random-weights")
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in spaced).strip(".") or "model"
-
-
-def build_results(run: Path, system: MutualKnowledge, data: ClassGroupDataModule) -> dict[str, Any]:
-    """Return the content of ``results.json`` from the group files of a finished run.
-
-    Raises:
-        DataError: not a single picture could be read.
-    """
-    records = read_groups(run, [spec.key for spec in data.specs])
-    summary = summarise(records)
-    if not summary["images"]:
-        unreadable = summary["unreadable"]
-        raise DataError(f"Expected pictures to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "model": _describe_model(system),
-        "data": data.describe() | {key: summary[key] for key in ("images", "unreadable")},
-        "settings": system.settings(),
-        "metrics": summary["metrics"],
-        "curves": summary["curves"],
-        "fallbacks": summary["fallbacks"] | {"text": {"truncated": system.backbone.truncated_texts}},
-    }
-
-
-def _describe_model(system: MutualKnowledge) -> dict[str, Any]:
-    backbone = system.backbone
-    entry = next((entry for entry in model_entries() if entry.name == backbone.name), None)
-    return {
-        "name": backbone.name,
-        "label": entry.label if entry else backbone.name,
-        "family": entry.family if entry else None,
-        "parameters": backbone.num_parameters,
-        "random_weights": backbone.random_weights,
-        "fingerprint": backbone.fingerprint,
-        "image_size": backbone.image_size,
-        "grid": list(backbone.grid),
-        "precision": system.precision,
-    }
-
-
-def _manifest(system: MutualKnowledge, data: ClassGroupDataModule) -> dict[str, Any]:
-    """Return what must be equal for two sets of groups to belong to one run."""
-    groups = {spec.key: list(spec.sample_ids) for spec in data.specs}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "model": _describe_model(system),
-        "data": data.describe(),
-        "settings": system.settings(),
-        "groups": groups,
-    }
-
-
 def _clear(run: Path) -> None:
     """Delete the files that a run writes, and nothing else."""
     for folder, patterns in ((run / GROUPS, ("*.parquet",)), (run / FIGURES, ("*.png", "*.pdf"))):
@@ -228,24 +159,3 @@ def _datamodule(trainer: L.Trainer) -> ClassGroupDataModule:
     if not isinstance(data, ClassGroupDataModule):
         raise UsageError(f"Expected a DataModule of class groups in `data`, found {type(data).__name__}.")
     return data
-
-
-def _environment(trainer: L.Trainer, system: MutualKnowledge, images: float, seconds: float) -> dict[str, Any]:
-    return {
-        "images_computed": int(images),
-        "seconds": round(seconds, 3),
-        "images_per_second": round(images / seconds, 4) if seconds > 0 else 0.0,
-        "devices": trainer.world_size,
-        "device": str(system.device.type),
-        "precision": system.precision,
-        "seed": system.seed,
-        "fingerprint": system.backbone.fingerprint,
-        "versions": {
-            "mkbench": mkbench.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "lightning": L.__version__,
-            "open_clip_torch": open_clip.__version__,
-        },
-    }

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from mkbench.concepts import render_prompts
 from mkbench.datamodules.base import require_at_least
-from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.critters_world import Critter, load_world, render, render_wild
 from mkbench.datamodules.pictures import resize_squash
 from mkbench.errors import UsageError
 
@@ -24,7 +24,7 @@ class CaptionedPicture(NamedTuple):
     Attributes:
         image: (3, S, S) uint8.
         marked: (3, S, S) uint8; the same picture with one visible part circled, as pictures on the web point at things.
-        class_index: index of the class.
+        class_index: index of the class, -1 for an animal of no class.
         truth: (D,) bool; the descriptors that the picture shows.
         marked_truth: (D,) bool; those among them that speak of the circled part.
     """
@@ -37,18 +37,24 @@ class CaptionedPicture(NamedTuple):
 
 
 class _Rendered(Dataset[CaptionedPicture]):
-    """Renders pictures on demand; the workers of one pass over it fill the cache."""
+    """Renders pictures on demand, those of the classes first; the workers of one pass over it fill the cache."""
 
-    def __init__(self, split: str, per_class: int, size: int) -> None:
-        self.split, self.per_class, self.size = split, per_class, size
+    def __init__(self, split: str, per_class: int, wild: int, size: int) -> None:
+        self.split, self.per_class, self.wild, self.size = split, per_class, wild, size
         self.world = load_world()
 
     def __len__(self) -> int:
-        return self.per_class * len(self.world.classes)
+        return self.per_class * len(self.world.classes) + self.wild
+
+    def _render(self, position: int) -> tuple[Critter, int]:
+        """Return a picture and its class, -1 if it has none."""
+        class_index, index = divmod(position, self.per_class)
+        if class_index < len(self.world.classes):
+            return render(self.world.class_names[class_index], index, split=self.split), class_index
+        return render_wild(position - self.per_class * len(self.world.classes), split=self.split), -1
 
     def __getitem__(self, position: int) -> CaptionedPicture:
-        class_index, index = divmod(position, self.per_class)
-        critter = render(self.world.class_names[class_index], index, split=self.split)
+        critter, class_index = self._render(position)
         parts = sorted({d.part for d, true in zip(self.world.descriptors, critter.truth, strict=True) if true})
         visible = [part for part in parts if critter.part_mask(part).any() and part != "background"]
         chooser = np.random.default_rng(position)
@@ -68,6 +74,7 @@ class CrittersCaptions(L.LightningDataModule):
     Args:
         image_size: side of the pictures in pixels.
         train_per_class: training pictures of each of the 32 classes.
+        train_wild: training pictures of animals of no class, their parts drawn independently.
         val_per_class: validation pictures of each class.
         batch_size: pictures a step.
         render_workers: processes that render; 0 renders in this one.
@@ -79,7 +86,8 @@ class CrittersCaptions(L.LightningDataModule):
     def __init__(
         self,
         image_size: int = 80,
-        train_per_class: int = 400,
+        train_per_class: int = 300,
+        train_wild: int = 6400,
         val_per_class: int = 10,
         batch_size: int = 64,
         render_workers: int = 2,
@@ -94,21 +102,22 @@ class CrittersCaptions(L.LightningDataModule):
         for option, value in numbers.items():
             require_at_least(1, option, value)
         require_at_least(0, "render_workers", render_workers)
-        pictures = train_per_class * len(load_world().classes)
+        require_at_least(0, "train_wild", train_wild)
+        pictures = train_per_class * len(load_world().classes) + train_wild
         if pictures < batch_size:  # an incomplete batch is dropped: training would take no step
             raise UsageError(
                 f"Expected --data.batch_size to be at most the {pictures} training pictures, found {batch_size}; lower "
                 "it or raise --data.train_per_class."
             )
         self.image_size, self.batch_size, self.render_workers = image_size, batch_size, render_workers
-        self.per_class = {"train": train_per_class, "val": val_per_class}
+        self.counts = {"train": (train_per_class, train_wild), "val": (val_per_class, 0)}
         self._cache: dict[str, TensorDataset] = {}
 
     def setup(self, stage: str) -> None:
         """Render both splits, unless that has been done."""
-        for split, count in self.per_class.items():
+        for split, (per_class, wild) in self.counts.items():
             if split not in self._cache:
-                self._cache[split] = self._render(_Rendered(split, count, self.image_size))
+                self._cache[split] = self._render(_Rendered(split, per_class, wild, self.image_size))
 
     def _render(self, dataset: _Rendered) -> TensorDataset:
         loader = DataLoader(dataset, batch_size=64, num_workers=self.render_workers)

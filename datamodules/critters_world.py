@@ -59,11 +59,13 @@ class World:
     Attributes:
         classes: class name -> attribute -> value, in class order.
         descriptors: the concept bank in order.
+        attributes: attribute of an animal -> its possible values.
         scene: scene element -> its possible values.
     """
 
     classes: Mapping[str, Mapping[str, str]]
     descriptors: tuple[Descriptor, ...]
+    attributes: Mapping[str, tuple[str, ...]]
     scene: Mapping[str, tuple[str, ...]]
 
     @property
@@ -122,7 +124,10 @@ def load_world() -> World:
         entry["name"]: {key: value for key, value in entry.items() if key != "name"} for entry in table["classes"]
     }
     descriptors = tuple(Descriptor(**entry) for entry in table["descriptors"])
-    return World(classes, descriptors, {key: tuple(values) for key, values in table["scene"].items()})
+    attributes, scene = (
+        {key: tuple(values) for key, values in table[name].items()} for name in ("attributes", "scene")
+    )
+    return World(classes, descriptors, attributes, scene)
 
 
 def _generator(seed: int, split: str, class_name: str, index: int) -> np.random.Generator:
@@ -151,16 +156,39 @@ def render(class_name: str, index: int, *, split: str = "test", seed: int = 0) -
     if class_name not in world.classes:
         raise ValueError(f"Expected a class of Critters, one of {', '.join(world.classes)}, got {class_name!r}.")
     rng = _generator(seed, split, class_name, index)
+    return _draw(world.classes[class_name], rng, f"{split}/{class_name}/{index:04d}")
+
+
+def render_wild(index: int, *, split: str = "train", seed: int = 0) -> Critter:
+    """Render an animal whose parts are drawn independently, so that it belongs to no class.
+
+    On such pictures no part tells another, so a model has to look at every part to describe it.
+
+    Args:
+        index: number of the picture within its split, from 0.
+        split: as for ``render``.
+        seed: as for ``render``.
+
+    >>> render_wild(0).sample_id
+    'train/wild/0000'
+    """
+    rng = _generator(seed, split, "wild", index)
+    attributes = {key: str(rng.choice(values)) for key, values in load_world().attributes.items()}
+    return _draw(attributes, rng, f"{split}/wild/{index:04d}")
+
+
+def _draw(attributes: Mapping[str, str], rng: np.random.Generator, sample_id: str) -> Critter:
+    """Draw an animal in a random scene and pose."""
+    world = load_world()
     scene = {key: str(rng.choice(values)) for key, values in world.scene.items()}
     size = PICTURE_SIZE * _SUPERSAMPLING
     canvas = Canvas(draw_scene(size, scene, rng), np.zeros((size, size), np.uint8), _pose(size, scene["facing"], rng))
-    attributes = world.classes[class_name]
     draw_critter(canvas, attributes, rng)
     image = cv2.resize(canvas.image, (PICTURE_SIZE, PICTURE_SIZE), interpolation=cv2.INTER_AREA)
     lit = image * rng.uniform(0.85, 1.1) + rng.normal(0, 4, image.shape)
     labels = canvas.labels[::_SUPERSAMPLING, ::_SUPERSAMPLING].copy()
     truth = _truth(world, {**attributes, **scene}, labels)
-    return Critter(np.clip(lit, 0, 255).astype(np.uint8), labels, truth, f"{split}/{class_name}/{index:04d}")
+    return Critter(np.clip(lit, 0, 255).astype(np.uint8), labels, truth, sample_id)
 
 
 def _pose(size: int, facing: str, rng: np.random.Generator) -> NDArray[np.float64]:

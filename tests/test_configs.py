@@ -90,7 +90,9 @@ def test_fit(path: Path, command: Callable[..., Any], tmp_path: Path) -> None:
     assert export["init_args"]["folder"] == f"mkbench/assets/critters/{path.stem}"
     export["init_args"]["folder"] = str(tmp_path / path.stem)
     content["trainer"].update(max_epochs=1, max_steps=1, accelerator="cpu", enable_progress_bar=False)
-    content["data"]["init_args"].update(train_per_class=1, val_per_class=1, batch_size=16, render_workers=0)
+    content["data"]["init_args"].update(
+        train_per_class=1, train_wild=2, val_per_class=1, batch_size=16, render_workers=0
+    )
     (tmp_path / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     outcome = command("fit", "--config=fit.yaml", "--trainer.limit_val_batches=1")
     assert (outcome.code, outcome.error) == (0, "")

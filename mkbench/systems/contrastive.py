@@ -1,6 +1,8 @@
 """Trains a small CLIP on pictures whose true captions are known."""
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from mkbench.datamodules.critters_world import load_world
 
 #: Of the pictures of a batch, the share shown with one part circled.
 _MARKED_SHARE = 0.25
+#: Makes the mean over descriptors weigh about as much as the softmax over classes.
+_DESCRIPTOR_WEIGHT = 10.0
 
 
 def caption_loss(image_text: Tensor, true: Tensor) -> Tensor:
@@ -48,7 +52,9 @@ def caption_loss(image_text: Tensor, true: Tensor) -> Tensor:
 class ContrastiveTraining(L.LightningModule):
     """Contrastive training of an open_clip model on class names and descriptors.
 
-    Each step sets the pictures of a batch against all class captions and a random half of the descriptors.
+    Each step sets the pictures of a batch against all class captions (softmax, as CLIP) and against some descriptors
+    (a sigmoid for each pair, as SigLIP, Zhai et al. 2023, arXiv 2303.15343: several descriptors are true of a picture,
+    and each is a question of its own).
 
     Args:
         model: the ``model_cfg`` of open_clip; the size of the vocabulary is filled in.
@@ -65,13 +71,16 @@ class ContrastiveTraining(L.LightningModule):
         descriptors_per_step: int = 96,
     ) -> None:
         super().__init__()
-        self._folder = tempfile.TemporaryDirectory(prefix="mkbench-")  # goes with this object
-        self.vocabulary = Path(self._folder.name) / VOCABULARY_FILE
+        folder = tempfile.mkdtemp(prefix="mkbench-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.vocabulary = Path(folder) / VOCABULARY_FILE
         size = write_vocabulary(self.vocabulary)
         self.model_config = {**model, "text_cfg": {**model["text_cfg"], "vocab_size": size}}
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.descriptors_per_step = descriptors_per_step
         self.clip = open_clip.CLIP(**self.model_config)
+        self.descriptor_scale = torch.nn.Parameter(torch.tensor(10.0).log())
+        self.descriptor_bias = torch.nn.Parameter(torch.tensor(-2.0))  # a descriptor is true of one picture in eight
         context = int(model["text_cfg"]["context_length"])
         tokenizer = open_clip.SimpleTokenizer(bpe_path=str(self.vocabulary), context_length=context)
         world = load_world()
@@ -89,15 +98,22 @@ class ContrastiveTraining(L.LightningModule):
         images = torch.where(marked[:, None, None, None], picture.marked, picture.image)
         image = F.normalize(self.clip.encode_image(_normalize(_augment(images.float() / 255))), dim=-1)
         chosen = self._captions[torch.randperm(len(self._captions))[: self.descriptors_per_step]]
-        classes, descriptors = len(self._class_tokens), len(chosen)
+        classes = len(self._class_tokens)
         tokens = torch.cat([_draw(self._class_tokens), _draw(self._descriptor_tokens[chosen])]).to(self.device)
         text = F.normalize(self.clip.encode_text(tokens), dim=-1)
-        logits = (self.clip.logit_scale.exp().clamp(max=100) * image @ text.T).float()
-        class_logits, descriptor_logits = logits.split([classes, descriptors], dim=1)
+        similarity = (image @ text.T).float()
+        of_classes, of_descriptors = similarity[:, :classes], similarity[:, classes:]
         shown = torch.where(marked[:, None], picture.marked_truth, picture.truth)[:, chosen.to(self.device)]
-        of_class = F.one_hot(picture.class_index, classes).bool()
         # A circled part with the rest in grey need not tell the class: only plain pictures are asked for it.
-        loss = caption_loss(class_logits[~marked], of_class[~marked]) + caption_loss(descriptor_logits, shown)
+        asked = ~marked & (picture.class_index >= 0)
+        class_loss = caption_loss(
+            self.clip.logit_scale.exp().clamp(max=100) * of_classes[asked],
+            F.one_hot(picture.class_index[asked], classes).bool(),
+        )
+        descriptor_loss = F.binary_cross_entropy_with_logits(
+            self.descriptor_scale.exp() * of_descriptors + self.descriptor_bias, shown.float()
+        )
+        loss = class_loss + _DESCRIPTOR_WEIGHT * descriptor_loss
         self.log("loss", loss, prog_bar=True)
         return loss
 
@@ -111,8 +127,8 @@ class ContrastiveTraining(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with a warmed-up cosine schedule, stepped every batch."""
-        gains = [p for p in self.clip.parameters() if p.ndim < 2]
-        weights = [p for p in self.clip.parameters() if p.ndim >= 2]
+        gains = [p for p in self.parameters() if p.ndim < 2]
+        weights = [p for p in self.parameters() if p.ndim >= 2]
         groups = [{"params": gains, "weight_decay": 0.0}, {"params": weights, "weight_decay": self.weight_decay}]
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=(0.9, 0.98))
         schedule = torch.optim.lr_scheduler.OneCycleLR(

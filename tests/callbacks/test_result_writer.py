@@ -11,11 +11,11 @@ import lightning as L
 import pytest
 
 from mkbench.callbacks import ResultWriter
-from mkbench.callbacks.result_writer import build_results, folder_name
 from mkbench.cli import main
 from mkbench.datamodules import Critters
 from mkbench.errors import UsageError
 from mkbench.results.bundle import read_group, read_groups
+from mkbench.results.description import build_results, folder_name
 from mkbench.results.summary import summarise
 from mkbench.systems import MutualKnowledge
 

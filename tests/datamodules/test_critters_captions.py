@@ -2,14 +2,16 @@ import pytest
 import torch
 
 from mkbench.datamodules.critters_captions import CaptionedPicture, CrittersCaptions
-from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.critters_world import load_world, render, render_wild
 from mkbench.datamodules.pictures import resize_squash
 from mkbench.errors import UsageError
 
 
 @pytest.fixture(scope="module")
 def captions():
-    data = CrittersCaptions(image_size=32, train_per_class=1, val_per_class=2, batch_size=10, render_workers=0)
+    data = CrittersCaptions(
+        image_size=32, train_per_class=1, train_wild=3, val_per_class=2, batch_size=10, render_workers=0
+    )
     data.setup("fit")
     return data
 
@@ -46,8 +48,15 @@ def test_training_batches_are_whole_and_shuffled(captions):
     batches = [CaptionedPicture(*batch) for batch in captions.train_dataloader()]
     assert [len(batch.image) for batch in batches] == [10, 10, 10]
     served = torch.cat([batch.class_index for batch in batches]).tolist()
-    assert len(set(served)) == 30
+    assert len({index for index in served if index >= 0}) == len([index for index in served if index >= 0])
     assert served != sorted(served)
+
+
+def test_wild_animals_follow_the_classes(captions):
+    cached = CaptionedPicture(*captions._cache["train"].tensors)
+    assert cached.class_index.tolist() == [*range(32), -1, -1, -1]
+    for index in range(3):
+        assert torch.equal(cached.truth[32 + index], torch.from_numpy(render_wild(index).truth))
 
 
 def test_pictures_are_rendered_once(captions):
@@ -67,6 +76,6 @@ def test_numbers_below_one(option):
 
 
 def test_too_few_pictures_for_a_batch():
-    CrittersCaptions(train_per_class=1, batch_size=32)
+    CrittersCaptions(train_per_class=1, train_wild=0, batch_size=32)
     with pytest.raises(UsageError, match=r"--data\.batch_size to be at most the 32 training pictures, found 33; lower"):
-        CrittersCaptions(train_per_class=1, batch_size=33)
+        CrittersCaptions(train_per_class=1, train_wild=0, batch_size=33)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mkbench.datamodules.critters_drawing import COATS, PARTS
-from mkbench.datamodules.critters_world import Critter, load_world, render, truth_matrix
+from mkbench.datamodules.critters_world import Critter, load_world, render, render_wild, truth_matrix
 
 WORLD = load_world()
 
@@ -195,3 +195,14 @@ def test_truth_matrix():
     matrix = truth_matrix(critters)
     assert matrix.dtype == torch.bool
     assert [row.tolist() for row in matrix] == [critter.truth.tolist() for critter in critters]
+
+
+def test_wild_animals_have_independent_parts():
+    wild = [render_wild(index) for index in range(40)]
+    assert torch.equal(torch.from_numpy(wild[3].image), torch.from_numpy(render_wild(3).image))
+    texts = [entry.text for entry in WORLD.descriptors]
+    combinations = {
+        (critter.truth[texts.index("no wings")], critter.truth[texts.index("a smooth back")]) for critter in wild
+    }
+    assert len(combinations) == 4
+    assert len({critter.sample_id for critter in wild}) == 40
