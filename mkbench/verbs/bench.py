@@ -1,6 +1,8 @@
 """`mkbench bench`: many models, one protocol."""
 
 import argparse
+import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
@@ -86,6 +88,7 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
     """
     from mkbench.cli import run_trainer  # noqa: PLC0415 - the command line imports the verbs
 
+    apart = _starts_processes(config.protocol, overrides)
     finished: list[Path] = []
     failures: dict[str, Exception] = {}
     for model in config.models:
@@ -93,7 +96,7 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
         words += [f"--model.{name}={value}" for name, value in model.items()]
         words += [f"--results.root={out}", f"--results.overwrite={overwrite}".lower()]
         try:
-            folder = run_trainer(words)
+            folder = _run_apart(words, out, model) if apart else run_trainer(words)
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
             failures[str(model["backbone"])] = error
             if not isinstance(error, MkbenchError):
@@ -108,6 +111,31 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
     return 1 if failures else 0
 
 
+def _starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
+    """Tell whether Lightning will start a process for each device by running this whole command again in each."""
+    if "WORLD_SIZE" in os.environ:  # torchrun or a cluster has started them
+        return False
+    content = yaml.safe_load(protocol.read_text(encoding="utf-8")) if protocol.is_file() else {}
+    devices = content.get("trainer", {}).get("devices", "auto") if isinstance(content, dict) else 1
+    for word, following in zip(overrides, [*overrides[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option == "--trainer.devices":
+            devices = value or following
+    return str(devices) != "1"
+
+
+def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
+    """Run one model in a process of its own, so that only its `predict` is started again for each device."""
+    finished = subprocess.run([sys.executable, "-m", "mkbench", *words], check=False)
+    if finished.returncode:
+        raise MkbenchError(f"its process ended with exit code {finished.returncode}; see what it said above.")
+    for path in out.glob("*/config.yaml"):
+        used = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["init_args"]
+        if all(used.get(name) == value for name, value in model.items()):
+            return path.parent
+    raise MkbenchError(f"Expected a bundle of {model['backbone']} in {out}, found none; run the bench again.")
+
+
 def _raise_common(failures: Sequence[Exception], models: int) -> None:
     """Raise the usage error that all models ended with: then the command is wrong, not a model."""
     same = {str(error) for error in failures if isinstance(error, UsageError)}
@@ -120,4 +148,5 @@ def report(runs: Sequence[Path], out: Path) -> None:
     from mkbench.results.bundle import read_results  # noqa: PLC0415
     from mkbench.results.compare import write_comparison  # noqa: PLC0415
 
-    Console(width=None).print(write_comparison([read_results(run) for run in runs], out))
+    if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
+        Console().print(write_comparison([read_results(run) for run in runs], out))

@@ -138,3 +138,18 @@ def test_error_of_data_that_all_models_share_is_a_failure(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(cli, "run_trainer", run_trainer)
     assert run_bench(BenchConfig(PROTOCOL, ({"backbone": "a"}, {"backbone": "b"})), Path("nowhere")) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_for_every_model_give_the_results_of_one(
+    bench: Callable[..., Any], tiny_model: Path, second_model: Path, tmp_path: Path
+) -> None:
+    models = [f"local-dir:{second_model}", f"local-dir:{tiny_model}"]
+    assert bench(*models).code == 0
+    alone = {path.parent.name: path.read_bytes() for path in (tmp_path / "runs").glob("*/results.json")}
+    together = bench(*models, options=["--overwrite", "--trainer.devices", "2", "--trainer.strategy=ddp"])
+    assert together.code == 0
+    assert together.output.count("second") == 1  # one table, in the order of the bench
+    assert together.output.index("second") < together.output.index("tiny")
+    both = {path.parent.name: path.read_bytes() for path in (tmp_path / "runs").glob("*/results.json")}
+    assert both == alone

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,24 @@ def test_demo_says_what_comes_next(command: Callable[..., Any], started: dict[st
 def test_failure_is_passed_on(command: Callable[..., Any], started: dict[str, Any]) -> None:
     started["code"] = 1
     assert command("demo").code == 1
+
+
+@pytest.mark.slow
+def test_demo_on_two_processes_gives_the_results_of_one(command: Callable[..., Any], tmp_path: Path) -> None:
+    words = [
+        "--data.images_per_class=1",
+        "--trainer.accelerator=cpu",
+        "--progress.enabled=false",
+        "--figures.samples=0",
+    ]
+    assert command("demo", "--out=alone", *words).code == 0
+    assert command("demo", "--out=both", *words, "--trainer.devices=2", "--trainer.strategy=ddp").code == 0
+    alone = sorted((tmp_path / "alone").glob("*/results.json"))
+    assert len(alone) == 4
+    for path in alone:
+        one, two = (
+            json.loads((tmp_path / run / path.parent.name / path.name).read_text()) for run in ("alone", "both")
+        )
+        assert one["fallbacks"] == two["fallbacks"]
+        for metric, other in zip(one["metrics"], two["metrics"], strict=True):
+            assert metric == pytest.approx(other, abs=1e-6)
