@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--model", default="ViT-B-16", help="any name that mkbench.load_backbone takes")
     parser.add_argument("--random-weights", action="store_true", help="build the architecture with random weights")
     parser.add_argument("--images", type=int, default=8, help="pictures in the class group")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured; medians are printed")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each side is measured; medians are printed")
     parser.add_argument("--chunk", type=int, default=64, help="pictures in one call of the encoder")
     parser.add_argument("--refine", choices=("none", "components", "crf"), default="crf", help="foreground refinement")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
