@@ -117,10 +117,10 @@ def _starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
         return False
     content = yaml.safe_load(protocol.read_text(encoding="utf-8")) if protocol.is_file() else {}
     devices = content.get("trainer", {}).get("devices", "auto") if isinstance(content, dict) else 1
-    for word, following in zip(overrides, [*overrides[1:], ""], strict=True):
+    for position, word in enumerate(overrides):
         option, _, value = word.partition("=")
         if option == "--trainer.devices":
-            devices = value or following
+            devices = value or "".join(overrides[position + 1 : position + 2])
     return str(devices) != "1"
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from mkbench import cli
 from mkbench.errors import DataError, UsageError
-from mkbench.verbs.bench import BenchConfig, read_config, run_bench
+from mkbench.verbs.bench import BenchConfig, _starts_processes, read_config, run_bench
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
@@ -154,3 +154,21 @@ def test_two_processes_for_every_model_give_the_results_of_one(
     assert together.output.index("second") < together.output.index("tiny")  # in the order of the bench
     both = {path.parent.name: path.read_bytes() for path in (tmp_path / "runs").glob("*/results.json")}
     assert both == alone
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], False),
+        (["--data.limit_classes=2"], False),
+        (["--trainer.devices", "2"], True),
+        (["--trainer.devices=8", "--data.limit_classes=2"], True),
+        (["--trainer.devices=2", "--trainer.devices=1"], False),
+    ],
+)
+def test_several_devices_mean_several_processes(
+    words: list[str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _starts_processes(PROTOCOL, words) is expected
+    monkeypatch.setenv("WORLD_SIZE", "2")  # torchrun has started them already
+    assert not _starts_processes(PROTOCOL, words)
