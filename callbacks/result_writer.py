@@ -8,7 +8,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.base import attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.results.bundle import (
@@ -55,7 +55,7 @@ class ResultWriter(Callback):
             raise UsageError(
                 f"Expected a MutualKnowledge system to write results of, found {type(pl_module).__name__}."
             )
-        data = _datamodule(trainer)
+        data = attached_data(trainer)
         self._folder = self.root / folder_name(pl_module.backbone.name)
         self._manifest = describe_run(pl_module, data)
         finished = [] if self.overwrite else self._finished()
@@ -96,7 +96,7 @@ class ResultWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Write the group."""
-        names = _datamodule(trainer).class_names
+        names = attached_data(trainer).class_names
         record = group_record(outputs, names) if isinstance(outputs, GroupResult) else empty_record(batch)
         write_group(self.folder, record)
         self._images += len(batch)
@@ -109,7 +109,7 @@ class ResultWriter(Callback):
             return
         seconds = time.perf_counter() - self._started
         computed_now = float(images)
-        results = build_results(self.folder, pl_module, _datamodule(trainer))
+        results = build_results(self.folder, pl_module, attached_data(trainer))
         _, earlier = read_results(self.folder) if (self.folder / RESULTS).is_file() else ({}, {})
         write_json(self.folder / RESULTS, results)
         if computed_now or not earlier:  # a run that had nothing left to do keeps the timing of the one that did it
@@ -120,7 +120,7 @@ class ResultWriter(Callback):
         if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, MutualKnowledge)):
             return
         if not (self.folder / RESULTS).is_file():
-            data = _datamodule(trainer)
+            data = attached_data(trainer)
             pl_module.prepare_texts(data.class_names, data.bank.descriptors, data.templates)  # counts truncated texts
             write_json(self.folder / RESULTS, build_results(self.folder, pl_module, data))
 
@@ -154,8 +154,14 @@ def _clear(run: Path) -> None:
         (run / name).unlink(missing_ok=True)
 
 
-def _datamodule(trainer: L.Trainer) -> ClassGroupDataModule:
-    data: Any = getattr(trainer, "datamodule", None)
-    if not isinstance(data, ClassGroupDataModule):
-        raise UsageError(f"Expected a DataModule of class groups in `data`, found {type(data).__name__}.")
-    return data
+def find_writer(trainer: L.Trainer) -> ResultWriter:
+    """Return the trainer's result writer.
+
+    Raises:
+        RuntimeError: it has none.
+    """
+    callbacks: Any = getattr(trainer, "callbacks", [])
+    for callback in callbacks:
+        if isinstance(callback, ResultWriter):
+            return callback
+    raise RuntimeError("Expected a ResultWriter among the trainer's callbacks, found none.")

@@ -5,8 +5,8 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from mkbench.callbacks.result_writer import ResultWriter
-from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.callbacks.result_writer import find_writer
+from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.results.bundle import FIGURES, RESULTS, read_results
 from mkbench.results.drawing import save_figure
@@ -38,9 +38,9 @@ class Visualiser(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw a picture of the group, if its class is one of the chosen."""
-        data: Any = getattr(trainer, "datamodule", None)
         if not (isinstance(outputs, GroupResult) and isinstance(pl_module, MutualKnowledge)):
             return
+        data = attached_data(trainer)
         if batch.part or batch.class_index not in self._chosen(len(data.class_names)):
             return
         folder = find_writer(trainer).folder / FIGURES
@@ -59,19 +59,6 @@ class Visualiser(Callback):
         if trainer.is_global_zero and (run / RESULTS).is_file():
             results, _ = read_results(run)
             save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")
-
-
-def find_writer(trainer: L.Trainer) -> ResultWriter:
-    """Return the trainer's result writer.
-
-    Raises:
-        RuntimeError: it has none.
-    """
-    callbacks: Any = getattr(trainer, "callbacks", [])
-    for callback in callbacks:
-        if isinstance(callback, ResultWriter):
-            return callback
-    raise RuntimeError("Expected a ResultWriter among the trainer's callbacks, found none.")
 
 
 def sample_view(

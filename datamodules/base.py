@@ -189,3 +189,15 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             collate_fn=take_only,
             num_workers=min(self.num_workers, len(todo)),
         )
+
+
+def attached_data(trainer: L.Trainer) -> ClassGroupDataModule:
+    """Return the DataModule of class groups that a trainer runs on.
+
+    Raises:
+        UsageError: it has none, or one of another kind.
+    """
+    data: Any = getattr(trainer, "datamodule", None)
+    if not isinstance(data, ClassGroupDataModule):
+        raise UsageError(f"Expected a DataModule of class groups in `data`, found {type(data).__name__}.")
+    return data

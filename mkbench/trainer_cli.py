@@ -11,7 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
-from mkbench.callbacks.visualiser import find_writer
+from mkbench.callbacks.result_writer import find_writer
 from mkbench.errors import MkbenchError, UsageError
 
 #: Lines in which jsonargparse repeats what it was given; the reason stands in the others.

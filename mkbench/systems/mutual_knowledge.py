@@ -26,7 +26,7 @@ from mkbench.concepts import (
     language_concepts,
 )
 from mkbench.concepts.foreground import Stage, no_stage
-from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.base import attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics import ConceptEntropy, MutualInformation, MutualInformationAUC
@@ -193,9 +193,7 @@ class MutualKnowledge(L.LightningModule):
 
     def on_predict_start(self) -> None:
         """Encode all texts once and prepare the metrics."""
-        data: Any = getattr(self.trainer, "datamodule", None)
-        if not isinstance(data, ClassGroupDataModule):
-            raise UsageError(f"Expected a DataModule of class groups in `data`, found {type(data).__name__}.")
+        data = attached_data(self.trainer)
         if self.trainer.precision != "32-true":
             raise UsageError(
                 f"Expected --trainer.precision 32-true, found {self.trainer.precision}; the analysis needs it: set the "

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from mkbench.callbacks import ResultWriter, Visualiser
-from mkbench.callbacks.visualiser import find_writer, sample_view
+from mkbench.callbacks.result_writer import find_writer
+from mkbench.callbacks.visualiser import sample_view
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.systems import MutualKnowledge
 
