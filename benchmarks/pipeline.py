@@ -26,7 +26,7 @@ from mkbench.datamodules.critters_world import load_world, render
 from mkbench.datamodules.pictures import resize_squash
 from mkbench.metrics.functional import membership
 from mkbench.systems import MutualKnowledge
-from mkbench.systems.mutual_knowledge import TextKnowledge
+from mkbench.systems.text_knowledge import TextKnowledge
 
 BANK, CLASSES, LANGUAGE_CONCEPTS = 4229, 1000, 50
 

@@ -23,6 +23,7 @@ from mkbench.datamodules.class_groups import (
     split_groups,
 )
 from mkbench.datamodules.pictures import Resize
+from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import UsageError
 
 
@@ -84,6 +85,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         templates: class prompts: the name of a packaged set, or a list of templates with ``{}``.
         limit_classes: evaluate the pictures of the first classes only; prediction is still among all classes.
         limit_images_per_class: evaluate the first pictures of each class only.
+        samples: file of the sample ids to evaluate, one a line; the limits count what is left of a class.
         group_size: most pictures that are explained together; None: all of a class, as published.
         resize: ``squash`` (bilinear to a square, as published) or ``model`` (the weights' own transform).
         on_bad_image: ``skip`` names, counts and leaves out pictures that cannot be read; ``raise`` stops.
@@ -104,6 +106,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         templates: str | list[str] = "default",
         limit_classes: int | None = None,
         limit_images_per_class: int | None = None,
+        samples: Path | None = None,
         group_size: int | None = None,
         resize: Resize = "squash",
         on_bad_image: OnBadImage = "skip",
@@ -115,7 +118,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         require_at_least(1, "group_size", group_size)
         require_at_least(0, "num_workers", num_workers)
         self.name: str = type(self).__name__
-        self.bank_file = bank
+        self.bank_file, self.samples_file = bank, samples
         self.templates = load_templates(templates)
         self.limit_classes, self.limit_images_per_class = limit_classes, limit_images_per_class
         self.group_size, self.resize, self.on_bad_image = group_size, resize, on_bad_image
@@ -128,8 +131,9 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
 
     @cached_property
     def source(self) -> PictureSource:
-        """The pictures."""
-        return self.make_source()
+        """The pictures to evaluate."""
+        source = self.make_source()
+        return source if self.samples_file is None else choose_samples(source, self.samples_file)
 
     @cached_property
     def bank(self) -> ConceptBank:
@@ -162,6 +166,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             "templates": list(self.templates),
             "group_size": self.group_size,
             "limit_images_per_class": self.limit_images_per_class,
+            "samples_sha256": self.source.sha256 if isinstance(self.source, SampleSubset) else None,
             "resize": self.resize,
         }
 

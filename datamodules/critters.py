@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -62,6 +63,7 @@ class Critters(ClassGroupDataModule):
         templates: see :class:`ClassGroupDataModule`, as all that follow.
         limit_classes: as there.
         limit_images_per_class: as there.
+        samples: as there.
         group_size: as there.
         resize: as there.
         on_bad_image: as there.
@@ -84,6 +86,7 @@ class Critters(ClassGroupDataModule):
         templates: str | list[str] = "critters",
         limit_classes: int | None = None,
         limit_images_per_class: int | None = None,
+        samples: Path | None = None,
         group_size: int | None = None,
         resize: Resize = "squash",
         on_bad_image: OnBadImage = "skip",
@@ -93,6 +96,7 @@ class Critters(ClassGroupDataModule):
             templates=templates,
             limit_classes=limit_classes,
             limit_images_per_class=limit_images_per_class,
+            samples=samples,
             group_size=group_size,
             resize=resize,
             on_bad_image=on_bad_image,

@@ -87,6 +87,7 @@ class ImageFolder(ClassGroupDataModule):
         templates: as there.
         limit_classes: as there.
         limit_images_per_class: as there.
+        samples: as there.
         group_size: as there.
         resize: as there.
         on_bad_image: as there.
@@ -109,6 +110,7 @@ class ImageFolder(ClassGroupDataModule):
         templates: str | list[str] = "imagenet",
         limit_classes: int | None = None,
         limit_images_per_class: int | None = None,
+        samples: Path | None = None,
         group_size: int | None = None,
         resize: Resize = "squash",
         on_bad_image: OnBadImage = "skip",
@@ -119,6 +121,7 @@ class ImageFolder(ClassGroupDataModule):
             templates=templates,
             limit_classes=limit_classes,
             limit_images_per_class=limit_images_per_class,
+            samples=samples,
             group_size=group_size,
             resize=resize,
             on_bad_image=on_bad_image,

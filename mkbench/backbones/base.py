@@ -174,6 +174,14 @@ class Backbone(torch.nn.Module, ABC):
             self._fingerprint = state, hash_weights(self.state_dict(), self.geometry, self.dtype)
         return self._fingerprint[1]
 
+    def token_digest(self, texts: Sequence[str]) -> str:
+        """Return a hash of what the text encoder reads of these texts, beyond the texts themselves.
+
+        Kept text embeddings are used again only while it stays the same. A subclass whose tokenizer may change while
+        the weights stay returns a hash of the tokens; the default is for those where it may not.
+        """
+        return ""
+
     def train(self: T, mode: bool = True) -> T:
         """Stay in evaluation mode: a frozen model must not update batch statistics or drop patches."""
         super().train(False)

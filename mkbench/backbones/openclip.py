@@ -1,5 +1,6 @@
 """The adapter of open_clip models; the model itself stays as open_clip builds it."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -83,6 +84,11 @@ class OpenClipBackbone(Backbone):
         self.truncated_texts += sum(length > tokens.shape[1] for length in _token_counts(self.tokenizer, texts))
         embedding: Tensor = self.model.encode_text(tokens.to(self.device), normalize=False)  # (T, d)
         return embedding.float()
+
+    def token_digest(self, texts: Sequence[str]) -> str:
+        """Hash the tokens of the texts; see ``Backbone``."""
+        tokens: Tensor = self.tokenizer(list(texts))  # (T, context)
+        return hashlib.sha256(tokens.numpy().tobytes()).hexdigest()
 
     @torch.no_grad()
     def patch_features(self, pixels: Tensor, kind: Kind = "tokens") -> PatchFeatures:

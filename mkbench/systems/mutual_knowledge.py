@@ -20,39 +20,19 @@ from mkbench.concepts import (
     GroupContext,
     GroupExplanation,
     PartsExplainer,
-    bank_embeddings,
-    class_embeddings,
     find_foreground,
-    language_concepts,
 )
 from mkbench.concepts.foreground import Stage, no_stage
-from mkbench.datamodules.base import attached_data
+from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics import ConceptEntropy, MutualInformation, MutualInformationAUC
-from mkbench.metrics.functional import chance_curves, concept_entropy, membership, mutual_information_curves
+from mkbench.metrics.functional import chance_curves, concept_entropy, mutual_information_curves
+from mkbench.systems.text_cache import TextCache, cache_folder
+from mkbench.systems.text_knowledge import TextKnowledge, read_texts
 
 Precision = Literal["32", "bf16", "16"]
 _DTYPES: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
-
-
-@dataclass(frozen=True)
-class TextKnowledge:
-    """What the text encoder says, computed once for each model.
-
-    Attributes:
-        classes: (Y, d) unit rows, the prompt ensemble of every class.
-        bare: (D, d) unit rows, the descriptors in the relevance template.
-        prompted: (D, d) unit rows, the descriptors in their prompt.
-        language: (Y, u) int64, the language concepts D_y of every class.
-        member: (Y, D) bool, the same as a membership matrix.
-    """
-
-    classes: Tensor
-    bare: Tensor
-    prompted: Tensor
-    language: Tensor
-    member: Tensor
 
 
 @dataclass(frozen=True)
@@ -114,6 +94,8 @@ class MutualKnowledge(L.LightningModule):
         descriptor_template: prompt of the bank's descriptors.
         relevance_template: prompt of the descriptors when compared with the whole picture.
         encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
+            folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
         seed: run seed; each class group derives its own from it.
     """
@@ -138,6 +120,7 @@ class MutualKnowledge(L.LightningModule):
         descriptor_template: str = "a photo showing {}",
         relevance_template: str = "{}",
         encoder_chunk: int = 64,
+        text_cache: str = "auto",
         precision: Precision = "32",
         seed: int = 0,
     ) -> None:
@@ -161,6 +144,7 @@ class MutualKnowledge(L.LightningModule):
         self.scope, self.saliency, self.features, self.refine = scope, saliency, features, refine
         self.descriptor_template, self.relevance_template = descriptor_template, relevance_template
         self.encoder_chunk, self.precision, self.seed = encoder_chunk, precision, seed
+        self.text_cache = TextCache(cache_folder(text_cache))
         #: Hook around the stages of the pipeline; a benchmark puts its clock here.
         self.stage: Stage = no_stage
         self.text: TextKnowledge | None = None
@@ -200,14 +184,22 @@ class MutualKnowledge(L.LightningModule):
                 "encoders' precision with --model.precision."
             )
         torch.set_float32_matmul_precision("highest")  # TF32 would change similarities in the third digit
-        self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
+        self._prepare_texts_once(data)
         classes = len(data.class_names)
         self.metrics = torch.nn.ModuleDict(
             {"prediction": _accuracies(classes)}
             | {explainer.name: self._concept_metrics() for explainer in self.explainers}
         ).to(self.device)
 
-    @torch.no_grad()
+    def _prepare_texts_once(self, data: ClassGroupDataModule) -> None:
+        """Encode the texts on the first device of every machine; the others then find them in the cache."""
+        waits = self.text_cache.folder is not None and self.trainer.local_rank > 0
+        if waits:
+            self.trainer.strategy.barrier("texts")
+        self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
+        if self.text_cache.folder is not None and not waits:
+            self.trainer.strategy.barrier("texts")
+
     def prepare_texts(self, class_names: Sequence[str], descriptors: Sequence[str], templates: Sequence[str]) -> None:
         """Encode class names and bank, and choose the language concepts of every class.
 
@@ -219,12 +211,16 @@ class MutualKnowledge(L.LightningModule):
                 f"Expected a bank of at least {self.num_language_concepts} descriptors, found {len(descriptors)}; use "
                 "a larger bank or a smaller --model.num_language_concepts."
             )
-        self.backbone.truncated_texts = 0  # the count is of these texts, however often they are prepared
-        classes = class_embeddings(self.backbone, class_names, templates)
-        prompted = bank_embeddings(self.backbone, descriptors, self.descriptor_template)
-        bare = bank_embeddings(self.backbone, descriptors, self.relevance_template)
-        language = language_concepts(classes, prompted, self.num_language_concepts)
-        self.text = TextKnowledge(classes, bare, prompted, language, membership(language, len(descriptors)))
+        self.text = read_texts(
+            self.backbone,
+            class_names,
+            templates,
+            descriptors,
+            descriptor_template=self.descriptor_template,
+            relevance_template=self.relevance_template,
+            num_language_concepts=self.num_language_concepts,
+            cache=self.text_cache,
+        )
 
     def predict_step(self, batch: ClassGroup, batch_idx: int) -> GroupResult | None:
         """Explain a class group; None if none of its pictures could be read."""

@@ -1,0 +1,89 @@
+"""A part of a data set, named by a file of sample ids."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from mkbench.datamodules.class_groups import PictureSource
+from mkbench.errors import DataError, UsageError
+
+
+def read_sample_ids(path: Path) -> frozenset[str]:
+    r"""Read sample ids, one a line; blank lines are left out.
+
+    Raises:
+        UsageError: no such file.
+        DataError: it is not UTF-8 text, holds no id, or one of them twice.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "samples.txt"
+    ...     _ = path.write_text("owl/1.png\nbat/7.png\n")
+    ...     sorted(read_sample_ids(path))
+    ['bat/7.png', 'owl/1.png']
+    """
+    if not path.is_file():
+        raise UsageError(f"Expected a file of sample ids at {path}, found none; check --data.samples.")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"Expected sample ids as UTF-8 text in {path}, found something else; save it so.") from error
+    counts = Counter(line.strip() for line in lines if line.strip())
+    twice = [sample_id for sample_id, count in counts.items() if count > 1]
+    if twice or not counts:
+        found = f"{len(twice)} of them more than once (such as {twice[0]!r})" if twice else "none"
+        raise DataError(f"Expected different sample ids, one a line, in {path}, found {found}; correct the file.")
+    return frozenset(counts)
+
+
+@dataclass(frozen=True)
+class SampleSubset:
+    """A source of pictures, without those that were not chosen; the order stays the source's.
+
+    Attributes:
+        source: where the pictures come from.
+        chosen: ids of the pictures to keep.
+    """
+
+    source: PictureSource
+    chosen: frozenset[str]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names in class order, of all classes: prediction stays among them."""
+        return self.source.class_names
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the chosen ids, whatever their order in the file."""
+        return hashlib.sha256("\n".join(sorted(self.chosen)).encode()).hexdigest()
+
+    def sample_ids(self, class_index: int) -> Sequence[str]:
+        """Return the chosen ids of a class; there may be none."""
+        return [sample_id for sample_id in self.source.sample_ids(class_index) if sample_id in self.chosen]
+
+    def read(self, class_index: int, sample_id: str) -> Tensor:
+        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
+        return self.source.read(class_index, sample_id)
+
+
+def choose_samples(source: PictureSource, path: Path) -> SampleSubset:
+    """Keep the pictures that a file names.
+
+    Raises:
+        UsageError: no such file.
+        DataError: the file is no list of different ids, or names a picture that the source does not have.
+    """
+    chosen = read_sample_ids(path)
+    known = {sample_id for index in range(len(source.class_names)) for sample_id in source.sample_ids(index)}
+    unknown = sorted(chosen - known)
+    if unknown:
+        raise DataError(
+            f"Expected {path} to name pictures of the data set, found {len(unknown)} that it does not have (such as "
+            f"{unknown[0]!r}; its own look like {min(known, default='')!r}); correct the file."
+        )
+    return SampleSubset(source, chosen)

@@ -1,0 +1,69 @@
+"""What the text encoder of a model says of classes and descriptors, before any picture is seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mkbench.backbones import Backbone
+from mkbench.concepts import bank_embeddings, class_embeddings, language_concepts
+from mkbench.metrics.functional import membership
+from mkbench.systems.text_cache import TextCache
+
+
+@dataclass(frozen=True)
+class TextKnowledge:
+    """What the text encoder says, computed once for each model.
+
+    Attributes:
+        classes: (Y, d) unit rows, the prompt ensemble of every class.
+        bare: (D, d) unit rows, the descriptors in the relevance template.
+        prompted: (D, d) unit rows, the descriptors in their prompt.
+        language: (Y, u) int64, the language concepts D_y of every class.
+        member: (Y, D) bool, the same as a membership matrix.
+    """
+
+    classes: Tensor
+    bare: Tensor
+    prompted: Tensor
+    language: Tensor
+    member: Tensor
+
+
+@torch.no_grad()
+def read_texts(
+    backbone: Backbone,
+    class_names: Sequence[str],
+    templates: Sequence[str],
+    descriptors: Sequence[str],
+    *,
+    descriptor_template: str,
+    relevance_template: str,
+    num_language_concepts: int,
+    cache: TextCache,
+) -> TextKnowledge:
+    """Encode class names and bank, or take them from the cache, and choose the language concepts of every class.
+
+    Args:
+        backbone: the model; its ``truncated_texts`` is then the count of these texts.
+        class_names: Y names, in class order.
+        templates: class prompts with ``{}``.
+        descriptors: D descriptors, in bank order.
+        descriptor_template: prompt of the descriptors.
+        relevance_template: prompt of the descriptors when compared with the whole picture.
+        num_language_concepts: u, at most D.
+        cache: where embeddings are kept.
+
+    Returns:
+        ``TextKnowledge`` on the backbone's device.
+    """
+    backbone.truncated_texts = 0
+
+    def embed_bank(template: str) -> Tensor:
+        return cache.embed(backbone, descriptors, [template], lambda: bank_embeddings(backbone, descriptors, template))
+
+    classes = cache.embed(backbone, class_names, templates, lambda: class_embeddings(backbone, class_names, templates))
+    prompted, bare = embed_bank(descriptor_template), embed_bank(relevance_template)
+    language = language_concepts(classes, prompted, num_language_concepts)
+    return TextKnowledge(classes, bare, prompted, language, membership(language, len(descriptors)))
