@@ -1,6 +1,8 @@
 """Writes every class group as it finishes, and the results at the end."""
 
 import time
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +10,19 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from mkbench.datamodules.base import attached_data
+from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.errors import UsageError
+from mkbench.errors import DataError, UsageError
 from mkbench.results.bundle import (
     ENVIRONMENT,
     FIGURES,
     GROUPS,
+    LOG,
     MANIFEST,
     RESULTS,
     finished_groups,
+    log_group,
+    read_group,
     read_results,
     write_group,
     write_json,
@@ -58,25 +63,32 @@ class ResultWriter(Callback):
         data = attached_data(trainer)
         self._folder = self.root / folder_name(pl_module.backbone.name)
         self._manifest = describe_run(pl_module, data)
-        finished = [] if self.overwrite else self._finished()
-        data.finished = _leave_one_each(finished, len(data.specs), trainer.world_size)
+        data.finished = frozenset(() if self.overwrite else self._finished(data, warn=trainer.is_global_zero))
 
-    def _finished(self) -> list[str]:
-        finished = finished_groups(self.folder)
+    def _finished(self, data: ClassGroupDataModule, *, warn: bool) -> list[str]:
+        """Return the groups that need not be computed: those of this very run whose files are whole."""
+        files = finished_groups(self.folder)
         earlier = read_manifest(self.folder / MANIFEST) or {}
-        if finished and earlier != self._manifest:
+        if files and earlier != self._manifest:
             raise UsageError(
                 f"Expected {self.folder} to be empty or to hold the same run, found one that differs in "
                 f"{', '.join(differences(earlier, self._manifest))}; name another --results.root or add "
                 "--results.overwrite true."
             )
+        samples = {spec.key: set(spec.sample_ids) for spec in data.specs}
+        finished = []
+        for key in files:
+            reason = _why_not(self.folder, key, samples.get(key, set()))
+            if reason is None:
+                finished.append(key)
+            elif warn:
+                warnings.warn(f"The group {key} is computed again: {reason}", stacklevel=2)
         return finished
 
     def on_predict_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bundle: all that could refuse the run has had its say."""
         if trainer.is_global_zero:
-            if self.overwrite:
-                _clear(self.folder)
+            _clear(self.folder, _WRITTEN if self.overwrite else _LEFT_BEHIND)
             write_json(self.folder / MANIFEST, self._manifest)
             if self.config_text is not None:
                 write_text_atomically(self.folder / "config.yaml", self.config_text)
@@ -96,9 +108,12 @@ class ResultWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Write the group."""
+        if batch.idle:
+            return
         names = attached_data(trainer).class_names
         record = group_record(outputs, names) if isinstance(outputs, GroupResult) else empty_record(batch)
         write_group(self.folder, record)
+        log_group(self.folder, record, images=len(batch))
         self._images += len(batch)
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -132,26 +147,30 @@ class ResultWriter(Callback):
         return self._folder
 
 
-def _leave_one_each(finished: list[str], groups: int, devices: int) -> frozenset[str]:
-    """Return the finished groups to leave out, such that every device has at least one group, as Lightning needs."""
-    if groups < devices:
-        raise UsageError(
-            f"Expected at most as many devices as class groups, found {devices} devices for {groups} groups; lower "
-            "--trainer.devices."
-        )
-    todo = groups - len(finished)
-    again = max(devices - todo, 0) if todo else 0
-    return frozenset(finished[again:])
+#: Temporary files of a process that was killed while it wrote.
+_LEFT_BEHIND = (".*.json.*", f"{GROUPS}/.*.parquet.*")
+#: All that a run writes; anything else in the folder is the user's.
+_WRITTEN = (
+    *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
+    *(MANIFEST, RESULTS, ENVIRONMENT, LOG),
+)
 
 
-def _clear(run: Path) -> None:
-    """Delete the files that a run writes, and nothing else."""
-    for folder, patterns in ((run / GROUPS, ("*.parquet",)), (run / FIGURES, ("*.png", "*.pdf"))):
-        for pattern in patterns:
-            for path in folder.glob(pattern):
-                path.unlink()
-    for name in (MANIFEST, RESULTS, ENVIRONMENT):
-        (run / name).unlink(missing_ok=True)
+def _clear(run: Path, patterns: Sequence[str]) -> None:
+    """Delete the files of a run that fit a pattern."""
+    for pattern in patterns:
+        for path in run.glob(pattern):
+            path.unlink()
+
+
+def _why_not(run: Path, key: str, samples: set[str]) -> str | None:
+    """Say why a group file cannot be kept: it is damaged, or it holds other pictures than the group; None if it can."""
+    try:
+        record = read_group(run / GROUPS / f"{key}.parquet")
+    except DataError as error:
+        return str(error)
+    foreign = set(record.rows["sample_id"].to_pylist()) - samples
+    return f"its file holds pictures of another group, such as {min(foreign)!r}." if foreign else None
 
 
 def find_writer(trainer: L.Trainer) -> ResultWriter:

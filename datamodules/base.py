@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from mkbench.backbones import Geometry
 from mkbench.concepts import ConceptBank, load_bank
 from mkbench.datamodules.class_groups import (
+    IDLE,
     ClassGroup,
     ClassGroupDataset,
     GroupSpec,
@@ -93,11 +94,14 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
 
     Attributes:
         name: how results call the data set.
+        labelled: whether the class of every picture is known.
         finished: keys of groups that need not be read again.
 
     Raises:
         UsageError: a limit below 1, or templates that are none.
     """
+
+    labelled: bool = True
 
     def __init__(
         self,
@@ -153,13 +157,19 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
     def specs(self) -> list[GroupSpec]:
         """All groups of the run, finished or not."""
         classes = min(self.limit_classes or len(self.class_names), len(self.class_names))
-        return split_groups(self.source, classes, group_size=self.group_size, limit=self.limit_images_per_class)
+        return split_groups(
+            self.source,
+            classes,
+            group_size=self.group_size,
+            limit=self.limit_images_per_class,
+            labelled=self.labelled,
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data in a result: a change of it makes results incomparable."""
         return {
             "name": self.name,
-            "classes": len({spec.class_index for spec in self.specs}),
+            "classes": len({spec.class_index for spec in self.specs if spec.class_index is not None}),
             "class_list": len(self.class_names),
             "class_names_sha256": hashlib.sha256(json.dumps(self.class_names).encode()).hexdigest(),
             "bank": {"source": Path(self.bank.source).name, "sha256": self.bank.sha256, "size": len(self.bank)},
@@ -180,14 +190,17 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         Raises:
             UsageError: the system has no ``geometry``, so that the size of its pictures is unknown.
         """
-        module = self.trainer.lightning_module if self.trainer is not None else None
+        trainer = self.trainer
+        module = None if trainer is None else trainer.lightning_module
         geometry = getattr(module, "geometry", None)
-        if not isinstance(geometry, Geometry):
+        if trainer is None or not isinstance(geometry, Geometry):
             raise UsageError(
                 f"Expected a system with a `geometry` to read pictures for, found {type(module).__name__} without; "
                 "choose a system such as mkbench.systems.MutualKnowledge with --model."
             )
         todo = [spec for spec in self.specs if spec.key not in self.finished]
+        if todo:  # a device without any group would fail, and the others would wait for it
+            todo += [IDLE] * (trainer.world_size - len(todo))
         return DataLoader(
             self.dataset(geometry, todo),
             batch_size=1,

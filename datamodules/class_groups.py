@@ -13,26 +13,26 @@ from mkbench.datamodules.pictures import Resize, resize_picture
 from mkbench.errors import DataError, UsageError
 
 OnBadImage = Literal["skip", "raise"]
-#: Most groups of a class: ``group_key`` has three digits for them.
-_MOST_PARTS = 1000
+#: Most groups of a class, and of pictures without labels: ``group_key`` has three and six digits for them.
+_MOST_PARTS, _MOST_UNLABELLED = 1000, 1_000_000
 
 
-def group_key(class_index: int, part: int) -> str:
-    """Return the name of a class group; names sort by class, then part.
+def group_key(class_index: int | None, part: int) -> str:
+    """Return the name of a class group; names sort by class, then part, pictures without labels last.
 
-    >>> group_key(7, 0)
-    '00007-000'
+    >>> group_key(7, 0), group_key(None, 12)
+    ('00007-000', 'unlabelled-000012')
     """
-    return f"{class_index:05d}-{part:03d}"
+    return f"unlabelled-{part:06d}" if class_index is None else f"{class_index:05d}-{part:03d}"
 
 
 @dataclass
 class ClassGroup:
-    """Pictures of one class that are explained together.
+    """Pictures of one class, or without labels, that are explained together.
 
     Attributes:
         images: (B, 3, S, S) uint8, in the model's geometry; B may be 0 if no picture could be read.
-        class_index: position of the class in the class list.
+        class_index: position of the class in the class list; None: the pictures have no labels.
         part: number of this group within its class, 0 unless ``group_size`` splits the class.
         sample_ids: B names, unique within the data set.
         unreadable: messages about pictures that were left out.
@@ -46,7 +46,7 @@ class ClassGroup:
     """
 
     images: Tensor
-    class_index: int
+    class_index: int | None
     part: int
     sample_ids: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
@@ -66,6 +66,11 @@ class ClassGroup:
         """Name of the group."""
         return group_key(self.class_index, self.part)
 
+    @property
+    def idle(self) -> bool:
+        """Whether it stands for no work: it holds no picture, and none that could not be read."""
+        return not self.sample_ids and not self.unreadable
+
     def to(self, device: torch.device, non_blocking: bool = False) -> "ClassGroup":
         """Return the group with its pictures on a device."""
         return replace(self, images=self.images.to(device, non_blocking=non_blocking))
@@ -80,7 +85,7 @@ class GroupSpec:
     """What one group consists of, before any picture is read.
 
     Attributes:
-        class_index: position of the class in the class list.
+        class_index: position of the class in the class list; None: the pictures have no labels.
         part: number of the group within its class.
         sample_ids: names of its pictures.
 
@@ -88,9 +93,14 @@ class GroupSpec:
     '00007-001'
     """
 
-    class_index: int
+    class_index: int | None
     part: int
     sample_ids: tuple[str, ...]
+
+    @property
+    def listed_under(self) -> int:
+        """Index under which the source of the pictures lists them."""
+        return 0 if self.class_index is None else self.class_index
 
     @property
     def key(self) -> str:
@@ -98,8 +108,15 @@ class GroupSpec:
         return group_key(self.class_index, self.part)
 
 
+#: Work for a device that has none.
+IDLE = GroupSpec(class_index=None, part=0, sample_ids=())
+
+
 class PictureSource(Protocol):
-    """Where pictures come from; implementations must be cheap to copy to worker processes."""
+    """Where pictures come from; implementations must be cheap to copy to worker processes.
+
+    A source of pictures without labels lists all of them under class 0.
+    """
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -112,7 +129,9 @@ class PictureSource(Protocol):
         """Return a picture as uint8 (3, H, W); raises DataError if it cannot be read."""
 
 
-def split_groups(source: PictureSource, classes: int, *, group_size: int | None, limit: int | None) -> list[GroupSpec]:
+def split_groups(
+    source: PictureSource, classes: int, *, group_size: int | None, limit: int | None, labelled: bool = True
+) -> list[GroupSpec]:
     """List the groups of the first ``classes`` classes.
 
     Args:
@@ -120,9 +139,11 @@ def split_groups(source: PictureSource, classes: int, *, group_size: int | None,
         classes: how many classes, from the first.
         group_size: most pictures in a group; None keeps every class whole, as published.
         limit: most pictures of a class; None takes all.
+        labelled: whether the class under which the source lists a picture is its class.
 
     Raises:
-        UsageError: groups so small that a class falls into more than 1000.
+        UsageError: groups so small that a class falls into more than 1000, or pictures without labels into more than
+            a million.
 
     >>> class Owls:
     ...     class_names = ("owl",)
@@ -132,16 +153,19 @@ def split_groups(source: PictureSource, classes: int, *, group_size: int | None,
     [('owl/1.png', 'owl/2.png'), ('owl/3.png',)]
     """
     specs = []
-    for class_index in range(classes):
-        ids = tuple(source.sample_ids(class_index))[:limit]
+    most = _MOST_PARTS if labelled else _MOST_UNLABELLED
+    for index in range(classes):
+        ids = tuple(source.sample_ids(index))[:limit]
         step = group_size or max(len(ids), 1)
         starts = range(0, len(ids), step)
-        if len(starts) > _MOST_PARTS:
+        if len(starts) > most:
+            whose = f"a class, found {len(starts)} of {source.class_names[index]!r}"
             raise UsageError(
-                f"Expected at most {_MOST_PARTS} groups of a class, found {len(starts)} of "
-                f"{source.class_names[class_index]!r}; give --data.group_size {-(-len(ids) // _MOST_PARTS)} or more."
+                f"Expected at most {most} groups of {whose if labelled else f'pictures, found {len(starts)}'}; give "
+                f"--data.group_size {-(-len(ids) // most)} or more."
             )
-        specs += [GroupSpec(class_index, part, ids[start : start + step]) for part, start in enumerate(starts)]
+        label = index if labelled else None
+        specs += [GroupSpec(label, part, ids[start : start + step]) for part, start in enumerate(starts)]
     return specs
 
 
@@ -182,7 +206,7 @@ class ClassGroupDataset(Dataset[ClassGroup]):
         images, ids, unreadable = [], [], []
         for sample_id in spec.sample_ids:
             try:
-                picture = self.source.read(spec.class_index, sample_id)
+                picture = self.source.read(spec.listed_under, sample_id)
             except DataError as error:
                 if self.on_bad_image == "raise":
                     raise

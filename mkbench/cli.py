@@ -1,6 +1,7 @@
 """The command line: LightningCLI for `predict` and `fit`, and the verbs that need no trainer."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ VERBS: Mapping[str, str] = {
     "demo": "mkbench.verbs.demo",
     "bench": "mkbench.verbs.bench",
     "compare": "mkbench.verbs.compare",
+    "verify": "mkbench.verbs.verify",
     "models": "mkbench.verbs.models",
 }
 TRAINER_VERBS: Mapping[str, str] = {
@@ -27,7 +29,8 @@ What the image and text encoders of a CLIP model know in common. Start with `mkb
 
 {verbs}
 
-`mkbench VERB --help` explains the options of a verb. Exit codes: 0 done, 1 failed, 2 wrong usage.
+`mkbench VERB --help` explains the options of a verb. Exit codes: 0 done, 1 failed, 2 wrong usage,
+3 verify found a mismatch.
 """
 
 
@@ -48,7 +51,9 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"mkbench: {sentence(error)}", file=sys.stderr)
         return error.exit_code
     except OSError as error:  # a full disk, a folder without permission: the user's to mend, not a fault to trace
-        print(f"mkbench: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        where = f" ({error.filename})" if error.filename else ""
+        remedy = "; free some, then run the same command again to go on" if error.errno == errno.ENOSPC else ""
+        print(f"mkbench: {error.strerror or error}{where}{remedy}.", file=sys.stderr)
         return 1
     except SystemExit as stop:  # argparse ends this way, after saying why
         # Lightning exits so after an interrupt.

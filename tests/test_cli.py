@@ -338,20 +338,6 @@ def test_two_processes_give_the_results_of_one(
     assert not [path for path in run.rglob(".*") if path.is_file()]
 
 
-@pytest.mark.slow
-def test_single_group_is_left_for_two_processes(
-    command: Callable[..., Any], predict_words: list[str], tmp_path: Path
-) -> None:
-    # A process without work would wait for the other for ever.
-    run = command(*predict_words).run
-    before = (run / "results.json").read_bytes()
-    (run / "results.json").unlink()
-    (run / "groups" / "00001-000.parquet").unlink()
-    finished = in_processes([*predict_words, "--trainer.devices=2", "--trainer.strategy=ddp"], tmp_path)
-    assert finished.returncode == 0, finished.stderr
-    assert (run / "results.json").read_bytes() == before
-
-
 def test_command_says_one_sentence_and_its_exit_code(predict_words: list[str], tmp_path: Path) -> None:
     finished = in_processes([*predict_words, "--model.backbone=ViT-B-16x"], tmp_path)
     assert finished.returncode == 2

@@ -58,6 +58,21 @@ def model_entries() -> tuple[ModelEntry, ...]:
     return tuple(ModelEntry(**{**row, "sets": tuple(row["sets"])}) for row in rows)
 
 
+def model_set(name: str) -> tuple[ModelEntry, ...]:
+    """List the models of a set, in the order of the published table.
+
+    Raises:
+        UsageError: for an unknown set.
+
+    >>> len(model_set("mutual-knowledge-table3"))
+    13
+    """
+    sets = list(dict.fromkeys(name for entry in model_entries() for name in entry.sets))
+    if name not in sets:
+        raise UsageError(f"Expected the name of a set of models out of {', '.join(sets)}, found {name!r}.")
+    return tuple(entry for entry in model_entries() if name in entry.sets)
+
+
 def find_model(name: str) -> ModelEntry:
     """Find a model by its name.
 

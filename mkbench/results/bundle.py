@@ -1,9 +1,9 @@
 """The result bundle on disk: group files as they finish, and the results that can always be rebuilt from them."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mkbench.errors import DataError, UsageError
+from mkbench.files import written_whole
 
 SCHEMA_VERSION = 1
-GROUPS, RESULTS, ENVIRONMENT, MANIFEST, FIGURES = (
-    "groups",
-    "results.json",
-    "environment.json",
-    "manifest.json",
-    "figures",
-)
+GROUPS, LOG, FIGURES = "groups", "groups.log", "figures"
+RESULTS, ENVIRONMENT, MANIFEST = "results.json", "environment.json", "manifest.json"
 _META_KEY = b"mkbench"
 
-#: One row for each image and explainer.
+#: One row for each image and explainer. Of pictures without labels class_index, class_name, top1 and top5 are null.
 ROW_SCHEMA = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -63,10 +59,8 @@ class GroupRecord:
 
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a file under a temporary name and rename it, so that no reader ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -77,13 +71,17 @@ def write_json(path: Path, content: Any) -> None:
 def write_group(run: Path, record: GroupRecord) -> Path:
     """Write a finished group to ``groups/<key>.parquet``; the file appears whole or not at all."""
     path = run / GROUPS / f"{record.key}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
     meta = {"fallbacks": record.fallbacks, "unreadable": list(record.unreadable)}
     table = record.rows.cast(ROW_SCHEMA).replace_schema_metadata({_META_KEY: json.dumps(meta).encode()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table, temporary)
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        pq.write_table(table, temporary)
     return path
+
+
+def log_group(run: Path, record: GroupRecord, *, images: int) -> None:
+    """Add a line to ``groups.log``: when which group was written; one short append, so that devices may share it."""
+    with (run / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC  {record.key}  {images} images\n")
 
 
 def read_group(path: Path) -> GroupRecord:
@@ -99,7 +97,8 @@ def read_group(path: Path) -> GroupRecord:
         return GroupRecord(path.stem, rows, meta["fallbacks"], tuple(meta["unreadable"]))
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's errors are ValueErrors
         raise DataError(
-            f"Expected a group file at {path}, found a damaged one ({error}); delete it and run again."
+            f"Expected a group file at {path}, found a damaged one ({error}); run the same command again, which "
+            "computes it anew."
         ) from error
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mkbench.backbones import Backbone
+from mkbench.files import written_whole
 
 _META_KEY = "mkbench"
 
@@ -115,14 +115,10 @@ def _read(path: Path, key: dict[str, Any], shape: tuple[int, int]) -> tuple[Tens
 def _write(path: Path, embeddings: Tensor, key: dict[str, Any]) -> None:
     """Write the file whole or not at all; a cache that cannot be written costs time and no run."""
     meta = json.dumps(key | {"sha256": _digest(embeddings)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(save({"embeddings": embeddings.contiguous()}, metadata={_META_KEY: meta}))
-        temporary.replace(path)
+        with written_whole(path) as temporary:
+            temporary.write_bytes(save({"embeddings": embeddings.contiguous()}, metadata={_META_KEY: meta}))
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         warnings.warn(
             f"Expected to keep text embeddings in {path.parent}, found that it cannot be written "
             f"({error.strerror or error}); they are computed in every run. Give a folder with --model.text_cache.",

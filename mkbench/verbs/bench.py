@@ -1,6 +1,7 @@
 """`mkbench bench`: many models, one protocol."""
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from mkbench.backbones.registry import model_set
 from mkbench.errors import MkbenchError, UsageError, sentence
 
 HELP = "evaluate a list of models by one protocol. Options such as --data.root go on to every `predict`."
@@ -34,7 +36,7 @@ class BenchConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the verb."""
     parser.add_argument(
-        "--config", type=Path, required=True, help="YAML with `protocol` (a predict config) and `models`"
+        "--config", type=Path, required=True, help="YAML with `protocol` (a predict config) and `models` (a list, or a set that `mkbench models` names)"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of the bundles and tables")
     parser.add_argument(
@@ -63,10 +65,16 @@ def read_config(path: Path) -> BenchConfig:
     if not isinstance(content, dict) or set(content) != {"protocol", "models"}:
         found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
         raise UsageError(f"Expected {path} to have exactly the entries `protocol` and `models`, found {found}.")
-    if not isinstance(content["models"], list) or not content["models"]:
-        raise UsageError(f"Expected `models` in {path} to be a list of names, found {content['models']!r}.")
-    models = tuple(_model_options(entry, path) for entry in content["models"])
+    models = tuple(_model_options(entry, path) for entry in _list_models(content["models"], path))
     return BenchConfig(path.parent / str(content["protocol"]), models)
+
+
+def _list_models(models: Any, path: Path) -> Sequence[Any]:
+    if isinstance(models, str):
+        return [entry.name for entry in model_set(models)]
+    if not isinstance(models, list) or not models:
+        raise UsageError(f"Expected `models` in {path} to be a list of names or a set of models, found {models!r}.")
+    return models
 
 
 def _model_options(entry: Any, path: Path) -> dict[str, Any]:
@@ -85,6 +93,7 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
 
     Raises:
         UsageError: the same one for every model, such as an unknown option.
+        OSError: the disk is full.
     """
     from mkbench.cli import run_trainer  # noqa: PLC0415 - the command line imports the verbs
 
@@ -98,6 +107,8 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
         try:
             folder = _run_apart(words, out, model) if apart else run_trainer(words)
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise  # a full disk stops every model
             failures[str(model["backbone"])] = error
             if not isinstance(error, MkbenchError):
                 traceback.print_exc()

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mkbench.backbones import model_entries
-from mkbench.errors import UsageError
+from mkbench.backbones.registry import model_set
 
 HELP = "list the models that have a name. Any open_clip pair `Architecture,tag` and `local-dir:FOLDER` work too."
 
@@ -22,18 +22,13 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: a set that does not exist.
     """
-    sets = dict.fromkeys(name for entry in model_entries() for name in entry.sets)
-    if options.model_set is not None and options.model_set not in sets:
-        raise UsageError(
-            f"Expected --set to be one of {', '.join(sets)}, found {options.model_set!r}; correct the name."
-        )
+    entries = model_entries() if options.model_set is None else model_set(options.model_set)
     table = Table(title="Named models", title_justify="left")
     table.add_column("name", no_wrap=True)
     for column in ("in the papers", "open_clip weights", "sets"):
         table.add_column(column, overflow="fold")
-    for entry in model_entries():
-        if options.model_set is None or options.model_set in entry.sets:
-            weights = "bundled" if entry.bundled else f"{entry.architecture},{entry.pretrained}"
-            table.add_row(entry.name, entry.label, weights, ", ".join(entry.sets))
+    for entry in entries:
+        weights = "bundled" if entry.bundled else f"{entry.architecture},{entry.pretrained}"
+        table.add_row(entry.name, entry.label, weights, ", ".join(entry.sets))
     Console().print(table)
     return 0

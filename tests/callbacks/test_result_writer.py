@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
+import pyarrow.parquet as pq
 import pytest
 
 from mkbench.callbacks import ResultWriter
@@ -56,7 +59,8 @@ def test_bundle_is_complete_and_nothing_else(command: Callable[..., Any], predic
     outcome = command(*predict_words)
     assert (outcome.code, outcome.error) == (0, "")
     groups = [f"groups/{key}.parquet" for key in KEYS]
-    assert file_names(outcome.run) == ["config.yaml", "environment.json", *groups, "manifest.json", "results.json"]
+    files = ["config.yaml", "environment.json", "groups.log", *groups, "manifest.json", "results.json"]
+    assert file_names(outcome.run) == files
 
 
 def test_results_follow_from_the_groups(complete_run: Path) -> None:
@@ -201,7 +205,7 @@ def test_interrupted_run_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(MutualKnowledge, "explain_group", fail_at_last)
         outcome = command(*predict_words)
-    assert (outcome.code, outcome.error) == (1, "mkbench: the power went\n")
+    assert (outcome.code, outcome.error) == (1, "mkbench: the power went.\n")
     assert not (outcome.run / "results.json").exists()
     explained.clear()
     assert command(*predict_words).code == 0
@@ -209,13 +213,74 @@ def test_interrupted_run_goes_on(
     assert (outcome.run / "results.json").read_bytes() == (complete_run / "results.json").read_bytes()
 
 
-def test_damaged_group_is_named(command: Callable[..., Any], predict_words: list[str], run: Path) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        pytest.param(lambda groups: groups[0].write_bytes(b""), "found a damaged one", id="empty"),
+        pytest.param(lambda groups: groups[0].write_bytes(groups[0].read_bytes()[:-100]), "a damaged one", id="torn"),
+        pytest.param(lambda groups: shutil.copy(groups[1], groups[0]), "pictures of another group", id="foreign"),
+    ],
+)
+def test_spoilt_group_is_computed_again_and_said_so(
+    command: Callable[..., Any],
+    predict_words: list[str],
+    run: Path,
+    explained: list[str],
+    spoil: Callable[[list[Path]], object],
+    reason: str,
+) -> None:
+    before = (run / "results.json").read_bytes()
     (run / "results.json").unlink()
-    (run / "groups" / f"{KEYS[0]}.parquet").write_bytes(b"")
-    outcome = command(*predict_words)
+    spoil([run / "groups" / f"{key}.parquet" for key in KEYS])
+    explained.clear()
+    with pytest.warns(UserWarning, match=f"The group {KEYS[0]} is computed again: .*{reason}"):
+        assert command(*predict_words).code == 0
+    assert explained == [KEYS[0]]
+    assert (run / "results.json").read_bytes() == before
+
+
+def test_log_has_a_line_for_each_group(complete_run: Path) -> None:
+    lines = (complete_run / "groups.log").read_text().splitlines()
+    assert [line.split("  ")[1:] for line in lines] == [[key, "2 images"] for key in KEYS]
+
+
+def test_full_disk_stops_and_the_run_goes_on_later(
+    command: Callable[..., Any],
+    predict_words: list[str],
+    complete_run: Path,
+    explained: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fill_up(table: Any, target: Path) -> None:
+        target.write_bytes(b"PAR1 half a fi")
+        if target.name.startswith(f".{KEYS[1]}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        original(table, target)
+
+    original = pq.write_table
+    with monkeypatch.context() as patch:
+        patch.setattr(pq, "write_table", fill_up)
+        outcome = command(*predict_words)
     assert outcome.code == 1
-    assert "found a damaged one" in outcome.error
-    assert "delete it and run again" in outcome.error
+    assert "No space left on device" in outcome.error
+    assert "run the same command again" in outcome.error
+    assert [path.name for path in (outcome.run / "groups").iterdir()] == [f"{KEYS[0]}.parquet"]
+    explained.clear()
+    assert command(*predict_words).code == 0
+    assert explained == KEYS[1:]
+    assert (outcome.run / "results.json").read_bytes() == (complete_run / "results.json").read_bytes()
+
+
+def test_what_a_killed_process_left_behind_is_cleared_away(
+    command: Callable[..., Any], predict_words: list[str], run: Path
+) -> None:
+    (run / "results.json").unlink()
+    (run / "groups" / f"{KEYS[0]}.parquet").rename(run / "groups" / f".{KEYS[0]}.parquet.123")
+    (run / ".results.json.123").write_text("{")
+    (run / "notes.txt").write_text("the user's")
+    assert command(*predict_words).code == 0
+    assert [name for name in file_names(run) if "123" in name] == []
+    assert (run / "notes.txt").exists()
 
 
 def test_unreadable_pictures_are_counted_and_left_out(
@@ -270,37 +335,6 @@ def test_metrics_of_the_system_are_those_of_the_results(tmp_path: Path, tiny_mod
 
 def trainer_of(devices: int, data: Any) -> Any:
     return SimpleNamespace(world_size=devices, datamodule=data, is_global_zero=True)
-
-
-@pytest.mark.parametrize(
-    ("finished", "devices", "left_out"),
-    [
-        ([], 2, set()),
-        (KEYS[:1], 2, set(KEYS[:1])),
-        (KEYS[:2], 1, set(KEYS[:2])),
-        (KEYS[:2], 2, set(KEYS[1:2])),  # one group is left, two devices need one each: one is computed again
-        (KEYS, 2, set(KEYS)),  # nothing is left, nothing is computed
-    ],
-)
-def test_every_device_has_a_group(
-    run: Path,
-    tiny_model: Path,
-    finished: list[str],
-    devices: int,
-    left_out: set[str],
-) -> None:
-    for key in set(KEYS) - set(finished):
-        (run / "groups" / f"{key}.parquet").unlink()
-    system = MutualKnowledge(f"local-dir:{tiny_model}", num_language_concepts=12, pool=62, refine="components")
-    data = Critters(images_per_class=2, limit_classes=3)
-    ResultWriter(run.parent).setup(trainer_of(devices, data), system, "predict")
-    assert set(data.finished) == left_out
-
-
-def test_more_devices_than_groups_are_refused(tmp_path: Path, tiny_model: Path) -> None:
-    data = Critters(images_per_class=2, limit_classes=3)
-    with pytest.raises(UsageError, match=r"found 4 devices for 3 groups; lower --trainer\.devices"):
-        ResultWriter(tmp_path).setup(trainer_of(4, data), MutualKnowledge(f"local-dir:{tiny_model}"), "predict")
 
 
 def test_other_systems_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -109,7 +110,8 @@ def test_finished_models_are_not_computed_again(
         ("protocol: a.yaml\nmodels: [a]\nmodles: [b]\n", "found protocol, models, modles"),
         ("- a\n", "found list"),
         ("protocol: a.yaml\nmodels: []\n", "to be a list of names"),
-        ("protocol: a.yaml\nmodels: tiny\n", "to be a list of names"),
+        ("protocol: a.yaml\nmodels: 3\n", "to be a list of names or a set of models, found 3"),
+        ("protocol: a.yaml\nmodels: tiny\n", "a set of models out of .*mutual-knowledge-table3.*, found 'tiny'"),
         ("protocol: a.yaml\nmodels: [{pretrained: openai}]\n", "a name or a mapping with `backbone`"),
         ("protocol: a.yaml\nmodels: [3]\n", "a name or a mapping with `backbone`"),
     ],
@@ -130,6 +132,25 @@ def test_protocol_lies_beside_the_bench(tmp_path: Path) -> None:
     config = read_config(tmp_path / "bench.yaml")
     assert config.protocol == tmp_path / "p.yaml"
     assert config.models == ({"backbone": "a"}, {"backbone": "b", "pretrained": "c"})
+
+
+def test_models_may_be_a_named_set(tmp_path: Path) -> None:
+    (tmp_path / "bench.yaml").write_text("protocol: p.yaml\nmodels: mutual-knowledge-table3\n")
+    models = [model["backbone"] for model in read_config(tmp_path / "bench.yaml").models]
+    assert (len(models), models[0]) == (13, "vit-b-32-openai")
+
+
+def test_full_disk_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def run_trainer(words: list[str]) -> None:
+        asked.append(words)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cli, "run_trainer", run_trainer)
+    with pytest.raises(OSError, match="No space left"):
+        run_bench(BenchConfig(PROTOCOL, ({"backbone": "a"}, {"backbone": "b"})), Path("nowhere"))
+    assert len(asked) == 1
 
 
 def test_error_of_data_that_all_models_share_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
