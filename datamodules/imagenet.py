@@ -1,0 +1,164 @@
+"""The validation split of ImageNet 2012, in either of the layouts it is kept in."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.class_groups import OnBadImage
+from mkbench.datamodules.class_names import match_class_names, read_class_names
+from mkbench.datamodules.imagenet_devkit import DEVKIT, read_validation_truth
+from mkbench.datamodules.listed_source import (
+    ListedPicture,
+    ListedSource,
+    make_listed_source,
+    name_some,
+    require_every_class,
+)
+from mkbench.datamodules.pictures import Resize, list_picture_names
+from mkbench.errors import DataError
+
+_FLAT_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
+
+
+@lru_cache(maxsize=1)
+def load_imagenet_classes() -> Mapping[str, str]:
+    """Return WordNet id -> class name of the 1000 classes, in class order, which is that of the sorted ids.
+
+    >>> list(load_imagenet_classes().items())[0]
+    ('n01440764', 'tench')
+    """
+    # The ids are those of the challenge, as timm lists them (imagenet_synsets.txt); the names are the ones curated by
+    # the authors of CLIP, as open_clip lists them in the same order (IMAGENET_CLASSNAMES). Two names occur twice there.
+    path = resources.files("mkbench") / "assets" / "classes" / "imagenet.tsv"
+    return dict(line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+
+
+class ImageNet(ClassGroupDataModule):
+    """The validation split of ImageNet 2012 (Russakovsky et al., 2015): 50,000 pictures of 1000 classes.
+
+    Both layouts are found without being named, and give the same sample ids (``n01440764/ILSVRC2012_val_....JPEG``),
+    the same order and so the same results: a folder for each WordNet id, or all pictures in one folder, as the official
+    archive unpacks, together with the development kit.
+
+    Args:
+        root: the folder that holds ``val/``, or that folder itself.
+        devkit: the unpacked development kit, for the flat layout only; None: ``ILSVRC2012_devkit_t12`` in ``root``.
+        class_names: file of class names as :class:`ImageFolder` reads it, which replace the packaged ones; the class
+            order stays that of the WordNet ids.
+        allow_missing_classes: go on if there are no pictures of some classes; prediction is still among all 1000.
+        bank: see :class:`ClassGroupDataModule`, as all that follow.
+        templates: as there.
+        limit_classes: as there.
+        limit_images_per_class: as there.
+        samples: as there.
+        group_size: as there.
+        resize: as there.
+        on_bad_image: as there.
+        num_workers: as there.
+
+    Raises:
+        UsageError: what :class:`ClassGroupDataModule` refuses.
+        DataError: when the pictures are first asked for: another layout, classes without pictures, pictures without a
+            class, or a development kit that is missing, damaged or of other pictures.
+
+    >>> ImageNet(Path("data/imagenet")).name
+    'imagenet-val'
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        devkit: Path | None = None,
+        class_names: Path | None = None,
+        allow_missing_classes: bool = False,
+        bank: Path | None = None,
+        templates: str | list[str] = "imagenet",
+        limit_classes: int | None = None,
+        limit_images_per_class: int | None = None,
+        samples: Path | None = None,
+        group_size: int | None = None,
+        resize: Resize = "squash",
+        on_bad_image: OnBadImage = "skip",
+        num_workers: int = 2,
+    ) -> None:
+        super().__init__(
+            bank=bank,
+            templates=templates,
+            limit_classes=limit_classes,
+            limit_images_per_class=limit_images_per_class,
+            samples=samples,
+            group_size=group_size,
+            resize=resize,
+            on_bad_image=on_bad_image,
+            num_workers=num_workers,
+        )
+        self.name = "imagenet-val"
+        self.root, self.devkit = root, devkit or root / DEVKIT
+        self.class_names_file, self.allow_missing_classes = class_names, allow_missing_classes
+
+    def make_source(self) -> ListedSource:
+        """List the pictures of whichever layout is there."""
+        classes = load_imagenet_classes()
+        if self.class_names_file is not None:
+            given = match_class_names(list(classes), read_class_names(self.class_names_file), self.class_names_file)
+            classes = {wnid: given[wnid] for wnid in classes}
+        folder = self.root / "val" if (self.root / "val").is_dir() else self.root
+        pictures = _list_pictures(folder, list(classes), self.devkit)
+        source = make_listed_source(folder, tuple(classes.values()), pictures, listed_in=folder)
+        if not self.allow_missing_classes:
+            advice = "add them, or evaluate the others alone with --data.allow_missing_classes true"
+            require_every_class(source, list(classes), listed_in=folder, advice=advice)
+        return source
+
+
+def _list_pictures(folder: Path, wnids: Sequence[str], devkit: Path) -> Iterator[ListedPicture]:
+    """Find out the layout of a folder and list its pictures."""
+    if not folder.is_dir():
+        raise DataError(
+            f"Expected the folder of ImageNet at {folder}, found {'a file' if folder.exists() else 'nothing'}; check "
+            "--data.root."
+        )
+    with os.scandir(folder) as entries:
+        visible = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    folders = [name for name, is_folder in visible if is_folder]
+    flat = [name for name, is_folder in visible if not is_folder and _FLAT_NAME.fullmatch(name)]
+    in_folders = not set(wnids).isdisjoint(folders)
+    if in_folders == bool(flat):
+        found = "both" if flat else f"neither, but {name_some([name for name, _ in visible]) or 'an empty folder'}"
+        raise DataError(
+            f"Expected {folder} to hold either a folder for each WordNet id ({wnids[0]}, ...) or the pictures "
+            f"ILSVRC2012_val_00000001.JPEG and so on, found {found}; check --data.root."
+        )
+    return _list_folders(folder, folders, wnids) if in_folders else _list_flat(folder, flat, wnids, devkit)
+
+
+def _list_folders(root: Path, folders: Sequence[str], wnids: Sequence[str]) -> Iterator[ListedPicture]:
+    unknown = sorted(set(folders) - set(wnids))
+    if unknown:
+        raise DataError(
+            f"Expected only folders named by the {len(wnids)} WordNet ids of ImageNet 2012 in {root}, found "
+            f"{name_some(unknown)}; move them elsewhere."
+        )
+    for class_index, wnid in enumerate(wnids):
+        for name in list_picture_names(root / wnid) if wnid in folders else []:
+            path = f"{wnid}/{name}"
+            yield ListedPicture(class_index, sample_id=path, path=path)
+
+
+def _list_flat(root: Path, names: Sequence[str], wnids: Sequence[str], devkit: Path) -> Iterator[ListedPicture]:
+    truth = read_validation_truth(devkit, wnids)
+    numbers = [int(name[-13:-5]) for name in names]
+    if numbers != list(range(1, len(truth) + 1)):
+        raise DataError(
+            f"Expected the pictures 1 to {len(truth)}, one for each line of the ground truth in {devkit}, found "
+            f"{len(names)} in {root} (numbers {numbers[0]} to {numbers[-1]}); unpack the whole archive of pictures, or "
+            "name the development kit that belongs to them with --data.devkit."
+        )
+    class_index = {wnid: index for index, wnid in enumerate(wnids)}
+    for wnid, name in zip(truth, names, strict=True):
+        yield ListedPicture(class_index[wnid], sample_id=f"{wnid}/{name}", path=name)

@@ -1,0 +1,164 @@
+"""Pictures that are named one by one, by a list or a naming scheme, rather than by the folders they lie in."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from mkbench.datamodules.pictures import read_picture
+from mkbench.errors import DataError
+
+#: Names that a message spells out before it only counts.
+_SHOWN = 10
+
+
+class ListedPicture(NamedTuple):
+    """One picture of a list.
+
+    Attributes:
+        class_index: position of its class in the class list.
+        sample_id: its name in results, unique within the data set.
+        path: where it lies, below the root of the data set.
+    """
+
+    class_index: int
+    sample_id: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ListedSource:
+    """Pictures that are named one by one.
+
+    Attributes:
+        root: the folder that paths are relative to.
+        class_names: name of each class, in class order.
+        files: for each class, sample id -> path below ``root``, in the order of the ids.
+    """
+
+    root: Path
+    class_names: tuple[str, ...]
+    files: tuple[Mapping[str, str], ...]
+
+    def sample_ids(self, class_index: int) -> Sequence[str]:
+        """Return the ids of a class's pictures, sorted; there may be none."""
+        return list(self.files[class_index])
+
+    def read(self, class_index: int, sample_id: str) -> Tensor:
+        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
+        return read_picture(self.root / self.files[class_index][sample_id])
+
+
+def make_listed_source(
+    root: Path, class_names: Sequence[str], pictures: Iterable[ListedPicture], *, listed_in: Path
+) -> ListedSource:
+    """Collect pictures by class, sorted by sample id, so that the order of the list does not matter.
+
+    Args:
+        root: the folder that holds the pictures.
+        class_names: name of each class, in class order.
+        pictures: what to collect.
+        listed_in: where the pictures are named, for messages.
+
+    Raises:
+        DataError: no such folder, a sample id twice, or a path that leads out of the folder.
+
+    >>> source = make_listed_source(
+    ...     Path("."), ["bat", "owl"], [ListedPicture(1, "2", "b.png"), ListedPicture(1, "1", "a.png")],
+    ...     listed_in=Path("list.txt"),
+    ... )
+    >>> source.sample_ids(0), source.sample_ids(1)
+    ([], ['1', '2'])
+    """
+    if not root.is_dir():
+        raise DataError(f"Expected the folder of pictures {root}, found none; unpack them there or check --data.root.")
+    files: list[dict[str, str]] = [{} for _ in class_names]
+    seen: set[str] = set()
+    for class_index, sample_id, path in pictures:
+        if leads_outside(path):
+            raise DataError(f"Expected paths below {root} in {listed_in}, found {path!r}; restore the original file.")
+        if sample_id in seen:
+            raise DataError(
+                f"Expected different pictures in {listed_in}, found {sample_id!r} twice; restore the original file."
+            )
+        seen.add(sample_id)
+        files[class_index][sample_id] = path
+    return ListedSource(root, tuple(class_names), tuple(dict(sorted(listed.items())) for listed in files))
+
+
+def leads_outside(path: str) -> bool:
+    r"""Tell whether a path, written by any system, may lead out of the folder that it is relative to.
+
+    >>> [leads_outside(path) for path in ("owl/1.jpg", "a..b.jpg")]
+    [False, False]
+    >>> [leads_outside(path) for path in ("../1.jpg", "owl/../../1.jpg", "/1.jpg", "C:\\1.jpg", "")]
+    [True, True, True, True, True]
+    """
+    parts = re.split(r"[/\\]", path)
+    return not parts[0] or ":" in parts[0] or ".." in parts
+
+
+def require_every_class(source: ListedSource, labels: Sequence[str], *, listed_in: Path, advice: str) -> None:
+    """Check that no class is without pictures.
+
+    Args:
+        source: the pictures.
+        labels: what to call each class in the message.
+        listed_in: where the pictures are named.
+        advice: what to do.
+
+    Raises:
+        DataError: some are; the message names them.
+
+    >>> source = ListedSource(Path("."), ("bat",), ({"1": "1.png"},))
+    >>> require_every_class(source, ["n1"], listed_in=Path("list.txt"), advice="restore it")
+    """
+    missing = [label for label, files in zip(labels, source.files, strict=True) if not files]
+    if missing:
+        raise DataError(
+            f"Expected pictures of all {len(labels)} classes in {listed_in}, found none of {name_some(missing)}; "
+            f"{advice}."
+        )
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Return names as one text: the first ten, and how many more there are.
+
+    >>> name_some(["bat", "owl"])
+    'bat, owl'
+    >>> name_some([str(number) for number in range(12)])
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more'
+    """
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest
+
+
+def read_lines(path: Path, *, advice: str) -> list[str]:
+    r"""Return the lines of a text file that belongs to a data set, stripped; blank ones are left out.
+
+    Args:
+        path: the file.
+        advice: what to do if it is not there.
+
+    Raises:
+        DataError: it is missing, not UTF-8 text, or empty.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "classes.txt"
+    ...     _ = path.write_text("bat\n\nowl\n")
+    ...     read_lines(path, advice="")
+    ['bat', 'owl']
+    """
+    if not path.is_file():
+        raise DataError(f"Expected a file {path}, found none; {advice}.")
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"Expected UTF-8 text in {path}, found something else; restore the original file.") from error
+    if not lines:
+        raise DataError(f"Expected lines of text in {path}, found none; restore the original file.")
+    return lines
