@@ -14,9 +14,11 @@ from mkbench.errors import MkbenchError, sentence
 #: Verb -> module with `HELP`, `add_arguments(parser)` and `run(options) -> int`, imported only when it is used.
 VERBS: Mapping[str, str] = {
     "demo": "mkbench.verbs.demo",
+    "doctor": "mkbench.verbs.doctor",
     "bench": "mkbench.verbs.bench",
     "compare": "mkbench.verbs.compare",
     "verify": "mkbench.verbs.verify",
+    "explain": "mkbench.verbs.explain",
     "models": "mkbench.verbs.models",
 }
 TRAINER_VERBS: Mapping[str, str] = {

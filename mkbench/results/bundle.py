@@ -46,7 +46,7 @@ class GroupRecord:
 
     Attributes:
         key: name of the group, ``GroupSpec.key``.
-        rows: columns of ``ROW_SCHEMA``; a row for each image and explainer.
+        rows: columns of ``ROW_SCHEMA``, then those of the run's measures; a row for each image and explainer.
         fallbacks: explainer -> rule -> how often it applied; ``foreground`` for the stage before the explainers.
         unreadable: messages about pictures that were left out.
     """
@@ -72,10 +72,17 @@ def write_group(run: Path, record: GroupRecord) -> Path:
     """Write a finished group to ``groups/<key>.parquet``; the file appears whole or not at all."""
     path = run / GROUPS / f"{record.key}.parquet"
     meta = {"fallbacks": record.fallbacks, "unreadable": list(record.unreadable)}
-    table = record.rows.cast(ROW_SCHEMA).replace_schema_metadata({_META_KEY: json.dumps(meta).encode()})
+    table = _conform(record.rows).replace_schema_metadata({_META_KEY: json.dumps(meta).encode()})
     with written_whole(path) as temporary:
         pq.write_table(table, temporary)
     return path
+
+
+def _conform(rows: pa.Table) -> pa.Table:
+    """Bring the columns that every run has to their types and places; those of measures keep theirs."""
+    extra = [field for field in rows.schema if field.name not in ROW_SCHEMA.names]
+    schema = pa.schema([*ROW_SCHEMA, *extra])
+    return rows.select(schema.names).cast(schema)
 
 
 def log_group(run: Path, record: GroupRecord, *, images: int) -> None:
@@ -93,13 +100,17 @@ def read_group(path: Path) -> GroupRecord:
     try:
         table = pq.read_table(path)
         meta = json.loads(table.schema.metadata[_META_KEY])
-        rows = table.replace_schema_metadata(None).cast(ROW_SCHEMA)
+        rows = _conform(table.replace_schema_metadata(None))
         return GroupRecord(path.stem, rows, meta["fallbacks"], tuple(meta["unreadable"]))
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's errors are ValueErrors
-        raise DataError(
-            f"Expected a group file at {path}, found a damaged one ({error}); run the same command again, which "
-            "computes it anew."
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"Expected a group file at {path}, found a damaged one ({error}); run the same command again, which computes "
+        "it anew."
+    )
 
 
 def finished_groups(run: Path) -> list[str]:
@@ -110,6 +121,29 @@ def finished_groups(run: Path) -> list[str]:
 def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:
     """Read the groups of a run in the given order."""
     return [read_group(run / GROUPS / f"{key}.parquet") for key in keys]
+
+
+def read_columns(run: Path, names: Sequence[str]) -> pa.Table:
+    """Read some columns of the rows of all finished groups of a run, group by group.
+
+    Args:
+        run: folder of the run.
+        names: of columns of ``ROW_SCHEMA``.
+
+    Raises:
+        DataError: a group file is damaged.
+    """
+    schema = pa.schema([ROW_SCHEMA.field(name) for name in names])
+    tables = [schema.empty_table()]
+    for key in finished_groups(run):
+        path = run / GROUPS / f"{key}.parquet"
+        try:
+            with pq.ParquetFile(path) as file:  # for files this small a quarter of the time of `read_table`
+                table = file.read(columns=list(names), use_threads=False)
+            tables.append(table.replace_schema_metadata(None).select(list(names)).cast(schema))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _damaged(path, error) from error
+    return pa.concat_tables(tables).combine_chunks()
 
 
 def read_results(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,22 +1,30 @@
-"""Several runs side by side: one table ordered by excess AUC, ranks for each metric, and the scatter over accuracy."""
+"""Several runs side by side: one table ordered by excess AUC, ranks for each metric, pairs of runs, and figures."""
 
 import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 
 from mkbench.results.bundle import write_text_atomically
 from mkbench.results.drawing import save_figure
+from mkbench.results.dynamics import dynamics_figure, has_curves
+from mkbench.results.families import family_scatter, has_family_line
+from mkbench.results.pair_tables import pairs_console, pairs_csv, pairs_markdown
+from mkbench.results.pairs import Pair, compare_pairs, read_image_values
+from mkbench.results.published import PublishedLine, published_line
 from mkbench.results.reading import ABSENT, Document, Estimate, explainer_label, model_label, sort_explainers
+from mkbench.results.runs import Run
 from mkbench.results.scatter import accuracy_scatter
 from mkbench.results.tables import (
     bench_rows,
     markdown_table,
+    nat_decimals,
     to_console,
     to_csv,
     to_latex,
@@ -32,6 +40,11 @@ RANKED = {
     "images_per_second": "images/s",
 }
 _SECTIONS = ("data", "settings")
+#: Files that not every comparison has.
+_OPTIONAL = (
+    *("pairs.csv", "pairs.md"),
+    *(f"{name}.{kind}" for name in ("accuracy", "families", "dynamics") for kind in ("png", "pdf")),
+)
 
 
 @dataclass(frozen=True)
@@ -147,37 +160,102 @@ def comparison_markdown(comparison: Comparison) -> str:
     return text + (f"\n{notes}" if notes else "")
 
 
-def write_comparison(bundles: Sequence[tuple[Document, Document]], folder: str | Path) -> Table:
-    """Write the comparison of runs and return its table for the console.
-
-    Writes ``table.csv``, ``table.md`` (with the ranks), ``table.tex``, ``ranks.csv``, and ``accuracy.png`` and
-    ``accuracy.pdf`` where a run has both an accuracy and an AUC. The same runs give the same bytes.
+def pair_up(comparison: Comparison, runs: Sequence[Run]) -> tuple[list[Pair], tuple[str, ...]]:
+    """Compare every pair of runs, explainer by explainer, in the order of the comparison.
 
     Args:
-        bundles: (``results.json``, ``environment.json``) of each run, parsed.
-        folder: where to write; made where it is missing.
+        comparison: of these runs.
+        runs: with their folders, whose group files are read.
 
     Returns:
-        The table for the console, with the differences of the runs below it.
+        The pairs of runs that share images, and notes about runs and pairs that are left out.
+
+    Raises:
+        DataError: a group file is damaged.
+    """
+    if len(runs) < 2:
+        return [], ()
+    values = [read_image_values(run.folder, str(run.results["data"]["name"])) for run in runs]
+    notes = [
+        f"No pairs with {run.label}: {run.folder} has no group files."
+        for run, own in zip(runs, values, strict=True)
+        if not own
+    ]
+    pairs: list[Pair] = []
+    for explainer in dict.fromkeys(row["explainer"] for row in comparison.rows):
+        ranked = [row["run"] for row in comparison.rows if row["explainer"] == explainer]
+        models = [(runs[index].label, values[index][explainer]) for index in ranked if explainer in values[index]]
+        found = compare_pairs(explainer, models)
+        missing = comb(len(models), 2) - len(found)
+        if missing:
+            label = explainer_label(explainer)
+            notes.append(
+                f"{label}: {missing} of {missing + len(found)} pairs of runs share no image; they are left out."
+            )
+        pairs += found
+    return pairs, tuple(notes)
+
+
+def write_comparison(runs: Sequence[Run], folder: str | Path, *, width: int = 120) -> Group:
+    """Write the comparison of runs and return it for the console.
+
+    Writes ``table.csv``, ``table.md`` (with the ranks), ``table.tex`` and ``ranks.csv``; ``pairs.csv`` and ``pairs.md``
+    where runs share images; and, each as PNG and PDF and where there is what they show, ``accuracy`` (AUC over
+    accuracy), ``families`` (accuracy over AUC with a line for each family) and ``dynamics`` (curves of mutual
+    information). The same runs give the same bytes.
+
+    Args:
+        runs: finished runs.
+        folder: where to write; made where it is missing.
+        width: columns of the terminal.
+
+    Returns:
+        The table with the differences of the runs below it, and each model beside the next in rank.
 
     Raises:
         ValueError: if there is no run.
+        DataError: a group file is damaged.
 
     Example:
         >>> import tempfile
         >>> model = {"name": "a", "parameters": 1, "random_weights": False}
-        >>> results = {"model": model, "settings": {"estimator": "paper"}, "metrics": []}
+        >>> results = {"model": model, "settings": {"estimator": "paper"}, "metrics": [], "curves": {}}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     table = write_comparison([(results, {})], folder)
+        ...     group = write_comparison([Run(Path("a"), "a", results, {})], folder)
         ...     sorted(path.name for path in Path(folder).iterdir())
         ['ranks.csv', 'table.csv', 'table.md', 'table.tex']
     """
-    comparison = compare(bundles)
+    documents = [run.labelled() for run in runs]
+    comparison = compare([(document, run.environment) for document, run in zip(documents, runs, strict=True)])
+    pairs, notes = pair_up(comparison, runs)
     target = Path(folder)
+    for name in _OPTIONAL:  # one of an earlier comparison would be taken for this one's
+        (target / name).unlink(missing_ok=True)
     write_text_atomically(target / "table.csv", to_csv(comparison.rows))
     write_text_atomically(target / "table.md", comparison_markdown(comparison))
     write_text_atomically(target / "table.tex", to_latex(comparison.rows))
     write_text_atomically(target / "ranks.csv", _ranks_csv(comparison))
+    decimals = nat_decimals(comparison.rows)
+    if pairs:
+        write_text_atomically(target / "pairs.csv", pairs_csv(pairs))
+        write_text_atomically(target / "pairs.md", pairs_markdown(pairs, decimals=decimals, notes=notes))
+    _write_figures(comparison, documents, target)
+    table = to_console(comparison.rows, block="parts", notes=[*comparison.notes, *notes], width=width)
+    return Group(table, *([pairs_console(pairs, decimals=decimals)] if pairs else []))
+
+
+def _write_figures(comparison: Comparison, documents: Sequence[Document], target: Path) -> None:
+    """Write the figures for which there is something to show."""
     if any(row["top1"] and (row["auc"] or row["excess"]) for row in comparison.rows):
-        save_figure(accuracy_scatter([results for results, _ in bundles]), target / "accuracy")
-    return to_console(comparison.rows, block="parts", notes=comparison.notes)
+        save_figure(accuracy_scatter(documents), target / "accuracy")
+    if has_family_line(documents):
+        save_figure(family_scatter(documents, published=_published_line(documents)), target / "families")
+    if len(documents) > 1 and has_curves(documents):
+        save_figure(dynamics_figure(documents), target / "dynamics")
+
+
+def _published_line(documents: Sequence[Document]) -> PublishedLine | None:
+    """The published line of the runs' data set, if it is the same one and the published estimator in all of them."""
+    kinds = {(str(document["data"]["name"]), document["settings"]["estimator"]) for document in documents}
+    name, estimator = next(iter(kinds))
+    return published_line(name) if len(kinds) == 1 and estimator == "paper" else None

@@ -48,6 +48,7 @@ def build_results(run: Path, system: MutualKnowledge, data: ClassGroupDataModule
         "settings": system.settings(),
         "metrics": summary["metrics"],
         "curves": summary["curves"],
+        "controls": summary["controls"],
         "fallbacks": summary["fallbacks"] | {"text": {"truncated": system.backbone.truncated_texts}},
     }
 

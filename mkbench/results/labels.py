@@ -13,7 +13,8 @@ from mkbench.results.drawing import GREY, LINE_HEIGHT, text_width
 
 Boxes = NDArray[np.float64]  # (boxes, 4): left, bottom, right, top in points
 
-_SIZE = 5.8
+#: Font size of the names.
+LABEL_SIZE = 5.8
 _RADII = (4.0, 7.0, 11.0, 16.0, 22.0, 30.0, 40.0)
 _DIRECTIONS = (
     *((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)),
@@ -60,7 +61,7 @@ def place_labels(
     placed: list[tuple[float, float]] = []
     taken: Boxes = np.asarray(markers, dtype=np.float64).reshape(-1, 4)
     for point, text in zip(points, texts, strict=True):
-        size = np.array([text_width(text, _SIZE) + 1, _SIZE * LINE_HEIGHT + 1])
+        size = np.array([text_width(text, LABEL_SIZE) + 1, LABEL_SIZE * LINE_HEIGHT + 1])
         radii = [radius for radius, _ in product(_RADII, _DIRECTIONS)]
         boxes: list[Boxes] = [_candidate(point, size, radius, way) for radius, way in product(_RADII, _DIRECTIONS)]
         costs = [
@@ -111,11 +112,18 @@ def label_points(
     places = place_labels(offsets, texts, markers=markers, lines=lines, frame=frame)
     for point, offset, place, text in zip(points, offsets, places, texts, strict=True):
         shift = (place[0] - offset[0], place[1] - offset[1])
-        far_side = -shift[0] - text_width(text, _SIZE)
-        near = np.hypot(max(shift[0], far_side, 0), max(shift[1], -shift[1] - _SIZE, 0)) <= _RADII[1]
+        far_side = -shift[0] - text_width(text, LABEL_SIZE)
+        near = np.hypot(max(shift[0], far_side, 0), max(shift[1], -shift[1] - LABEL_SIZE, 0)) <= _RADII[1]
         arrow = None if near else {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
         axes.annotate(
-            text, point, shift, textcoords="offset points", fontsize=_SIZE, va="bottom", ha="left", arrowprops=arrow
+            text,
+            point,
+            shift,
+            textcoords="offset points",
+            fontsize=LABEL_SIZE,
+            va="bottom",
+            ha="left",
+            arrowprops=arrow,
         )
 
 
@@ -153,3 +161,30 @@ def shifted(axes: Axes, points: float) -> Transform:
     [1.0, 0.0]
     """
     return axes.transData + ScaledTranslation(points / 72, 0, _figure(axes).dpi_scale_trans)
+
+
+def box_between(axes: Axes, ends: Sequence[tuple[float, float]], *, shift: float = 0.0, pad: float) -> Boxes:
+    """Return what lies between two data points as a box in points, (4,): left, bottom, right and top.
+
+    Args:
+        axes: with its limits and its place in the figure settled.
+        ends: lower left and upper right, in data coordinates.
+        shift: to the right, in points.
+        pad: on every side, in points.
+
+    >>> from mkbench.results.drawing import Page
+    >>> axes = Page(200, 200).axes_at(20, 20, 160, 160)
+    >>> box_between(axes, [(0.5, 0.25), (0.5, 0.5)], pad=2).round(6).tolist()
+    [78.0, 38.0, 82.0, 82.0]
+    """
+    (left, bottom), (right, top) = to_points(axes, ends[0]), to_points(axes, ends[1])
+    return np.array([left + shift - pad, bottom - pad, right + shift + pad, top + pad])
+
+
+def stack_boxes(boxes: Sequence[Boxes]) -> Boxes:
+    """Stack boxes, (4,) each, to (boxes, 4); there may be none.
+
+    >>> stack_boxes([]).shape
+    (0, 4)
+    """
+    return np.array(boxes, dtype=np.float64).reshape(-1, 4)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 Document = Mapping[str, Any]
 
 EXPLAINER_LABELS = {"pca": "PCA", "kmeans": "K-means"}
+_FAMILIES, _OTHER_FAMILY = ("ViT", "ResNet", "ConvNeXt"), "other"
 ABSENT = "\u2013"  # an en dash, never a zero
 RANDOM_WEIGHTS = "(random weights)"
 
@@ -91,6 +92,25 @@ def explainer_label(name: str) -> str:
     ('K-means', 'mm-cbm')
     """
     return EXPLAINER_LABELS.get(name, name)
+
+
+def family_name(results: Document) -> str:
+    """Return the family of the model's image tower, ``other`` where it is unknown.
+
+    >>> family_name({"model": {"family": "ViT"}}), family_name({"model": {"family": None}})
+    ('ViT', 'other')
+    """
+    return str(results["model"].get("family") or _OTHER_FAMILY)
+
+
+def sort_families(names: set[str]) -> list[str]:
+    """Put the published families first, others in alphabetical order, and unknown ones last.
+
+    >>> sort_families({"other", "Mixer", "ResNet", "ViT"})
+    ['ViT', 'ResNet', 'Mixer', 'other']
+    """
+    known = [name for name in _FAMILIES if name in names]
+    return known + sorted(names - {*known, _OTHER_FAMILY}) + sorted(names & {_OTHER_FAMILY})
 
 
 def model_label(results: Document) -> str:

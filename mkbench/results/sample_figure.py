@@ -47,7 +47,7 @@ class SampleView:
         part_descriptors: for each part, descriptors, best first; empty where the picture lacks the part.
         concepts: vision concepts with their importance, most important first.
         language: language concepts of the class, closest first (the published picture shows 15).
-        class_name: the true class.
+        class_name: the true class, None for a picture without a label.
         predicted_name: the predicted class.
         explainer: name of the explainer, such as ``pca``.
         model: name of the model as it is to be printed.
@@ -59,7 +59,7 @@ class SampleView:
     part_descriptors: Sequence[Sequence[str]]
     concepts: Sequence[tuple[str, float]]
     language: Sequence[str]
-    class_name: str
+    class_name: str | None
     predicted_name: str
     explainer: str
     model: str
@@ -139,6 +139,8 @@ def _title(page: Page, text: str, *, left: float, top: float) -> None:
 
 def _captions(sample: SampleView) -> list[tuple[list[str], str]]:
     """Wrapped lines below the picture, each group with its colour; the sign tells what the colour tells."""
+    if sample.class_name is None:
+        return [(wrap_text(f"predicted: {sample.predicted_name}", _PICTURE, _SIZE), "#000000")]
     correct = sample.class_name == sample.predicted_name
     verdict = ("✓ ", PALETTE[4]) if correct else ("✗ ", PALETTE[1])
     return [

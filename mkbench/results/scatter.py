@@ -1,7 +1,6 @@
 """AUC and excess AUC over accuracy for a family of models, with what the points show said in the titles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,14 +9,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mkbench.results.drawing import GREY, PAGE_WIDTH, PALETTE, Page, print_style, quiet_axes, wrap_text
-from mkbench.results.labels import Boxes, label_points, shifted, to_points
+from mkbench.results.labels import Boxes, box_between, label_points, shifted, stack_boxes
+from mkbench.results.model_points import ModelPoint, error_bars, model_points
 from mkbench.results.reading import (
     Document,
-    Estimate,
     explainer_label,
     explainer_names,
-    find_metric,
-    model_label,
     sort_explainers,
 )
 from mkbench.results.trend import Trend, describe_trends, fit_trend, signed
@@ -33,30 +30,10 @@ _PANELS = (
 )
 
 
-@dataclass(frozen=True)
-class _Point:
-    document: int  # two runs may carry the same label
-    model: str
-    random_weights: bool
-    accuracy: Estimate  # percent
-    metric: Estimate
+_Panel = dict[str, list[ModelPoint]]
 
 
-_Panel = dict[str, list[_Point]]
-
-
-def _points(results: Sequence[Document], metric: str, explainer: str) -> list[_Point]:
-    """The models that have both an accuracy and the metric."""
-    points = []
-    for index, document in enumerate(results):
-        accuracy, value = find_metric(document, "top1"), find_metric(document, metric, explainer)
-        if accuracy is not None and value is not None:
-            random = bool(document["model"]["random_weights"])
-            points.append(_Point(index, model_label(document), random, accuracy.scaled(100), value))
-    return points
-
-
-def _trend(points: Sequence[_Point]) -> Trend | None:
+def _trend(points: Sequence[ModelPoint]) -> Trend | None:
     """The line through the trained models; chance-level weights would lend it a point that shows nothing of them."""
     trained = [point for point in points if not point.random_weights]
     return fit_trend([point.accuracy.value for point in trained], [point.metric.value for point in trained])
@@ -90,7 +67,7 @@ def accuracy_scatter(results: Sequence[Document]) -> Figure:
         'AUC rises with accuracy here (PCA: r = 1.00)'
     """
     explainers = sort_explainers({name for document in results for name in explainer_names(document)})
-    panels = [{name: _points(results, metric, name) for name in explainers} for metric, *_ in _PANELS]
+    panels = [{name: model_points(results, metric, name) for name in explainers} for metric, *_ in _PANELS]
     if not any(points for panel in panels for points in panel.values()):
         raise ValueError("results must hold top1 and an AUC of at least one model, found none")
     titles = [_title(name, panel) for panel, (_, name, _) in zip(panels, _PANELS, strict=True)]
@@ -136,7 +113,13 @@ def _draw_panel(axes: Axes, panel: _Panel) -> None:
     quiet_axes(axes)
     shifts = {name: (index - (len(panel) - 1) / 2) * _DODGE for index, name in enumerate(panel)}
     # Limits are settled before the labels look for room.
-    corners = [corner for points in panel.values() for point in points for bar in _bars(point) for corner in bar]
+    corners = [
+        corner
+        for points in panel.values()
+        for point in points
+        for bar in error_bars(point.accuracy, point.metric)
+        for corner in bar
+    ]
     axes.update_datalim(corners or [(0, 0), (1, 1)])
     axes.margins(0.08, 0.12)
     axes.autoscale_view()
@@ -153,10 +136,10 @@ def _draw_panel(axes: Axes, panel: _Panel) -> None:
     )
 
 
-def _draw_points(axes: Axes, points: Sequence[_Point], *, colour: str, marker: str, shift: float) -> None:
+def _draw_points(axes: Axes, points: Sequence[ModelPoint], *, colour: str, marker: str, shift: float) -> None:
     moved = shifted(axes, shift)
     for point in points:
-        for bar in _bars(point):
+        for bar in error_bars(point.accuracy, point.metric):
             axes.plot(*np.transpose(bar), color=colour, linewidth=0.7, alpha=0.55, transform=moved, zorder=2)
         x, y = [point.accuracy.value], [point.metric.value]
         fill = "white" if point.random_weights else colour
@@ -173,13 +156,13 @@ def _draw_points(axes: Axes, points: Sequence[_Point], *, colour: str, marker: s
         )
 
 
-def _draw_line(axes: Axes, points: Sequence[_Point], *, colour: str) -> None:
+def _draw_line(axes: Axes, points: Sequence[ModelPoint], *, colour: str) -> None:
     ends = _line(points, samples=2)
     if len(ends):
         axes.plot(*ends.T, color=colour, linewidth=1.0, alpha=0.8, zorder=1)
 
 
-def _line(points: Sequence[_Point], *, samples: int) -> Boxes:
+def _line(points: Sequence[ModelPoint], *, samples: int) -> Boxes:
     """Evenly spaced points of the trend, (samples, 2), from the least to the most accurate trained model."""
     trend = _trend(points)
     if trend is None:
@@ -191,7 +174,7 @@ def _line(points: Sequence[_Point], *, samples: int) -> Boxes:
 
 def _label_models(axes: Axes, panel: _Panel, shifts: dict[str, float]) -> None:
     """Name each model once, at the highest of its points."""
-    highest: dict[int, _Point] = {}
+    highest: dict[int, ModelPoint] = {}
     for point in (point for points in panel.values() for point in points):
         best = highest.setdefault(point.document, point)
         if point.metric.value > best.metric.value:
@@ -199,37 +182,17 @@ def _label_models(axes: Axes, panel: _Panel, shifts: dict[str, float]) -> None:
     named = [highest[document] for document in sorted(highest)]
     places = [(point.accuracy.value, point.metric.value) for point in named]
     markers = [
-        _box(axes, [(point.accuracy.value, point.metric.value)] * 2, shift=shifts[name], pad=2.5)
+        box_between(axes, [(point.accuracy.value, point.metric.value)] * 2, shift=shifts[name], pad=2.5)
         for name, points in panel.items()
         for point in points
     ]
     lines = [
-        _box(axes, bar, shift=shifts[name], pad=0.5)
+        box_between(axes, bar, shift=shifts[name], pad=0.5)
         for name, points in panel.items()
         for point in points
-        for bar in _bars(point)
+        for bar in error_bars(point.accuracy, point.metric)
     ]
     lines += [
-        _box(axes, [(x, y)] * 2, shift=0, pad=1.0) for points in panel.values() for x, y in _line(points, samples=60)
+        box_between(axes, [(x, y)] * 2, pad=1.0) for points in panel.values() for x, y in _line(points, samples=60)
     ]
-    label_points(axes, places, [point.model for point in named], markers=_stack(markers), lines=_stack(lines))
-
-
-def _stack(boxes: list[tuple[float, float, float, float]]) -> Boxes:
-    return np.array(boxes, dtype=np.float64).reshape(-1, 4)
-
-
-def _box(
-    axes: Axes, ends: Sequence[tuple[float, float]], *, shift: float, pad: float
-) -> tuple[float, float, float, float]:
-    """Left, bottom, right and top, in points, of what lies between two data points."""
-    (left, bottom), (right, top) = to_points(axes, ends[0]), to_points(axes, ends[1])
-    return left + shift - pad, bottom - pad, right + shift + pad, top + pad
-
-
-def _bars(point: _Point) -> list[list[tuple[float, float]]]:
-    """Both ends of the two interval bars in data coordinates; the point itself where there is no interval."""
-    x, y = point.accuracy, point.metric
-    low_x, high_x = x.interval or (x.value, x.value)
-    low_y, high_y = y.interval or (y.value, y.value)
-    return [[(low_x, y.value), (high_x, y.value)], [(x.value, low_y), (x.value, high_y)]]
+    label_points(axes, places, [point.model for point in named], markers=stack_boxes(markers), lines=stack_boxes(lines))

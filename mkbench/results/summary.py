@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mkbench.measures.summary import COLUMN_CURVES, COLUMN_METRICS, average_column_curve
 from mkbench.metrics.functional import bootstrap_interval
 from mkbench.results.bundle import GroupRecord
+from mkbench.results.controls import compare_controls
 
 Metric = dict[str, Any]
 
@@ -66,6 +68,22 @@ def summarise_explainer(rows: pa.Table, explainer: str) -> tuple[list[Metric], d
     return metrics, averaged
 
 
+def _summarise_measures(rows: pa.Table, explainer: str) -> tuple[list[Metric], dict[str, list[float]]]:
+    """Return the metrics and averaged curves of the measures' columns; images without a value do not count."""
+    metrics, averaged = [], {}
+    for column in (name for name in rows.column_names if name in COLUMN_METRICS):
+        values = rows[column].drop_null().to_pylist()
+        if not values:
+            continue
+        metrics += [
+            _metric(metric.name, explainer, metric.reduce(values), metric.higher_is_better)
+            for metric in COLUMN_METRICS[column]
+        ]
+        if column in COLUMN_CURVES:
+            averaged[COLUMN_CURVES[column]] = average_column_curve(values)
+    return metrics, averaged
+
+
 def _add_up(fallbacks: Sequence[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
     total: dict[str, dict[str, int]] = {}
     for group in fallbacks:
@@ -83,11 +101,12 @@ def summarise(records: Sequence[GroupRecord]) -> dict[str, Any]:
         records: all groups of a run, in any order.
 
     Returns:
-        ``metrics``, ``curves``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry; without any
-        image there are no metrics and no curves.
+        ``metrics``, ``curves``, ``controls``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry;
+        without any image there are no metrics and no curves, and without labels no ``top1`` and ``top5``.
     """
     records = sorted(records, key=lambda record: record.key)
-    rows = pa.concat_tables([record.rows for record in records])
+    # A group without a readable picture has none of the measures' columns.
+    rows = pa.concat_tables([record.rows for record in records], promote_options="default")
     explainers = list(dict.fromkeys(rows["explainer"].to_pylist()))
     metrics: list[Metric] = []
     curves: dict[str, dict[str, list[float]]] = {}
@@ -99,15 +118,19 @@ def summarise(records: Sequence[GroupRecord]) -> dict[str, Any]:
         if not metrics:  # the prediction does not depend on the explainer
             images = len(own)
             metrics += [
-                _metric(name, None, torch.tensor(_numpy(own[name])).double(), True) for name in ("top1", "top5")
+                _metric(name, None, torch.tensor(_numpy(own[name])).double(), True)
+                for name in ("top1", "top5")
+                if not own[name].null_count
             ]
         of_explainer, averaged = summarise_explainer(own, explainer)
-        metrics += of_explainer
-        for name, curve in averaged.items():
+        of_measures, more = _summarise_measures(own, explainer)
+        metrics += of_explainer + of_measures
+        for name, curve in (averaged | more).items():
             curves.setdefault(name, {})[explainer] = curve
     return {
         "metrics": metrics,
         "curves": curves,
+        "controls": compare_controls(rows),
         "fallbacks": _add_up([record.fallbacks for record in records]),
         "images": images,
         "unreadable": [message for record in records for message in record.unreadable],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +29,7 @@ HEADERS = (
     *("MI ↑", "AUC ↑", "chance AUC", "excess AUC ↑", "images/s ↑"),
 )
 _CHANCE_NOTE = "chance AUC: language concepts of other classes"
+_UNBOUNDED = 10_000  # columns
 _LEFT = ("model", "parts")  # aligned left; numbers are aligned right
 #: Keys of a row's estimates in nats, with the metrics they are read from.
 _INFORMATION = {
@@ -52,9 +54,10 @@ def bench_rows(bundles: Sequence[tuple[Document, Document]]) -> list[dict[str, A
         bundles: (``results.json``, ``environment.json``) of each run, parsed.
 
     Returns:
-        Rows with the keys ``model``, ``random_weights``, ``parameters`` (millions), ``explainer`` (None for a run
-        without one), ``top1`` (percent), ``mutual_information``, ``auc``, ``chance``, ``excess`` (``Estimate`` in nats,
-        None where the run has none), ``images_per_second`` (None where unknown) and ``estimator``.
+        Rows with the keys ``run`` (index of the bundle), ``model``, ``random_weights``, ``parameters`` (millions),
+        ``explainer`` (None for a run without one), ``top1`` (percent), ``mutual_information``, ``auc``, ``chance``,
+        ``excess`` (``Estimate`` in nats, None where the run has none), ``images_per_second`` (None where unknown) and
+        ``estimator``.
 
     Example:
         >>> results = {
@@ -67,9 +70,9 @@ def bench_rows(bundles: Sequence[tuple[Document, Document]]) -> list[dict[str, A
         ('ViT-B/16', 'pca', Estimate(value=7.1, interval=None), None, 12.5)
     """
     rows = []
-    for results, environment in bundles:
+    for run, (results, environment) in enumerate(bundles):
         explainers: list[str | None] = [*explainer_names(results)]
-        rows += [_row(results, environment, explainer) for explainer in explainers or [None]]
+        rows += [{"run": run, **_row(results, environment, explainer)} for explainer in explainers or [None]]
     return rows
 
 
@@ -89,15 +92,23 @@ def _row(results: Document, environment: Document, explainer: str | None) -> dic
     return row
 
 
-def _decimals(rows: Sequence[Row]) -> int:
-    """Decimals of the columns in nats: two, and more where the larger estimate of the rows is below 1 or 0.1."""
+def nat_decimals(rows: Sequence[Row]) -> int:
+    """Return the decimals of the columns in nats: two, and more where the rows' largest estimate is below 1 or 0.1.
+
+    >>> nat_decimals([{"mutual_information": Estimate(0.3), "auc": None}])
+    3
+    """
     values = [abs(row[key].value) for row in rows for key in ("mutual_information", "auc") if row[key] is not None]
     largest = max(values, default=1.0)
     return 2 if largest >= 1 else 3 if largest >= 0.1 else 4
 
 
-def _estimate(estimate: Estimate | None, decimals: int, separator: str) -> str:
-    """``7.12 [6.90, 7.30]``; only the value where there is no interval, a dash where there is neither."""
+def show_estimate(estimate: Estimate | None, decimals: int, separator: str = " ") -> str:
+    """Write a value with its interval; only the value where there is none, a dash where there is neither.
+
+    >>> show_estimate(Estimate(7.123, (6.9, 7.3)), 2), show_estimate(Estimate(7.123), 2), show_estimate(None, 2)
+    ('7.12 [6.90, 7.30]', '7.12', '–')
+    """
     if estimate is None:
         return ABSENT
     value, *bounds = (fixed(number, decimals) for number in (estimate.value, *(estimate.interval or ())))
@@ -114,20 +125,22 @@ def fixed(number: float, decimals: int) -> str:
 
 
 def _cells(rows: Sequence[Row], separator: str = " ") -> list[list[str]]:
-    """The printed cells, in the order of ``HEADERS``."""
-    decimals = _decimals(rows)
+    """The printed cells, in the order of ``HEADERS``; the separator stands before intervals and remarks."""
+    decimals = nat_decimals(rows)
     cells = []
     for row in rows:
-        model = row["model"] + (f"{separator}{RANDOM_WEIGHTS}" if row["random_weights"] else "")
+        # The name of a model with random weights may say so itself.
+        model = row["model"].removesuffix(f" {RANDOM_WEIGHTS}")
+        model += f"{separator}{RANDOM_WEIGHTS}" if row["random_weights"] else ""
         parts = ABSENT if row["explainer"] is None else explainer_label(row["explainer"])
         speed = ABSENT if row["images_per_second"] is None else f"{row['images_per_second']:.1f}"
-        information = [_estimate(row[key], decimals, separator) for key in _INFORMATION]
-        top1 = _estimate(row["top1"], 1, separator)
+        information = [show_estimate(row[key], decimals, separator) for key in _INFORMATION]
+        top1 = show_estimate(row["top1"], 1, separator)
         cells.append([model, f"{row['parameters']:.1f}", top1, parts, *information, speed])
     return cells
 
 
-def caption(rows: Sequence[Row]) -> str:
+def caption(rows: Sequence[Row], *, intervals: bool = True) -> str:
     r"""Say what the columns hold.
 
     >>> print(caption([{"estimator": "shannon"}]).replace("; ", "\n"))
@@ -137,31 +150,59 @@ def caption(rows: Sequence[Row]) -> str:
     """
     notes = {"paper": "paper, an overlap score rather than Shannon information"}
     estimators = "; ".join(notes.get(name, name) for name in sorted({str(row["estimator"]) for row in rows}))
-    return f"MI and AUC in nats (estimator: {estimators}); 95 % intervals over images; {_CHANCE_NOTE}."
+    about = "95 % intervals over images" if intervals else "a wider terminal shows 95 % intervals"
+    return f"MI and AUC in nats (estimator: {estimators}); {about}; {_CHANCE_NOTE}."
 
 
-def to_console(rows: Sequence[Row], *, block: Literal["model", "parts"] = "model", notes: Sequence[str] = ()) -> Table:
-    """Render the rows for a terminal of 120 columns; intervals stand below their values.
+def to_console(
+    rows: Sequence[Row], *, block: Literal["model", "parts"] = "model", notes: Sequence[str] = (), width: int = 120
+) -> Table:
+    """Render the rows for a terminal; intervals stand below their values.
+
+    A narrow terminal gets no intervals, a still narrower one neither sizes nor speeds, so that names and numbers stay
+    whole.
 
     Args:
         rows: from ``bench_rows``.
         block: consecutive rows that agree in this column stand together.
         notes: lines below the caption.
+        width: columns of the terminal.
 
     >>> to_console([]).row_count
     0
     """
-    cells = _cells(rows, separator="\n")
-    table = Table(box=box.SIMPLE_HEAD, caption=Text("\n".join([caption(rows), *notes])), caption_justify="left")
+    table = Table()
+    for intervals, left_out in ((True, ()), (False, ()), (False, ("params (M)", "images/s ↑"))):
+        table = _console_table(rows, block=block, notes=notes, intervals=intervals, left_out=left_out)
+        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
+            break
+    return table
+
+
+def _console_table(
+    rows: Sequence[Row],
+    *,
+    block: Literal["model", "parts"],
+    notes: Sequence[str],
+    intervals: bool,
+    left_out: Sequence[str],
+) -> Table:
+    """Draw the table with some columns left out."""
+    about = Text("\n".join([caption(rows, intervals=intervals), *notes]))
+    table = Table(box=box.SIMPLE_HEAD, caption=about, caption_justify="left")
     table.collapse_padding, table.pad_edge = True, False
-    for header in HEADERS:
+    shown = [index for index, header in enumerate(HEADERS) if header not in left_out]
+    for index in shown:
+        header = HEADERS[index]
         # Text objects are shown as they are; a plain string would be read as markup.
-        name = Text(header.replace(" (M)", "\n(M)").replace(" AUC", "\nAUC").replace("/s", "\n/s"))
+        name = Text(re.sub(r" (?=\(M\)|% |AUC)|(?=/s)", "\n", header))
         table.add_column(name, justify="left" if header in _LEFT else "right", overflow="fold")
+    cells = _cells(rows, separator="\n")
     column = HEADERS.index(block)
     for index, row in enumerate(cells):
         last = index + 1 == len(cells) or cells[index + 1][column] != row[column]
-        table.add_row(*(Text(cell) for cell in row), end_section=last)
+        texts = [row[place] if intervals else row[place].partition("\n[")[0] for place in shown]
+        table.add_row(*map(Text, texts), end_section=last)
     return table
 
 

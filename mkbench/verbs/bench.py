@@ -36,7 +36,10 @@ class BenchConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the verb."""
     parser.add_argument(
-        "--config", type=Path, required=True, help="YAML with `protocol` (a predict config) and `models` (a list, or a set that `mkbench models` names)"
+        "--config",
+        type=Path,
+        required=True,
+        help="YAML with `protocol` (a predict config) and `models` (a list, or a set that `mkbench models` names)",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of the bundles and tables")
     parser.add_argument(
@@ -156,8 +159,9 @@ def _raise_common(failures: Sequence[Exception], models: int) -> None:
 
 def report(runs: Sequence[Path], out: Path) -> None:
     """Write tables and figures of finished runs to `out`, and print the table."""
-    from mkbench.results.bundle import read_results  # noqa: PLC0415
     from mkbench.results.compare import write_comparison  # noqa: PLC0415
+    from mkbench.results.runs import read_runs  # noqa: PLC0415
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
-        Console().print(write_comparison([read_results(run) for run in runs], out))
+        console = Console()
+        console.print(write_comparison(read_runs(runs), out, width=console.width))

@@ -10,6 +10,7 @@ from mkbench.results.bundle import (
     SCHEMA_VERSION,
     GroupRecord,
     finished_groups,
+    read_columns,
     read_group,
     read_groups,
     read_results,
@@ -112,7 +113,9 @@ def test_damaged_group_is_named(tmp_path, damage):
         pq.write_table(pa.table({"a": [1]}), path)
     else:
         path.unlink()
-    with pytest.raises(DataError, match=r"00003-000.parquet, found a damaged one .*; delete it and run again\."):
+    with pytest.raises(
+        DataError, match=r"00003-000.parquet, found a damaged one .*; run the same command again, which computes it"
+    ):
         read_group(path)
 
 
@@ -154,3 +157,22 @@ def test_damaged_results_are_named(tmp_path, text, message):
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(DataError, match=message):
         read_results(tmp_path)
+
+
+def test_some_columns_of_all_groups(tmp_path):
+    for key in ("00004-000", "00003-001"):
+        write_group(tmp_path, make_record(key, curve=[float(key[4]), 0.0]))
+    table = read_columns(tmp_path, ["curve", "sample_id"])
+    assert table.to_pydict() == {"curve": [[3.0, 0.0], [4.0, 0.0]], "sample_id": ["owl/1.png"] * 2}  # group by group
+    assert read_columns(tmp_path / "nowhere", ["top1"]).num_rows == 0
+
+
+@pytest.mark.parametrize("damage", ["truncate", "foreign"])
+def test_columns_of_a_damaged_group(tmp_path, damage):
+    path = write_group(tmp_path, make_record())
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[:-20])
+    else:
+        pq.write_table(pa.table({"a": [1]}), path)
+    with pytest.raises(DataError, match=r"00003-000\.parquet, found a damaged one"):
+        read_columns(tmp_path, ["curve"])

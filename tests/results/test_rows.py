@@ -3,7 +3,7 @@ import torch
 from mkbench.concepts import Foreground, GroupExplanation
 from mkbench.concepts.descriptors import VisionConcepts
 from mkbench.datamodules import ClassGroup
-from mkbench.results.bundle import ROW_SCHEMA
+from mkbench.results.bundle import ROW_SCHEMA, read_group, write_group
 from mkbench.results.rows import empty_record, group_record
 from mkbench.systems.mutual_knowledge import ExplainedGroup, GroupResult
 
@@ -80,3 +80,14 @@ def test_group_without_a_readable_picture():
     record = empty_record(group)
     assert (record.key, record.rows.num_rows, record.unreadable) == ("00002-001", 0, group.unreadable)
     assert record.rows.schema == ROW_SCHEMA
+
+
+def test_without_labels_what_depends_on_them_is_null(tmp_path):
+    result = make_result()
+    labelled = group_record(result, ["bat", "owl", "cat"]).rows.to_pylist()
+    result.group.class_index = None
+    record = group_record(result, ["bat", "owl", "cat"])
+    unknown = dict.fromkeys(("class_index", "class_name", "top1", "top5"))
+    assert record.rows.to_pylist() == [row | unknown for row in labelled]
+    read = read_group(write_group(tmp_path, record))
+    assert (read.key, read.rows) == ("unlabelled-000000", record.rows)

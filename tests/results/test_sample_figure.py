@@ -111,3 +111,9 @@ def test_picture_without_foreground_says_so():
 def test_parts_that_do_not_fit_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         sample_figure(replace(_sample(), **change))
+
+
+def test_picture_without_a_label_has_no_class_and_no_verdict():
+    texts = [text.get_text() for text in visible_texts(sample_figure(replace(_sample(), class_name=None)))]
+    assert "predicted: hippopotamus" in texts
+    assert not [text for text in texts if text.startswith(("class:", "✓", "✗"))]

@@ -139,3 +139,20 @@ def test_run_without_a_readable_picture():
     summary = summarise([record])
     assert (summary["images"], summary["metrics"], summary["curves"]) == (0, [], {})
     assert summary["unreadable"] == ["a: truncated"]
+
+
+def test_without_labels_there_is_no_accuracy_and_the_rest_is_the_same():
+    labelled = make_records()
+    unknown = dict.fromkeys(("class_index", "class_name", "top1", "top5"))
+    records = [
+        GroupRecord(
+            f"unlabelled-{part:06d}",
+            pa.Table.from_pylist([row | unknown for row in record.rows.to_pylist()], schema=ROW_SCHEMA),
+            record.fallbacks,
+            record.unreadable,
+        )
+        for part, record in enumerate(labelled)
+    ]
+    expected, found = summarise(labelled), summarise(records)
+    expected["metrics"] = [metric for metric in expected["metrics"] if metric["explainer"] is not None]
+    assert found == expected

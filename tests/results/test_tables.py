@@ -69,6 +69,35 @@ def test_console_table_is_whole_at_120_columns():
     assert "…" not in text
 
 
+def test_narrow_terminals_keep_names_and_numbers_whole():
+    def show(width, label="Critters ViT-L"):
+        rows = bench_rows([(results(label, top1=0.922, pca=FULL, kmeans=FULL), SPEED)])
+        text = _print(to_console(rows, width=width), width)
+        assert max(map(len, text.splitlines())) <= width
+        assert "7.50" in text
+        return text
+
+    assert "[91.7, 97.2]" not in show(80)
+    assert "[87.2, 97.2]" in show(120)
+    assert "a wider terminal shows 95 % intervals" in " ".join(show(80).split())
+    assert "a wider terminal" not in show(120)
+    for text in (show(120), show(80)):
+        assert "Critters ViT-L" in text
+        assert "149.6" in text
+        assert "12.3" in text
+    small = show(66)
+    assert "Critters ViT-L" in small
+    assert "149.6" not in small
+    assert "12.3" not in small
+    assert "a name of 30 characters, no les" in show(82, "a name of 30 characters, no les")
+
+
+def test_random_weights_are_named_once():
+    rows = bench_rows([(results("vit (random weights)", random_weights=True, pca=FULL), {})])
+    assert to_markdown(rows).count("random weights") == 1
+    assert _print(to_console(rows)).count("random weights") == 1
+
+
 def test_console_blocks():
     def gaps(block):
         lines = _print(to_console(_rows(), block=block)).rstrip().splitlines()

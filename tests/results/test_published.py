@@ -1,0 +1,95 @@
+import json
+
+import pytest
+
+from mkbench.backbones import model_entries
+from mkbench.errors import UsageError
+from mkbench.results.published import (
+    FOLDER,
+    load_published,
+    published_line,
+    published_names,
+    with_columns,
+    with_tolerances,
+)
+
+TEMPLATES = json.loads((FOLDER.parent / "templates.json").read_text())
+IMAGES = {"imagenet": 50_000, "places365": 36_500, "food101": 25_250}
+SETS = {"table3": "imagenet", "places365": "places365", "food101": "food101"}
+
+
+@pytest.mark.parametrize("name", published_names())
+def test_every_table_is_whole(name):
+    table = load_published(name)
+    assert set(table.rows) <= {entry.label for entry in model_entries()}
+    assert all(row and set(row) <= set(table.columns) for row in table.rows.values())
+    assert all(column.tolerance > 0 and column.scale > 0 for column in table.columns.values())
+    paths = {path for column in table.columns.values() for path in table.requirements(column)}
+    assert {path.split(".")[0] for path in paths} <= {"data", "model", "settings"}
+    assert table.source
+    assert table.data_names
+    assert (FOLDER / f"{name}.json").is_file()
+
+
+@pytest.mark.parametrize("stem", SETS)
+def test_tables_of_mutual_knowledge(stem):
+    table = load_published(f"mutual-knowledge-{stem}")
+    assert set(table.rows) <= {entry.label for entry in model_entries() if "mutual-knowledge-table3" in entry.sets}
+    assert all(set(row) == set(table.columns) and 0 < row["top1"] < 100 for row in table.rows.values())
+    assert {key: column.tolerance for key, column in table.columns.items()} == {
+        key: 0.3 if key == "top1" else 0.05 for key in table.columns
+    }
+    data = SETS[stem]
+    assert (table.images, table.requires["data.templates"]) == (IMAGES[data], TEMPLATES[data])
+    assert table.requires_of_explainers["settings.explainers.{explainer}.pool"] == 500
+
+
+def test_numbers_of_table_3():
+    # Three rows as printed in the paper.
+    rows = load_published("mutual-knowledge-table3").rows
+    assert len(rows) == 13
+    assert list(rows["ViT-B/32"].values()) == [61.66, 7.40, 7.26, 3.61, 3.39]
+    assert list(rows["RN-50x16"].values()) == [70.04, 7.51, 7.63, 3.85, 4.03]
+    assert list(rows["CNeXt-B2"].values()) == [71.22, 7.16, 7.56, 3.19, 3.74]
+
+
+@pytest.mark.parametrize("name", ["mutual-knowledge-places365", "mutual-knowledge-food101"])
+def test_columns_without_a_named_explainer_do_not_compare(name):
+    columns = load_published(name).columns
+    assert {key for key, column in columns.items() if column.not_comparable} == {"mi", "auc"}
+
+
+def test_requirements_of_a_column():
+    table = load_published("mutual-knowledge-table3")
+    assert set(table.requirements(table.columns["top1"])) == {"data.resize", "data.templates", "model.precision"}
+    needed = table.requirements(table.columns["mi_kmeans"])
+    assert needed["settings.estimator"] == "paper"
+    assert needed["settings.explainers.kmeans.topk"] == 3
+    assert not [path for path in needed if "pca" in path or "{" in path]
+
+
+@pytest.mark.parametrize("name", ["table3", "../templates", ""])
+def test_unknown_table_lists_the_known(name):
+    with pytest.raises(UsageError, match=r"table out of mutual-knowledge-food101, .*mutual-knowledge-table3, found"):
+        load_published(name)
+
+
+def test_unknown_names_list_the_known():
+    table = load_published("mutual-knowledge-table3")
+    known = "top1, mi, auc, mi_pca, mi_kmeans, auc_pca, auc_kmeans"
+    with pytest.raises(UsageError, match=f"tolerance for one of {known}, found 'acc'"):
+        with_tolerances(table, {"auc": 0.1, "acc": 0.1})
+    with pytest.raises(UsageError, match=r"columns out of top1, mi_pca, .*auc_kmeans, found 'auc'"):
+        with_columns(table, ["auc"])
+
+
+def test_columns_stay_in_the_order_of_the_table():
+    assert list(with_columns(load_published("mutual-knowledge-table3"), ["auc_pca", "top1"]).columns) == [
+        "top1",
+        "auc_pca",
+    ]
+
+
+def test_line_belongs_to_its_data_set():
+    assert published_line("imagenet-val").family == "ViT"
+    assert published_line("places365-val") is None
