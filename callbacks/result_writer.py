@@ -111,7 +111,9 @@ class ResultWriter(Callback):
         if batch.idle:
             return
         names = attached_data(trainer).class_names
-        record = group_record(outputs, names) if isinstance(outputs, GroupResult) else empty_record(batch)
+        record = empty_record(batch)
+        if isinstance(outputs, GroupResult) and isinstance(pl_module, MutualKnowledge):
+            record = group_record(outputs, names, pl_module.measured_columns)
         write_group(self.folder, record)
         log_group(self.folder, record, images=len(batch))
         self._images += len(batch)

@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mkbench.backbones.loading import load_backbone
+    from mkbench.single_image import ImageExplainer, ImageExplanation, explain
 
 __version__ = "0.1.0"
-__all__ = ["load_backbone"]
+__all__ = ["ImageExplainer", "ImageExplanation", "explain", "load_backbone"]
+
+_HOMES = dict.fromkeys(("ImageExplainer", "ImageExplanation", "explain"), "mkbench.single_image")
+_HOMES["load_backbone"] = "mkbench.backbones.loading"
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: `import mkbench` stays free of torch and open_clip.
-    if name != "load_backbone":
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module("mkbench.backbones.loading").load_backbone
+    return getattr(import_module(_HOMES[name]), name)

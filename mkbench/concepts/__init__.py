@@ -1,5 +1,6 @@
 """Concepts of images and texts: pure torch, without a trainer."""
 
+from mkbench.concepts.attention_rollout import AttentionRollout
 from mkbench.concepts.bank import ConceptBank, load_bank
 from mkbench.concepts.components import largest_components
 from mkbench.concepts.descriptors import (
@@ -15,10 +16,13 @@ from mkbench.concepts.ellipse import Ellipse, fit_ellipse
 from mkbench.concepts.explainer import PARTITIONS, Explainer, GroupContext, PartsExplainer
 from mkbench.concepts.explanation import ExplainedPart, Explanation, GroupExplanation
 from mkbench.concepts.foreground import Foreground, Stage, find_foreground, no_stage
+from mkbench.concepts.grad_cam import GradCam
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
 from mkbench.concepts.prompts import PROMPTS, PromptedRegions, blur, render_prompts, render_prompts_batch
+from mkbench.concepts.random_parts import RandomParts
 from mkbench.concepts.refine import REFINEMENTS, RefinedForeground, Refinement, refine_crf, refine_foreground
 from mkbench.concepts.saliency import spectral_saliency
+from mkbench.concepts.saliency_parts import SaliencyMethod, SaliencyParts
 from mkbench.concepts.text import TextEncoder, bank_embeddings, class_embeddings
 from mkbench.concepts.transport import sinkhorn
 from mkbench.concepts.upscale import upscale_nearest
@@ -29,18 +33,23 @@ __all__ = [
     "PROMPTS",
     "REFINEMENTS",
     "Assignment",
+    "AttentionRollout",
     "ConceptBank",
     "Ellipse",
     "ExplainedPart",
     "Explainer",
     "Explanation",
     "Foreground",
+    "GradCam",
     "GroupContext",
     "GroupExplanation",
     "PartsExplainer",
     "PromptedRegions",
+    "RandomParts",
     "RefinedForeground",
     "Refinement",
+    "SaliencyMethod",
+    "SaliencyParts",
     "Stage",
     "TextEncoder",
     "VisionConcepts",

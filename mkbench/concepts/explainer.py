@@ -7,12 +7,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mkbench.backbones import Backbone
 from mkbench.concepts.descriptors import assign_descriptors_batch, merge_descriptors
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.foreground import Stage, no_stage
 from mkbench.concepts.linalg import require_finite, unit_rows
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
 from mkbench.concepts.prompts import PROMPTS, render_prompts_batch, require_prompts
+from mkbench.concepts.refine import Refinement
 
 Partition = Callable[[Tensor, int, int], Tensor]
 
@@ -32,6 +34,9 @@ class GroupContext:
         seed: seed of this group.
         encode: uint8 pixels (n, 3, S, S) -> (n, d) embeddings, not normalised; runs the encoder in its own chunks.
         stage: hook around the stages of an explainer, for timing.
+        backbone: the model, for explainers that look into it.
+        class_embedding: (B, d) unit rows of the predicted classes, for explainers of a prediction.
+        refine: how the pixels of the foreground were refined.
 
     Raises:
         ValueError: at construction, if a shape does not fit the others.
@@ -47,6 +52,9 @@ class GroupContext:
     seed: int
     encode: Callable[[Tensor], Tensor]
     stage: Stage = no_stage
+    backbone: Backbone | None = None
+    class_embedding: Tensor | None = None
+    refine: Refinement = "none"
 
     def __post_init__(self) -> None:
         images, size = self.images.shape[0], self.images.shape[-1]
@@ -60,6 +68,8 @@ class GroupContext:
             "foreground_patches": (images, *patches[-2:]),
             "foreground_pixels": (images, size, size),
         }
+        if self.class_embedding is not None:
+            wanted["class_embedding"] = (images, dim)
         for name, shape in wanted.items():
             found = tuple(getattr(self, name).shape)
             if found != shape:
@@ -142,7 +152,7 @@ class PartsExplainer:
                 f"num_parts, topk, pool and chunk must be at least 1, found {num_parts}, {topk}, {pool} and {chunk}"
             )
         require_prompts(prompts)
-        self.name = name
+        self.name, self.partition = name, PARTITIONS[name]
         self.num_parts, self.topk, self.pool, self.margin = num_parts, topk, pool, margin
         self.prompts, self.transport, self.chunk = tuple(prompts), transport, chunk
 
@@ -177,8 +187,7 @@ class PartsExplainer:
             ValueError: if the encoder returns embeddings that are not finite or do not fit the bank.
         """
         with context.stage("partition"):
-            labels = self._partition(context)  # (images, h, w)
-            pixels, unrefined = self._part_pixels(labels, context)  # (images, parts, S, S)
+            labels, pixels, unrefined = self._locate(context)  # (images, h, w), (images, parts, S, S)
             present = pixels.flatten(2).any(dim=2)
         embeddings, boxes = self._embed(pixels, present, context)  # (images, parts, dim)
         with context.stage("assign"):
@@ -213,12 +222,18 @@ class PartsExplainer:
             fallbacks=fallbacks,
         )
 
+    def _locate(self, context: GroupContext) -> tuple[Tensor, Tensor, int]:
+        """Part of every patch, pixels of every part, and how many parts the refinement would have removed."""
+        labels = self._partition(context)
+        pixels, unrefined = self._part_pixels(labels, context)
+        return labels, pixels, unrefined
+
     def _partition(self, context: GroupContext) -> Tensor:
         """Part of every foreground patch of the group, -1 on background."""
         foreground = context.foreground_patches
         labels = torch.full(foreground.shape, -1, dtype=torch.int64, device=foreground.device)
         rows = context.features.reshape(*foreground.shape, -1)[foreground]  # (foreground patches, width)
-        labels[foreground] = PARTITIONS[self.name](rows, self.num_parts, context.seed)
+        labels[foreground] = self.partition(rows, self.num_parts, context.seed)
         return labels
 
     def _part_pixels(self, labels: Tensor, context: GroupContext) -> tuple[Tensor, int]:

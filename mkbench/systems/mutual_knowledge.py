@@ -2,18 +2,18 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import lightning as L
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from mkbench.backbones import Backbone, Geometry, PatchFeatures, load_backbone
+from mkbench.backbones import Backbone, PatchFeatures
 from mkbench.concepts import (
     Explainer,
     Foreground,
@@ -26,13 +26,14 @@ from mkbench.concepts.foreground import Stage, no_stage
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
+from mkbench.measures.base import Measure, MeasureContext
 from mkbench.metrics import ConceptEntropy, MutualInformation, MutualInformationAUC
 from mkbench.metrics.functional import chance_curves, concept_entropy, mutual_information_curves
-from mkbench.systems.text_cache import TextCache, cache_folder
+from mkbench.results.bundle import GroupRecord
+from mkbench.results.rows import empty_record, group_record
+from mkbench.results.summary import summarise
+from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.text_knowledge import TextKnowledge, read_texts
-
-Precision = Literal["32", "bf16", "16"]
-_DTYPES: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class ExplainedGroup:
         curves: (B, Q + 1) float64, mutual information while concepts are removed; 0 beyond an image's own length.
         chance: (B, Q + 1) float64, the same against the language concepts of other classes, averaged.
         entropy: (B,) float64, concept entropy.
+        measured: column -> B values, of the run's measures.
     """
 
     explanation: GroupExplanation
@@ -52,6 +54,7 @@ class ExplainedGroup:
     curves: Tensor
     chance: Tensor
     entropy: Tensor
+    measured: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class GroupResult:
     explained: dict[str, ExplainedGroup]
 
 
-class MutualKnowledge(L.LightningModule):
+class MutualKnowledge(BenchmarkSystem):
     """Mutual knowledge of a CLIP model's two encoders (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016).
 
     Args:
@@ -81,6 +84,7 @@ class MutualKnowledge(L.LightningModule):
         pretrained: weight tag, for a bare architecture name.
         random_weights: build the architecture with random weights; every result then says so.
         explainers: what turns pictures into parts and descriptors; None: PCA and K-means parts.
+        measures: what else is measured of every explanation, such as :class:`mkbench.measures.Removal`; None: nothing.
         num_language_concepts: u, the descriptors nearest to a class; 50 for the published bank of 4,229.
         pool: the descriptors each part proposes, for the default explainers; 500 for the published bank.
         num_parts: L, for the default explainers.
@@ -107,6 +111,7 @@ class MutualKnowledge(L.LightningModule):
         pretrained: str | None = None,
         random_weights: bool = False,
         explainers: list[Explainer] | None = None,
+        measures: list[Measure] | None = None,
         num_language_concepts: int = 50,
         pool: int = 500,
         num_parts: int = 5,
@@ -124,37 +129,30 @@ class MutualKnowledge(L.LightningModule):
         precision: Precision = "32",
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        if encoder_chunk < 1 or num_language_concepts < 1:
-            raise UsageError(
-                "Expected --model.encoder_chunk and --model.num_language_concepts to be at least 1, found "
-                f"{encoder_chunk} and {num_language_concepts}."
-            )
-        loaded = (
-            load_backbone(backbone, pretrained=pretrained, random_weights=random_weights)
-            if isinstance(backbone, str)
-            else backbone
+        super().__init__(
+            backbone,
+            pretrained=pretrained,
+            random_weights=random_weights,
+            encoder_chunk=encoder_chunk,
+            text_cache=text_cache,
+            precision=precision,
         )
-        self.backbone = loaded.to(_DTYPES[precision]).eval().requires_grad_(False)
+        if num_language_concepts < 1:
+            raise UsageError(f"Expected --model.num_language_concepts to be at least 1, found {num_language_concepts}.")
         self.explainers: Sequence[Explainer] = explainers or [
             PartsExplainer(name, num_parts=num_parts, topk=topk, pool=pool) for name in ("pca", "kmeans")
         ]
+        self.measures: Sequence[Measure] = measures or []
         self.num_language_concepts = num_language_concepts
         self.estimator, self.condition_on = estimator, condition_on
         self.scope, self.saliency, self.features, self.refine = scope, saliency, features, refine
         self.descriptor_template, self.relevance_template = descriptor_template, relevance_template
-        self.encoder_chunk, self.precision, self.seed = encoder_chunk, precision, seed
-        self.text_cache = TextCache(cache_folder(text_cache))
+        self.seed = seed
         #: Hook around the stages of the pipeline; a benchmark puts its clock here.
         self.stage: Stage = no_stage
         self.text: TextKnowledge | None = None
         self.metrics: torch.nn.ModuleDict = torch.nn.ModuleDict()
         self.computed: dict[str, float] = {}
-
-    @property
-    def geometry(self) -> Geometry:
-        """Resizing and normalisation of the weights."""
-        return self.backbone.geometry
 
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
@@ -171,34 +169,31 @@ class MutualKnowledge(L.LightningModule):
             "precision": self.precision,
             "seed": self.seed,
             "explainers": {explainer.name: explainer.settings() for explainer in self.explainers},
+            "measures": {measure.name: measure.settings() for measure in self.measures},
         }
+
+    @property
+    def measured_columns(self) -> dict[str, pa.DataType]:
+        """Columns that the measures add to the rows, with their types."""
+        return {name: type_ for measure in self.measures for name, type_ in measure.columns.items()}
 
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
     def on_predict_start(self) -> None:
         """Encode all texts once and prepare the metrics."""
         data = attached_data(self.trainer)
-        if self.trainer.precision != "32-true":
-            raise UsageError(
-                f"Expected --trainer.precision 32-true, found {self.trainer.precision}; the analysis needs it: set the "
-                "encoders' precision with --model.precision."
-            )
-        torch.set_float32_matmul_precision("highest")  # TF32 would change similarities in the third digit
-        self._prepare_texts_once(data)
+        if not data.labelled:
+            self._refuse_options_that_need_labels()
+        super().on_predict_start()
         classes = len(data.class_names)
         self.metrics = torch.nn.ModuleDict(
-            {"prediction": _accuracies(classes)}
+            ({"prediction": _accuracies(classes)} if data.labelled else {})
             | {explainer.name: self._concept_metrics() for explainer in self.explainers}
         ).to(self.device)
 
-    def _prepare_texts_once(self, data: ClassGroupDataModule) -> None:
-        """Encode the texts on the first device of every machine; the others then find them in the cache."""
-        waits = self.text_cache.folder is not None and self.trainer.local_rank > 0
-        if waits:
-            self.trainer.strategy.barrier("texts")
+    def prepare(self, data: ClassGroupDataModule) -> None:
+        """Encode the texts of the data; see ``prepare_texts``."""
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
-        if self.text_cache.folder is not None and not waits:
-            self.trainer.strategy.barrier("texts")
 
     def prepare_texts(self, class_names: Sequence[str], descriptors: Sequence[str], templates: Sequence[str]) -> None:
         """Encode class names and bank, and choose the language concepts of every class.
@@ -239,6 +234,18 @@ class MutualKnowledge(L.LightningModule):
                 for name, value in collection.compute().items():  # type: ignore[operator]
                     self.computed[name if owner == "prediction" else f"{name}/{owner}"] = float(value)
 
+    # -- what a result bundle asks -------------------------------------------------------------------------------------
+
+    def record(self, group: ClassGroup, answer: GroupResult | None, class_names: Sequence[str]) -> GroupRecord:
+        """Return the rows of a group, one for each image and explainer."""
+        if answer is None:
+            return empty_record(group)
+        return group_record(answer, class_names, self.measured_columns)
+
+    def summarise(self, records: Sequence[GroupRecord]) -> dict[str, Any]:
+        """Return metrics, curves and controls; see :func:`mkbench.results.summary.summarise`."""
+        return summarise(records)
+
     # -- the pipeline --------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -247,7 +254,10 @@ class MutualKnowledge(L.LightningModule):
 
         Raises:
             RuntimeError: ``prepare_texts`` was not called.
+            UsageError: pictures without labels, and options that need them.
         """
+        if group.class_index is None:
+            self._refuse_options_that_need_labels()
         text = self.knowledge
         images = group.images
         with self.stage("features"):
@@ -263,11 +273,7 @@ class MutualKnowledge(L.LightningModule):
             stage=self.stage,
         )
         ranking = self._rank(unit, text.classes)
-        conditioning = (
-            ranking[:, 0]
-            if self.condition_on == "predicted"
-            else torch.full((len(group),), group.class_index, device=images.device)
-        )
+        conditioning = self._conditioning(group, ranking)
         context = GroupContext(
             images=images,
             features=features,
@@ -279,11 +285,36 @@ class MutualKnowledge(L.LightningModule):
             seed=group_seed(self.seed, group.class_index, group.part),
             encode=self._encode,
             stage=self.stage,
+            backbone=self.backbone,
+            class_embedding=text.classes[ranking[:, 0]],
+            refine=self.refine,
         )
-        explained = {
-            explainer.name: self._measure(explainer.explain(context), conditioning) for explainer in self.explainers
-        }
+        explained = {}
+        for explainer in self.explainers:
+            explanation = explainer.explain(context)
+            measured = self._take_measures(group, explanation, foreground, context, ranking[:, 0])
+            explained[explainer.name] = self._measure(explanation, conditioning, measured)
         return GroupResult(group, ranking, conditioning, foreground, explained)
+
+    def _conditioning(self, group: ClassGroup, ranking: Tensor) -> Tensor:
+        """Return (B,) int64, the class whose language concepts are used for each image."""
+        if self.condition_on == "predicted" or group.class_index is None:
+            return ranking[:, 0]
+        return torch.full((len(group),), group.class_index, device=ranking.device)
+
+    def _refuse_options_that_need_labels(self) -> None:
+        """Raise if the options would give pictures without labels numbers that mean nothing."""
+        wrong = []
+        if self.scope != "image":
+            wrong.append(
+                "--model.scope image (unrelated pictures have no prominent patches in common), found " + self.scope
+            )
+        if self.condition_on != "predicted":
+            wrong.append(f"--model.condition_on predicted (no true class is known), found {self.condition_on}")
+        if wrong:
+            raise UsageError(
+                f"Expected, for pictures without labels, {'; and '.join(wrong)}; set it so, or give labelled pictures."
+            )
 
     @property
     def knowledge(self) -> TextKnowledge:
@@ -292,16 +323,10 @@ class MutualKnowledge(L.LightningModule):
             raise RuntimeError("Expected prepared texts, found none; call prepare_texts first.")
         return self.text
 
-    def _chunks(self, images: Tensor) -> Iterator[Tensor]:
-        return (images[start : start + self.encoder_chunk] for start in range(0, len(images), self.encoder_chunk))
-
     def _patch_features(self, images: Tensor) -> PatchFeatures:
         """Return features (B, N, C) and embeddings (B, d) of all images, a chunk at a time."""
         chunks = [self.backbone.patch_features(chunk, self.features) for chunk in self._chunks(images)]
         return PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
-
-    def _encode(self, images: Tensor) -> Tensor:
-        return torch.cat([self.backbone.encode_image(chunk) for chunk in self._chunks(images)])
 
     @staticmethod
     def _rank(unit: Tensor, classes: Tensor) -> Tensor:
@@ -309,7 +334,36 @@ class MutualKnowledge(L.LightningModule):
         similarity = unit.double() @ classes.double().T
         return similarity.argsort(dim=1, descending=True, stable=True)[:, :5]
 
-    def _measure(self, explanation: GroupExplanation, conditioning: Tensor) -> ExplainedGroup:
+    def _take_measures(
+        self,
+        group: ClassGroup,
+        explanation: GroupExplanation,
+        foreground: Foreground,
+        context: GroupContext,
+        predicted: Tensor,
+    ) -> dict[str, list[Any]]:
+        """Return the columns of all measures."""
+        measured: dict[str, list[Any]] = {}
+        measurable = MeasureContext(
+            group=group,
+            explanation=explanation,
+            foreground=foreground,
+            image_embedding=context.image_embedding,
+            classes=self.knowledge.classes,
+            bare=context.bare_embeddings,
+            prompted=context.prompted_embeddings,
+            predicted=predicted,
+            encode=context.encode,
+            seed=context.seed,
+        )
+        for measure in self.measures:
+            with self.stage(measure.name):
+                measured |= measure.measure(measurable)
+        return measured
+
+    def _measure(
+        self, explanation: GroupExplanation, conditioning: Tensor, measured: dict[str, list[Any]]
+    ) -> ExplainedGroup:
         """Measure how much of an explanation the text encoder shares."""
         text, vision = self.knowledge, explanation.vision
         with self.stage("measure"):
@@ -328,7 +382,7 @@ class MutualKnowledge(L.LightningModule):
                 seed=self.seed,
             )
             entropy = concept_entropy(explanation.descriptor_ids.flatten(1))
-        return ExplainedGroup(explanation, hits, curves, chance, entropy)
+        return ExplainedGroup(explanation, hits, curves, chance, entropy, measured)
 
     # -- live metrics --------------------------------------------------------------------------------------------------
 
@@ -346,17 +400,21 @@ class MutualKnowledge(L.LightningModule):
         )
 
     def _update_metrics(self, result: GroupResult) -> None:
-        target = torch.full((len(result.group),), result.group.class_index, device=self.device)
-        scores = torch.zeros(len(target), self.knowledge.classes.shape[0], device=self.device)
-        order = torch.arange(result.ranking.shape[1], 0, -1, dtype=scores.dtype, device=self.device)
-        scores.scatter_(1, result.ranking, order.expand_as(result.ranking))
-        self.metrics["prediction"].update(scores, target)  # type: ignore[operator]
+        if result.group.class_index is not None:
+            self._update_accuracies(result.ranking, result.group.class_index)
         for name, explained in result.explained.items():
             metrics: Any = self.metrics[name]
             counts = explained.explanation.vision.counts
             for stem in ("mutual_information", "mutual_information_auc"):
                 metrics[stem].update_curves(explained.curves, counts)
             metrics["concept_entropy"].update(explained.explanation.descriptor_ids.flatten(1))
+
+    def _update_accuracies(self, ranking: Tensor, class_index: int) -> None:
+        target = torch.full((len(ranking),), class_index, device=self.device)
+        scores = torch.zeros(len(target), self.knowledge.classes.shape[0], device=self.device)
+        order = torch.arange(ranking.shape[1], 0, -1, dtype=scores.dtype, device=self.device)
+        scores.scatter_(1, ranking, order.expand_as(ranking))
+        self.metrics["prediction"].update(scores, target)  # type: ignore[operator]
 
 
 def _accuracies(classes: int) -> MetricCollection:
@@ -366,11 +424,12 @@ def _accuracies(classes: int) -> MetricCollection:
     )
 
 
-def group_seed(seed: int, class_index: int, part: int) -> int:
-    """Return the seed of a class group: a function of the run seed and the group alone.
+def group_seed(seed: int, class_index: int | None, part: int) -> int:
+    """Return the seed of a class group, or of pictures without labels: a function of the run seed and the group alone.
 
     >>> group_seed(0, 3, 0) == group_seed(0, 3, 0) != group_seed(0, 4, 0)
     True
     """
-    digest = hashlib.sha256(f"{seed}/{class_index}/{part}".encode()).digest()
+    owner = "unlabelled" if class_index is None else class_index
+    digest = hashlib.sha256(f"{seed}/{owner}/{part}".encode()).digest()
     return int.from_bytes(digest[:6], "little")

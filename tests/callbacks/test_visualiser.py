@@ -10,7 +10,6 @@ import torch
 
 from mkbench.callbacks import ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
-from mkbench.callbacks.visualiser import sample_view
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.systems import MutualKnowledge
 
@@ -42,31 +41,14 @@ def test_no_sample_is_drawn_if_none_is_asked_for(command: Callable[..., Any], pr
     assert [path.stem for path in (run / "figures").glob("*.png")] == ["mutual-information-curve"]
 
 
-def test_view_shows_what_the_system_found(system: MutualKnowledge, data: Critters) -> None:
-    group = data.dataset(system.geometry, data.specs)[1]
-    result = system.explain_group(group)
-    view = sample_view(result, 2, "pca", system, data)
-    explanation = result.explained["pca"].explanation.image(2)
-    texts = data.bank.descriptors
-    assert view.concepts == [
-        (texts[i], value)
-        for i, value in zip(explanation.concept_ids.tolist(), explanation.importance.tolist(), strict=True)
-    ]
-    assert view.language == [texts[i] for i in system.knowledge.language[int(result.conditioning[2])][:15].tolist()]
-    assert len(view.language) == 15
-    for part in explanation.parts:
-        assert view.part_descriptors[part.index] == [texts[i] for i in part.descriptor_ids.tolist()]
-    assert (view.class_name, view.explainer, view.model) == (data.class_names[1], "pca", "tiny")
-    assert view.predicted_name == data.class_names[int(result.ranking[2, 0])]
-    assert (view.image == group.images[2].numpy()).all()
-
-
 def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any, system: Any, data: Any) -> list[int]:
     """Return the numbers of the pictures that are drawn of a group."""
     drawn: list[int] = []
     writer = ResultWriter(tmp_path)
     writer._folder = tmp_path
-    monkeypatch.setattr("mkbench.callbacks.visualiser.sample_view", lambda result, index, *rest: drawn.append(index))
+    monkeypatch.setattr(
+        "mkbench.callbacks.visualiser.sample_view", lambda result, index, *rest, **names: drawn.append(index)
+    )
     monkeypatch.setattr("mkbench.callbacks.visualiser.sample_figure", lambda view: None)
     monkeypatch.setattr("mkbench.callbacks.visualiser.save_figure", lambda figure, path: None)
     trainer: Any = SimpleNamespace(callbacks=[writer], datamodule=data)

@@ -44,6 +44,36 @@ def removal_order(image_embedding: Tensor, part_embeddings: Tensor, descriptor_e
     return (to_part * to_descriptor).argsort(descending=True, stable=True)
 
 
+def removal_order_batch(
+    image_embedding: Tensor, part_embeddings: Tensor, descriptor_embeddings: Tensor, *, usable: Tensor, present: Tensor
+) -> Tensor:
+    """:func:`removal_order` of many images, whose parts may be absent.
+
+    Args:
+        image_embedding: (B, d).
+        part_embeddings: (B, L, d).
+        descriptor_embeddings: (B, L, d), anything where a part has no descriptor.
+        usable: (B, L) bool, which parts are present and have a descriptor.
+        present: (B, L) bool, which parts the image has.
+
+    Returns:
+        (B, L) int64 part indices: usable parts, most important first, then those without a descriptor, then absent ones.
+
+    Example:
+        >>> parts = torch.tensor([[[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]]])
+        >>> seen = torch.tensor([[True, True, False]])
+        >>> image = torch.tensor([[1.0, 0.0]])
+        >>> removal_order_batch(image, parts, torch.ones(1, 3, 2), usable=seen, present=seen).tolist()
+        [[1, 0, 2]]
+    """
+    image = image_embedding.double()[:, None]
+    products = F.cosine_similarity(image, part_embeddings.double(), dim=-1) * F.cosine_similarity(
+        image, descriptor_embeddings.double(), dim=-1
+    )  # (images, parts), within -1..1
+    products = torch.where(usable, products, torch.where(present, -2.0, -3.0))
+    return products.argsort(dim=1, descending=True, stable=True)
+
+
 def removal_images(image: Tensor, part_masks: Tensor, order: Tensor, *, mode: RemovalMode = "deletion") -> Tensor:
     """Pictures of a removal sequence; what is removed is blurred (Gaussian 11 x 11, sigma 2.0), never zeroed.
 
@@ -80,11 +110,33 @@ def removal_images(image: Tensor, part_masks: Tensor, order: Tensor, *, mode: Re
     expected = (len(order), *image.shape[1:])
     if part_masks.dtype != torch.bool or part_masks.shape != expected:
         raise ValueError(f"part_masks must be bool {expected}, found {tuple(part_masks.shape)} {part_masks.dtype}")
-    blurred = blur(image[None])[0]
-    before, after = (image, blurred) if mode == "deletion" else (blurred, image)
-    untouched = part_masks.new_zeros(1, *image.shape[1:])
-    touched = torch.cat([untouched, part_masks[order]]).cumsum(0) > 0  # (parts + 1, height, width)
-    return torch.where(touched[:, None], after, before)
+    return removal_images_batch(image[None], part_masks[None], order[None], mode=mode)[0]
+
+
+def removal_images_batch(images: Tensor, part_masks: Tensor, order: Tensor, *, mode: RemovalMode) -> Tensor:
+    """:func:`removal_images` of many images.
+
+    Args:
+        images: (B, 3, S, S) uint8.
+        part_masks: (B, L, S, S) bool, empty where a part is absent.
+        order: (B, L) int64 part indices, most important first.
+        mode: ``deletion`` or ``insertion``.
+
+    Returns:
+        (B, L + 1, 3, S, S) uint8.
+
+    Example:
+        >>> images = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
+        >>> masks = torch.ones(2, 1, 16, 16, dtype=torch.bool)
+        >>> removal_images_batch(images, masks, torch.zeros(2, 1, dtype=torch.int64), mode="insertion").shape
+        torch.Size([2, 2, 3, 16, 16])
+    """
+    blurred = blur(images)
+    before, after = (images, blurred) if mode == "deletion" else (blurred, images)
+    ordered = part_masks.gather(1, order[..., None, None].expand_as(part_masks))  # (images, parts, height, width)
+    untouched = part_masks.new_zeros(len(images), 1, *images.shape[2:])
+    touched = torch.cat([untouched, ordered], dim=1).cumsum(1, dtype=torch.int16) > 0
+    return torch.where(touched[:, :, None], after[:, None], before[:, None])
 
 
 def score_curve(image_embeddings: Tensor, class_embedding: Tensor) -> Tensor:
@@ -130,6 +182,27 @@ def correctness_curve(image_embeddings: Tensor, class_embeddings: Tensor, target
     Example:
         >>> correctness_curve(torch.tensor([[1.0, 0.2], [0.1, 1.0]]), torch.eye(2), 0).tolist()
         [True, False]
+    """
+    return correctness_curves(image_embeddings, class_embeddings, target)
+
+
+def correctness_curves(image_embeddings: Tensor, class_embeddings: Tensor, target: int) -> Tensor:
+    """:func:`correctness_curve` of any number of sequences of one class.
+
+    Args:
+        image_embeddings: (..., L + 1, d).
+        class_embeddings: (Y, d) of all classes.
+        target: the true class.
+
+    Returns:
+        (..., L + 1) bool.
+
+    Raises:
+        ValueError: if the target is not one of the classes.
+
+    Example:
+        >>> correctness_curves(torch.eye(2)[None], torch.eye(2), 1).tolist()
+        [[False, True]]
     """
     if not 0 <= target < len(class_embeddings):
         raise ValueError(f"target must be a class index in 0..{len(class_embeddings) - 1}, found {target}")

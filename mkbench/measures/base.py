@@ -1,0 +1,72 @@
+"""What is measured of an explanation beyond mutual information: one value for each image and explainer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+from torch import Tensor
+
+from mkbench.concepts import Foreground, GroupExplanation
+from mkbench.datamodules.class_groups import ClassGroup
+
+
+@dataclass(frozen=True)
+class MeasureContext:
+    """All that a measure may look at.
+
+    Attributes:
+        group: the B pictures, with their truth where the data set has one.
+        explanation: one explainer's answer.
+        foreground: prominent patches and pixels, before any explainer.
+        image_embedding: (B, d) unit rows of the plain pictures.
+        classes: (Y, d) unit rows, all classes.
+        bare: (D, d) unit rows, the descriptors in the relevance template.
+        prompted: (D, d) unit rows, the descriptors in their prompt.
+        predicted: (B,) int64, the predicted classes.
+        encode: uint8 pixels (n, 3, S, S) -> (n, d) embeddings, not normalised; runs the encoder in its own chunks.
+        seed: seed of this group.
+    """
+
+    group: ClassGroup
+    explanation: GroupExplanation
+    foreground: Foreground
+    image_embedding: Tensor
+    classes: Tensor
+    bare: Tensor
+    prompted: Tensor
+    predicted: Tensor
+    encode: Callable[[Tensor], Tensor]
+    seed: int
+
+
+class Measure(Protocol):
+    """Turns explanations into columns of the rows of a run; how columns become metrics stands in ``summary``."""
+
+    @property
+    def name(self) -> str:
+        """Name of the measure, unique in a run."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """The columns it fills, with their types; none of those that every run has."""
+        ...
+
+    def settings(self) -> dict[str, object]:
+        """Every choice that changes its numbers, as JSON; two runs are the same only if these are."""
+        ...
+
+    def measure(self, context: MeasureContext) -> dict[str, list[Any]]:
+        """Return B values of each column; None where an image has none."""
+        ...
+
+
+def trim_rows(values: Tensor, counts: Tensor) -> list[list[Any]]:
+    """Return padded (B, K) values as lists of each row's own length.
+
+    >>> import torch
+    >>> trim_rows(torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 1]))
+    [[1, 2], [3]]
+    """
+    return [row[:count] for row, count in zip(values.tolist(), counts.tolist(), strict=True)]

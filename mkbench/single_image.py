@@ -1,0 +1,281 @@
+"""One picture explained, without a data set: from Python, and by ``mkbench explain``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from mkbench.backbones import Backbone, load_backbone
+from mkbench.backbones.registry import model_entries
+from mkbench.concepts import PartsExplainer, load_bank
+from mkbench.datamodules.base import load_templates
+from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.class_names import read_class_names
+from mkbench.datamodules.critters_world import load_world
+from mkbench.datamodules.pictures import Resize, picture_pixels, read_picture, resize_picture
+from mkbench.errors import UsageError
+from mkbench.results.drawing import save_figure
+from mkbench.results.sample_figure import SampleView, sample_figure
+from mkbench.results.sample_view import sample_view
+from mkbench.systems import MutualKnowledge
+
+#: Published u and pool, and the shares of the bank they are taken down to on a smaller one.
+_LANGUAGE, _POOL = (50, 20), (500, 4)
+_SAMPLE = "picture"
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A descriptor found in a picture.
+
+    Attributes:
+        text: the descriptor.
+        importance: 2.5 times the cosine of picture and descriptor.
+        mutual: whether the text encoder also associates it with the class.
+    """
+
+    text: str
+    importance: float
+    mutual: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a picture.
+
+    Attributes:
+        mask: (S, S) bool, its pixels in the model's geometry.
+        descriptors: what it shows, best first.
+    """
+
+    mask: Tensor
+    descriptors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImageExplanation:
+    """What a model's two encoders know of one picture.
+
+    Attributes:
+        predictions: up to five class names, best first.
+        parts: the parts of the picture; none if the model saw no foreground.
+        concepts: what the image encoder names, most important first.
+        language: what the text encoder associates with the predicted class, closest first.
+        mutual_information: overlap of the two in nats, by the published estimator.
+        auc: mean of it while the most important concepts are removed one by one.
+        chance_auc: the same against the language concepts of the other classes, averaged.
+        view: what :meth:`plot` draws.
+    """
+
+    predictions: tuple[str, ...]
+    parts: tuple[Part, ...]
+    concepts: tuple[Concept, ...]
+    language: tuple[str, ...]
+    mutual_information: float
+    auc: float
+    chance_auc: float
+    view: SampleView
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw the picture, its saliency, parts, concepts and what both encoders name.
+
+        Args:
+            path: where to save it too: both ``.png`` and ``.pdf``, whatever the suffix given; None saves nothing.
+        """
+        figure = sample_figure(self.view)
+        if path is not None:
+            save_figure(figure, Path(path).with_suffix(""))
+        return figure
+
+    def __str__(self) -> str:
+        lines = [
+            f"predicted: {self.predictions[0]}",
+            f"MI {self.mutual_information:.2f}, AUC {self.auc:.2f} (chance {self.chance_auc:.2f}), in nats",
+            "concepts (* named by the text encoder too):",
+        ]
+        return "\n".join(lines + [f"  {'*' if c.mutual else ' '} {c.importance:.2f}  {c.text}" for c in self.concepts])
+
+
+class ImageExplainer:
+    """Explains single pictures by one model, whose texts are encoded once.
+
+    Args:
+        backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
+        class_names: names to predict among, or a file of them; None, for a bundled model: the kinds of critters.
+        bank: descriptors, or a file of them; None, for a bundled model: the descriptors of critters.
+        templates: class prompts: the name of a packaged set, or texts with ``{}``.
+        explainer: ``pca`` or ``kmeans`` parts.
+        refine: pixels of the foreground: ``none``, ``components`` or ``crf``.
+        resize: ``squash`` (bilinear to a square, as published) or ``model`` (the weights' own transform).
+        random_weights: build the architecture with random weights.
+
+    Raises:
+        UsageError: a model that is not bundled without names or bank.
+        MkbenchError: an unknown model, weights that cannot be had, or files that are not what they should be.
+
+    >>> from mkbench.datamodules.critters_world import load_world, render
+    >>> explainer = ImageExplainer("critters-vit-s", refine="none")
+    >>> explanation = explainer(torch.from_numpy(render(load_world().class_names[0], 0).image).permute(2, 0, 1))
+    >>> 0 < len(explanation.concepts) <= 15, explanation.auc <= explanation.mutual_information
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        backbone: str | Backbone = "critters-vit-l",
+        *,
+        class_names: Sequence[str] | Path | None = None,
+        bank: Sequence[str] | Path | None = None,
+        templates: str | list[str] = "default",
+        explainer: Literal["pca", "kmeans"] = "pca",
+        refine: Literal["none", "components", "crf"] = "crf",
+        resize: Resize = "squash",
+        random_weights: bool = False,
+    ) -> None:
+        names, descriptors = _texts(backbone, class_names, bank)
+        loaded = load_backbone(backbone, random_weights=random_weights) if isinstance(backbone, str) else backbone
+        published = ((most, len(descriptors) // share) for most, share in (_LANGUAGE, _POOL))
+        language, pool = (max(1, min(pair)) for pair in published)
+        self.class_names, self.descriptors, self.resize = names, descriptors, resize
+        self.system = MutualKnowledge(
+            loaded,
+            explainers=[PartsExplainer(explainer, pool=pool)],
+            num_language_concepts=language,
+            scope="image",
+            refine=refine,
+        )
+        self.system.prepare_texts(names, descriptors, load_templates(templates))
+
+    def __call__(self, image: str | Path | Image.Image | Tensor) -> ImageExplanation:
+        """Explain a picture.
+
+        Args:
+            image: a file, a Pillow picture, or uint8 RGB (3, H, W).
+
+        Raises:
+            DataError: the file is no picture that can be read.
+            ValueError: a tensor of another type or shape.
+        """
+        pixels = resize_picture(_pixels(image), self.system.geometry, self.resize)
+        group = ClassGroup(pixels[None].to(self.system.device), class_index=None, part=0, sample_ids=(_SAMPLE,))
+        result = self.system.explain_group(group)
+        (explained,) = result.explained.values()
+        explanation = explained.explanation.image(0)
+        count = len(explanation.concept_ids)
+        curve, chance = explained.curves[0, : count + 1], explained.chance[0, : count + 1]
+        language = self.system.knowledge.language[int(result.conditioning[0])]
+        return ImageExplanation(
+            predictions=tuple(self.class_names[index] for index in result.ranking[0].tolist()),
+            parts=tuple(Part(part.mask, self._read(part.descriptor_ids)) for part in explanation.parts),
+            concepts=tuple(
+                Concept(*values)
+                for values in zip(
+                    self._read(explanation.concept_ids),
+                    explanation.importance.tolist(),
+                    explained.hits[0, :count].tolist(),
+                    strict=True,
+                )
+            ),
+            language=self._read(language),
+            mutual_information=float(curve[0]),
+            auc=float(curve.mean()),
+            chance_auc=float(chance.mean()),
+            view=sample_view(
+                result,
+                0,
+                explained.explanation.explainer,
+                self.system.knowledge,
+                names=self.class_names,
+                bank=self.descriptors,
+                model=self.system.backbone.name,
+            ),
+        )
+
+    def _read(self, ids: Tensor) -> tuple[str, ...]:
+        return tuple(self.descriptors[i] for i in ids.tolist())
+
+
+def _texts(
+    backbone: str | Backbone, class_names: Sequence[str] | Path | None, bank: Sequence[str] | Path | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return class names and descriptors, those of the bundled world where a bundled model is given neither."""
+    bundled = any(entry.bundled and entry.name == backbone for entry in model_entries())
+    if bundled and class_names is None and bank is None:
+        world = load_world()
+        return world.class_names, tuple(entry.text for entry in world.descriptors)
+    if class_names is None or bank is None:
+        missing = "class names" if class_names is None else "a bank of descriptors"
+        raise UsageError(
+            f"Expected class names and a bank of descriptors, found no {missing.removeprefix('a ')}; give both, as "
+            "lists or as files (a bundled model has its own where both are left out)."
+        )
+    if isinstance(class_names, Path):
+        read = read_class_names(class_names)
+        class_names = list(read.values()) if isinstance(read, dict) else read
+    descriptors = load_bank(bank).descriptors if isinstance(bank, Path) else tuple(dict.fromkeys(bank))
+    return tuple(class_names), descriptors
+
+
+def _pixels(image: str | Path | Image.Image | Tensor) -> Tensor:
+    """Return (3, H, W) uint8."""
+    if isinstance(image, Tensor):
+        if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
+            raise ValueError(f"Expected a uint8 image (3, H, W), found {image.dtype} {tuple(image.shape)}.")
+        return image
+    return picture_pixels(image) if isinstance(image, Image.Image) else read_picture(Path(image))
+
+
+def explain(
+    image: str | Path | Image.Image | Tensor,
+    backbone: str | Backbone = "critters-vit-l",
+    *,
+    class_names: Sequence[str] | Path | None = None,
+    bank: Sequence[str] | Path | None = None,
+    templates: str | list[str] = "default",
+    explainer: Literal["pca", "kmeans"] = "pca",
+    random_weights: bool = False,
+) -> ImageExplanation:
+    """Explain one picture; for many, make one :class:`ImageExplainer` and call it.
+
+    The parts are found in the picture alone (``scope: image``), where a benchmark run fits them over a class.
+    On banks smaller than the published one, the number of language concepts and the pool are a twentieth and a quarter
+    of the bank, as for Critters.
+
+    Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016.
+
+    Args:
+        image: a file, a Pillow picture, or uint8 RGB (3, H, W).
+        backbone: see :class:`ImageExplainer`, as all that follow.
+        class_names: as there.
+        bank: as there.
+        templates: as there.
+        explainer: as there.
+        random_weights: as there.
+
+    Returns:
+        The explanation; ``print`` it, or ``plot`` it.
+
+    Raises:
+        MkbenchError: as :class:`ImageExplainer` does, and for a file that cannot be read.
+        ValueError: a tensor of another type or shape.
+
+    >>> from mkbench.datamodules.critters_world import load_world, render
+    >>> kind = load_world().class_names[3]
+    >>> explanation = explain(torch.from_numpy(render(kind, 0).image).permute(2, 0, 1))
+    >>> explanation.predictions[0] == kind
+    True
+    """
+    make = ImageExplainer(
+        backbone,
+        class_names=class_names,
+        bank=bank,
+        templates=templates,
+        explainer=explainer,
+        random_weights=random_weights,
+    )
+    return make(image)

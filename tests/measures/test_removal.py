@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mkbench.concepts import Foreground, GroupExplanation
+from mkbench.concepts.descriptors import VisionConcepts
+from mkbench.datamodules import ClassGroup
+from mkbench.measures import MeasureContext, Removal
+from mkbench.measures.removal import _reverse
+from mkbench.metrics.functional.removal_sequence import (
+    correctness_curve,
+    removal_images,
+    removal_order,
+    score_curve,
+)
+
+SIDE, PARTS, DIM, BANK, CLASSES = 24, 3, 6, 8, 4
+
+
+def encode(pixels: Tensor) -> Tensor:
+    """Embed each picture by the mean of six tiles: what is blurred changes the tile it lies in."""
+    tiles = torch.nn.functional.adaptive_avg_pool2d(pixels.double().pow(2) / 65025, (1, 2))
+    return tiles.flatten(1).float()  # (n, 6)
+
+
+def make_context(
+    present: list[list[bool]], *, class_index: int | None = 1, ids: Tensor | None = None
+) -> MeasureContext:
+    """Random pictures in whose columns parts lie side by side."""
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (len(present), 3, SIDE, SIDE), dtype=torch.uint8)
+    seen = torch.tensor(present).reshape(len(present), PARTS)
+    masks = torch.zeros(len(present), PARTS, SIDE, SIDE, dtype=torch.bool)
+    for part in range(PARTS):
+        masks[:, part, :, part * 8 : part * 8 + 8] = True
+    masks &= seen[..., None, None]
+    descriptor_ids = torch.randint(0, BANK, (len(present), PARTS, 2)) if ids is None else ids
+    descriptor_ids = torch.where(seen[..., None], descriptor_ids, -1)
+    embeddings = torch.rand(len(present), PARTS, DIM) * seen[..., None]
+    explanation = GroupExplanation(
+        explainer="toy",
+        part_labels=torch.full((len(present), 3, 3), -1),
+        part_pixels=masks,
+        present=seen,
+        part_embeddings=embeddings,
+        descriptor_ids=descriptor_ids,
+        vision=VisionConcepts(
+            torch.full((len(present), 6), -1),
+            torch.zeros(len(present), 6),
+            torch.zeros(len(present), dtype=torch.int64),
+        ),
+        fallbacks={},
+    )
+    unit = torch.nn.functional.normalize(encode(images), dim=-1)
+    empty = torch.zeros(len(present), 3, 3, dtype=torch.bool)
+    return MeasureContext(
+        group=ClassGroup(images, class_index=class_index, part=0, sample_ids=tuple(map(str, range(len(present))))),
+        explanation=explanation,
+        foreground=Foreground(empty.float(), empty, masks.any(1), {}),
+        image_embedding=unit,
+        classes=torch.nn.functional.normalize(torch.rand(CLASSES, DIM), dim=-1),
+        bare=torch.nn.functional.normalize(torch.rand(BANK, DIM), dim=-1),
+        prompted=torch.rand(BANK, DIM),
+        predicted=torch.randint(0, CLASSES, (len(present),)),
+        encode=encode,
+        seed=0,
+    )
+
+
+ALL, NONE, ONE = [True] * 3, [False] * 3, [False, True, False]
+
+
+def by_hand(context: MeasureContext, image: int, mode: Any, *, backwards: bool) -> tuple[list[float], list[bool]]:
+    """One image at a time, from the functions that take one image."""
+    explanation = context.explanation
+    own = explanation.present[image].nonzero().flatten()
+    first = explanation.descriptor_ids[image, own, 0]
+    order = removal_order(context.image_embedding[image], explanation.part_embeddings[image, own], context.bare[first])
+    pictures = removal_images(
+        context.group.images[image],
+        explanation.part_pixels[image, own],
+        order.flip(0) if backwards else order,
+        mode=mode,
+    )
+    embeddings = encode(pictures)
+    scores = score_curve(embeddings, context.classes[context.predicted[image]])
+    return scores.tolist(), correctness_curve(embeddings, context.classes, 1).tolist()
+
+
+@pytest.mark.parametrize("mode", ["deletion", "insertion"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_batch_equals_one_image_at_a_time(mode: Any, backwards: bool) -> None:
+    context = make_context([ALL, ONE, [True, False, True], ALL] * 5)  # more images than are rendered at once
+    columns = Removal().measure(context)
+    suffix = "_reversed" if backwards else ""
+    for image in range(20):
+        scores, correct = by_hand(context, image, mode, backwards=backwards)
+        assert columns[f"{mode}_scores{suffix}"][image] == pytest.approx(scores, abs=1e-6)
+        assert columns[f"{mode}_correct{suffix}"][image] == correct
+    assert len({tuple(curve) for curve in columns[f"{mode}_scores{suffix}"]}) == 20
+
+
+def test_image_without_parts_has_the_start_alone() -> None:
+    columns = Removal().measure(make_context([NONE, ALL]))
+    assert [len(curve) for curve in columns["deletion_scores"]] == [1, 4]
+    # Deletion starts with the picture itself, insertion with all of it blurred.
+    assert columns["deletion_scores"][0] != columns["insertion_scores"][0]
+
+
+def test_one_part_reads_the_same_in_both_orders() -> None:
+    columns = Removal().measure(make_context([ONE]))
+    assert columns["deletion_scores"] == columns["deletion_scores_reversed"]
+
+
+def test_part_without_a_descriptor_goes_last() -> None:
+    ids = torch.tensor([[[-1, -1], [3, -1], [4, 5]]])
+    context = make_context([ALL], ids=ids)
+    scores = Removal(reversed_control=False).measure(context)["deletion_scores"][0]
+    only_two = torch.tensor([1, 2])
+    order = only_two[
+        removal_order(
+            context.image_embedding[0], context.explanation.part_embeddings[0, only_two], context.bare[[3, 4]]
+        )
+    ]
+    pictures = removal_images(
+        context.group.images[0], context.explanation.part_pixels[0], torch.cat([order, torch.tensor([0])])
+    )
+    expected = score_curve(encode(pictures), context.classes[context.predicted[0]])
+    assert scores == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_equal_classes_are_decided_for_the_first() -> None:
+    context = make_context([ALL], class_index=0)
+    context = replace(context, classes=context.classes[:1].expand(CLASSES, -1))
+    assert Removal().measure(context)["deletion_correct"] == [[True] * 4]
+
+
+def test_without_labels_there_is_no_correctness() -> None:
+    columns = Removal().measure(make_context([ALL, ONE], class_index=None))
+    assert columns["deletion_correct"] == columns["insertion_correct_reversed"] == [None, None]
+    assert len(columns["deletion_scores"]) == 2
+
+
+@pytest.mark.parametrize("control", [False, True])
+def test_columns_are_those_announced(control: bool) -> None:
+    measure = Removal(reversed_control=control)
+    assert list(measure.measure(make_context([ALL]))) == list(measure.columns)
+    assert measure.settings() == {"reversed_control": control}
+
+
+def test_reversal_keeps_absent_parts_at_the_end() -> None:
+    order = torch.tensor([[2, 0, 1], [1, 2, 0], [0, 1, 2]])
+    assert _reverse(order, torch.tensor([3, 2, 0])).tolist() == [[1, 0, 2], [2, 1, 0], [0, 1, 2]]

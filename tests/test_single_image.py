@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import pytest
+import torch
+from conftest import DESCRIPTORS
+from PIL import Image
+
+import mkbench
+from mkbench.backbones import load_backbone
+from mkbench.datamodules.critters_world import load_world, render
+from mkbench.errors import DataError, UsageError
+
+NAMES = ["ant", "bee", "cat"]
+
+
+@pytest.fixture(scope="module")
+def explainer(tiny_model: Path) -> mkbench.ImageExplainer:
+    return mkbench.ImageExplainer(f"local-dir:{tiny_model}", class_names=NAMES, bank=DESCRIPTORS, refine="components")
+
+
+@pytest.fixture
+def picture() -> torch.Tensor:
+    torch.manual_seed(3)
+    return torch.randint(0, 256, (3, 4, 5), dtype=torch.uint8).repeat_interleave(10, 1).repeat_interleave(8, 2)
+
+
+def test_explanation_is_consistent(explainer: mkbench.ImageExplainer, picture: torch.Tensor) -> None:
+    found = explainer(picture)
+    assert sorted(found.predictions) == NAMES
+    named = {concept.text for concept in found.concepts}
+    assert named <= set(DESCRIPTORS)
+    assert {text for part in found.parts for text in part.descriptors} == named
+    assert [concept.mutual for concept in found.concepts] == [c.text in found.language for c in found.concepts]
+    importance = [concept.importance for concept in found.concepts]
+    assert importance == sorted(importance, reverse=True)
+    assert all(part.mask.shape == (32, 32) and part.mask.any() for part in found.parts)
+    assert found.chance_auc <= found.mutual_information >= found.auc
+
+
+def test_any_form_of_a_picture_gives_the_same(
+    explainer: mkbench.ImageExplainer, picture: torch.Tensor, tmp_path: Path
+) -> None:
+    opened = Image.fromarray(picture.permute(1, 2, 0).numpy())
+    opened.save(tmp_path / "a.png")
+    texts = [str(explainer(form)) for form in (picture, opened, tmp_path / "a.png", str(tmp_path / "a.png"))]
+    assert len(set(texts)) == 1
+    assert texts[0].startswith("predicted: ")
+
+
+def test_names_and_bank_from_files(tiny_model: Path, picture: torch.Tensor, tmp_path: Path, write_bank: Any) -> None:
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    backbone = load_backbone(f"local-dir:{tiny_model}")
+    by_files = mkbench.explain(picture, backbone, class_names=tmp_path / "names.txt", bank=write_bank())
+    by_lists = mkbench.explain(picture, backbone, class_names=NAMES, bank=DESCRIPTORS)
+    assert str(by_files) == str(by_lists)
+
+
+def test_published_numbers_are_shares_of_a_small_bank(explainer: mkbench.ImageExplainer) -> None:
+    assert len(DESCRIPTORS) == 24
+    assert explainer.system.num_language_concepts == 1  # a twentieth
+    assert explainer.system.explainers[0].settings()["pool"] == 6  # a quarter
+
+
+def test_plot_is_saved(explainer: mkbench.ImageExplainer, picture: torch.Tensor, tmp_path: Path) -> None:
+    found = explainer(picture)
+    assert found.plot() is not None
+    found.plot(tmp_path / "new" / "figure.png")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["figure.pdf", "figure.png"]
+    assert matplotlib.image.imread(tmp_path / "new" / "figure.png").std() > 0.05
+
+
+def test_bundled_model_knows_its_kinds() -> None:
+    kind = load_world().class_names[3]
+    found = mkbench.explain(torch.from_numpy(render(kind, 0).image).permute(2, 0, 1), explainer="kmeans")
+    assert found.predictions[0] == kind
+    assert any(concept.mutual for concept in found.concepts)
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [({"class_names": NAMES}, "found no bank of descriptors"), ({"bank": DESCRIPTORS}, "found no class names")],
+)
+def test_other_models_need_names_and_bank(tiny_model: Path, options: dict[str, Any], missing: str) -> None:
+    with pytest.raises(UsageError, match=missing):
+        mkbench.ImageExplainer(f"local-dir:{tiny_model}", **options)
+
+
+def test_pictures_that_are_none(explainer: mkbench.ImageExplainer, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"Expected a uint8 image \(3, H, W\), found torch.float32 \(3, 4, 4\)"):
+        explainer(torch.zeros(3, 4, 4))
+    with pytest.raises(DataError, match="found no such file"):
+        explainer(tmp_path / "none.png")
+
+
+def test_verb_prints_and_draws(command: Callable[..., Any], picture: torch.Tensor, tmp_path: Path) -> None:
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
+    outcome = command("explain", "a.png", "--model=critters-vit-s", "--out=figures/a.png")
+    assert (outcome.code, outcome.error) == (0, "")
+    assert "predicted: " in outcome.output
+    assert outcome.output.endswith("figure: figures/a.png\n")
+    assert (tmp_path / "figures" / "a.png").is_file()
+    assert command("explain", "none.png", "--model=critters-vit-s").code == 1
