@@ -3,6 +3,23 @@
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.critters import Critters
+from mkbench.datamodules.food101 import Food101
+from mkbench.datamodules.huggingface import HuggingFace
 from mkbench.datamodules.image_folder import ImageFolder
+from mkbench.datamodules.imagenet import ImageNet
+from mkbench.datamodules.picture_folder import PictureFolder
+from mkbench.datamodules.places365 import Places365
+from mkbench.datamodules.webdataset import WebDataset
 
-__all__ = ["ClassGroup", "ClassGroupDataModule", "Critters", "ImageFolder"]
+__all__ = [
+    "ClassGroup",
+    "ClassGroupDataModule",
+    "Critters",
+    "Food101",
+    "HuggingFace",
+    "ImageFolder",
+    "ImageNet",
+    "PictureFolder",
+    "Places365",
+    "WebDataset",
+]

@@ -25,7 +25,7 @@ from mkbench.datamodules.class_groups import (
 )
 from mkbench.datamodules.pictures import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
-from mkbench.errors import UsageError
+from mkbench.errors import DataError, UsageError
 
 
 def load_templates(templates: str | list[str]) -> tuple[str, ...]:
@@ -157,13 +157,19 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
     def specs(self) -> list[GroupSpec]:
         """All groups of the run, finished or not."""
         classes = min(self.limit_classes or len(self.class_names), len(self.class_names))
-        return split_groups(
+        specs = split_groups(
             self.source,
             classes,
             group_size=self.group_size,
             limit=self.limit_images_per_class,
             labelled=self.labelled,
         )
+        if not specs:
+            raise DataError(
+                f"Expected pictures of the first {classes} classes, found none; raise --data.limit_classes or check "
+                "--data.samples."
+            )
+        return specs
 
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data in a result: a change of it makes results incomparable."""
@@ -180,15 +186,27 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             "resize": self.resize,
         }
 
-    def dataset(self, geometry: Geometry, specs: list[GroupSpec]) -> ClassGroupDataset:
-        """Return the given groups in a model's geometry."""
-        return ClassGroupDataset(self.source, specs, geometry, resize=self.resize, on_bad_image=self.on_bad_image)
+    def dataset(self, geometry: Geometry, specs: list[GroupSpec], *, with_truth: bool = False) -> ClassGroupDataset:
+        """Return the given groups in a model's geometry, with what is known of their pictures if it is wanted.
+
+        Raises:
+            UsageError: it is wanted, and nothing is known.
+        """
+        return ClassGroupDataset(
+            self.source,
+            specs,
+            geometry,
+            resize=self.resize,
+            on_bad_image=self.on_bad_image,
+            with_truth=with_truth,
+        )
 
     def predict_dataloader(self) -> DataLoader[ClassGroup]:
         """Return the unfinished groups, one at a time; Lightning shares them out to devices without repeats.
 
         Raises:
-            UsageError: the system has no ``geometry``, so that the size of its pictures is unknown.
+            UsageError: the system has no ``geometry``, so that the size of its pictures is unknown; or it measures
+                against a truth that this data does not know.
         """
         trainer = self.trainer
         module = None if trainer is None else trainer.lightning_module
@@ -202,7 +220,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         if todo:  # a device without any group would fail, and the others would wait for it
             todo += [IDLE] * (trainer.world_size - len(todo))
         return DataLoader(
-            self.dataset(geometry, todo),
+            self.dataset(geometry, todo, with_truth=bool(getattr(module, "needs_truth", False))),
             batch_size=1,
             collate_fn=take_only,
             num_workers=min(self.num_workers, len(todo)),

@@ -1,6 +1,6 @@
 """Class groups: the atom of computation, distribution, resume and randomness."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
 
@@ -10,6 +10,8 @@ from torch.utils.data import Dataset
 
 from mkbench.backbones import Geometry
 from mkbench.datamodules.pictures import Resize, resize_picture
+from mkbench.datamodules.truth import GroupTruth, PictureTruth, TruthReader, stack_truths, truth_reader
+from mkbench.datamodules.truth_geometry import fit_truth
 from mkbench.errors import DataError, UsageError
 
 OnBadImage = Literal["skip", "raise"]
@@ -36,6 +38,7 @@ class ClassGroup:
         part: number of this group within its class, 0 unless ``group_size`` splits the class.
         sample_ids: B names, unique within the data set.
         unreadable: messages about pictures that were left out.
+        truth: what is known of the pictures, in their geometry; None where nothing is, or nobody asked.
 
     Raises:
         ValueError: shapes that do not fit each other.
@@ -50,6 +53,7 @@ class ClassGroup:
     part: int
     sample_ids: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
+    truth: GroupTruth | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.images.shape)
@@ -57,6 +61,8 @@ class ClassGroup:
             raise ValueError(f"Expected uint8 images (B, 3, S, S), got {self.images.dtype} {shape}.")
         if len(self.images) != len(self.sample_ids):
             raise ValueError(f"Expected a sample id for each of {len(self.images)} images, got {len(self.sample_ids)}.")
+        if self.truth is not None and len(self.truth) != len(self.images):
+            raise ValueError(f"Expected the truth of {len(self.images)} images, got that of {len(self.truth)}.")
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -72,12 +78,21 @@ class ClassGroup:
         return not self.sample_ids and not self.unreadable
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "ClassGroup":
-        """Return the group with its pictures on a device."""
-        return replace(self, images=self.images.to(device, non_blocking=non_blocking))
+        """Return the group with its pictures, and what is known of them, on a device."""
+        return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "ClassGroup":
-        """Return the group with its pictures in page-locked memory."""
-        return replace(self, images=self.images.pin_memory())
+        """Return the group with its pictures, and what is known of them, in page-locked memory."""
+        return self._map_tensors(Tensor.pin_memory)
+
+    def first(self, images: int) -> "ClassGroup":
+        """Return the group with its first pictures alone."""
+        truth = None if self.truth is None else self.truth.first(images)
+        return replace(self, images=self.images[:images], sample_ids=self.sample_ids[:images], truth=truth)
+
+    def _map_tensors(self, change: Callable[[Tensor], Tensor]) -> "ClassGroup":
+        truth = None if self.truth is None else self.truth.map_tensors(change)
+        return replace(self, images=change(self.images), truth=truth)
 
 
 @dataclass(frozen=True)
@@ -178,10 +193,13 @@ class ClassGroupDataset(Dataset[ClassGroup]):
         geometry: the model's geometry.
         resize: how pictures are brought to the model's size.
         on_bad_image: leave out what cannot be read and say so in ``ClassGroup.unreadable``, or raise.
+        with_truth: read what is known of the pictures too, which may take longer than reading them.
 
     Raises:
         ValueError: another ``on_bad_image``.
-        DataError: when an item is read, with ``on_bad_image="raise"``: a picture that cannot be read.
+        UsageError: the truth is wanted of a source that knows none.
+        DataError: when an item is read, with ``on_bad_image="raise"``: a picture that cannot be read, or boxes that do
+            not fit it.
     """
 
     def __init__(
@@ -192,28 +210,52 @@ class ClassGroupDataset(Dataset[ClassGroup]):
         *,
         resize: Resize = "squash",
         on_bad_image: OnBadImage = "skip",
+        with_truth: bool = False,
     ) -> None:
         if on_bad_image not in get_args(OnBadImage):
             raise ValueError(f"Expected on_bad_image to be one of {get_args(OnBadImage)}, got {on_bad_image!r}.")
         self.source, self.specs, self.geometry = source, list(specs), geometry
         self.resize, self.on_bad_image = resize, on_bad_image
+        self.truth: TruthReader | None = _require_truth(source) if with_truth else None
 
     def __len__(self) -> int:
         return len(self.specs)
 
     def __getitem__(self, index: int) -> ClassGroup:
         spec = self.specs[index]
-        images, ids, unreadable = [], [], []
+        images, truths, ids, unreadable = [], [], [], []
         for sample_id in spec.sample_ids:
             try:
-                picture = self.source.read(spec.listed_under, sample_id)
+                picture, truth = self._read(spec.listed_under, sample_id)
             except DataError as error:
                 if self.on_bad_image == "raise":
                     raise
                 unreadable.append(str(error))
                 continue
-            images.append(resize_picture(picture, self.geometry, self.resize))
+            images.append(picture)
+            truths.append(truth)
             ids.append(sample_id)
         size = self.geometry.size
         stacked = torch.stack(images) if images else torch.empty(0, 3, size, size, dtype=torch.uint8)
-        return ClassGroup(stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable))
+        return ClassGroup(
+            stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable), truth=stack_truths(truths)
+        )
+
+    def _read(self, class_index: int, sample_id: str) -> tuple[Tensor, PictureTruth | None]:
+        """Return a picture and, if wanted, what is known of it, both in the model's geometry."""
+        picture = self.source.read(class_index, sample_id)
+        truth = None if self.truth is None else self.truth(class_index, sample_id)
+        if truth is not None:
+            height, width = picture.shape[-2:]
+            truth = fit_truth(truth, (height, width), self.geometry, self.resize, sample_id=sample_id)
+        return resize_picture(picture, self.geometry, self.resize), truth
+
+
+def _require_truth(source: PictureSource) -> TruthReader:
+    reader = truth_reader(source)
+    if reader is None:
+        raise UsageError(
+            "Expected data whose truth is known, which a measure of this run compares with, found none; leave the "
+            "measure out of --model.measures, give --data.boxes to a folder of pictures, or use Critters."
+        )
+    return reader

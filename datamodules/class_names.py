@@ -75,13 +75,60 @@ def _check_names(content: Any, path: Path) -> ClassNames:
     return dict(zip(content, names, strict=True)) if isinstance(content, dict) else names
 
 
-def match_class_names(folders: Sequence[str], names: ClassNames, path: Path) -> dict[str, str]:
+def require_class_names(path: Path | None) -> ClassNames:
+    """Read the class names of a data set that brings none.
+
+    Raises:
+        DataError: the file is not as ``read_class_names`` describes it, or empty.
+        UsageError: no file was given, or it does not exist.
+    """
+    if path is None:
+        raise UsageError(
+            "Expected a file of class names, found none; give JSON or one name a line with --data.class_names FILE: "
+            "prediction is among these names, and their order is the class order."
+        )
+    names = read_class_names(path)
+    if not names:
+        raise DataError(f"Expected at least one class name in {path}, found none; correct the file.")
+    return names
+
+
+def name_list(names: ClassNames) -> tuple[str, ...]:
+    """Return the names in class order.
+
+    >>> name_list({"n02": "owl", "n01": "bat"}), name_list(["owl", "bat"])
+    (('owl', 'bat'), ('owl', 'bat'))
+    """
+    return tuple(names.values() if isinstance(names, dict) else names)
+
+
+def label_positions(names: ClassNames) -> dict[str, int]:
+    """Return the class index of every label, as text, that pictures may carry.
+
+    Labels are the keys of a mapping, or the different names of a list; unless keys are numbers themselves, the numbers
+    of the classes, from 0, are labels too.
+
+    >>> label_positions({"n02": "owl", "n01": "bat"})
+    {'0': 0, '1': 1, 'n02': 0, 'n01': 1}
+    >>> label_positions({"7": "owl", "3": "bat"})
+    {'7': 0, '3': 1}
+    """
+    labels = list(names)
+    counts = Counter(labels)
+    of_text = {label: index for index, label in enumerate(labels) if counts[label] == 1}
+    if isinstance(names, dict) and any(label.isdecimal() for label in labels):
+        return of_text
+    return {str(index): index for index in range(len(labels))} | of_text
+
+
+def match_class_names(folders: Sequence[str], names: ClassNames, path: Path, *, kind: str = "folder") -> dict[str, str]:
     """Return folder -> name in class order: that of the mapping, or of the sorted folders for a list.
 
     Args:
         folders: the class folders, sorted.
         names: what ``read_class_names`` read.
         path: where from, for the message.
+        kind: what to call a folder in the message.
 
     Raises:
         DataError: the file does not match the folders.
@@ -92,16 +139,16 @@ def match_class_names(folders: Sequence[str], names: ClassNames, path: Path) -> 
     if isinstance(names, list):
         if len(names) != len(folders):
             raise DataError(
-                f"Expected a name for each of the {len(folders)} class folders, found {len(names)} names in {path}; "
-                "give as many names as folders, or a mapping from folder to name."
+                f"Expected a name for each of the {len(folders)} class {kind}s, found {len(names)} names in {path}; "
+                f"give as many names as {kind}s, or a mapping from {kind} to name."
             )
         return dict(zip(folders, names, strict=True))
     missing, extra = sorted(set(folders) - set(names)), sorted(set(names) - set(folders))
     if missing or extra:
         found = "; ".join(
             f"{len(items)} {what} (such as {items[0]!r})"
-            for what, items in (("folders without a name", missing), ("names without a folder", extra))
+            for what, items in ((f"{kind}s without a name", missing), (f"names without a {kind}", extra))
             if items
         )
-        raise DataError(f"Expected {path} to name exactly the class folders, found {found}; correct the file.")
+        raise DataError(f"Expected {path} to name exactly the class {kind}s, found {found}; correct the file.")
     return names

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +14,21 @@ from torch import Tensor
 from mkbench.concepts import ConceptBank
 from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
 from mkbench.datamodules.class_groups import OnBadImage
-from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.critters_drawing import PARTS
+from mkbench.datamodules.critters_world import Critter, load_world, render
 from mkbench.datamodules.pictures import Resize
+from mkbench.datamodules.truth import PictureTruth
 
 Split = Literal["test", "val", "train"]
+#: A picture that is read and whose truth is asked for next is rendered once.
+_render = lru_cache(maxsize=1)(render)
+
+
+@lru_cache(maxsize=1)
+def _descriptor_parts() -> Tensor:
+    """Return (D,) int64, which of ``PARTS`` each descriptor speaks of; -1 for the scene, and for what no animal has."""
+    parts = [entry.part for entry in load_world().descriptors]
+    return torch.tensor([PARTS.index(part) if part in PARTS else -1 for part in parts])
 
 
 @dataclass(frozen=True)
@@ -48,9 +59,23 @@ class CrittersSource:
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Render a picture as uint8 (3, H, W)."""
+        return torch.from_numpy(self._critter(class_index, sample_id).image).permute(2, 0, 1)
+
+    def truth(self, class_index: int, sample_id: str) -> PictureTruth:
+        """Return the box of the animal, the pixels of its parts, and which descriptors of the bank can be seen."""
+        critter = self._critter(class_index, sample_id)
+        labels = torch.arange(1, len(PARTS) + 1, dtype=torch.uint8)[:, None, None]
+        return PictureTruth(
+            boxes=torch.tensor([critter.box()]),
+            part_masks=torch.from_numpy(critter.labels) == labels,  # (parts, H, W)
+            part_names=PARTS,
+            descriptors=torch.from_numpy(critter.truth),
+            descriptor_parts=_descriptor_parts(),
+        )
+
+    def _critter(self, class_index: int, sample_id: str) -> Critter:
         index = int(sample_id.rsplit("/", 1)[1])
-        critter = render(self.class_names[class_index], index, split=self.split, seed=self.seed)
-        return torch.from_numpy(critter.image).permute(2, 0, 1)
+        return _render(self.class_names[class_index], index, split=self.split, seed=self.seed)
 
 
 class Critters(ClassGroupDataModule):

@@ -1,16 +1,20 @@
 """Any data set with a folder for each class."""
 
-import os
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.boxes import Box, read_boxes
 from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.class_names import match_class_names, read_class_names
-from mkbench.datamodules.pictures import PICTURE_SUFFIXES, Resize, is_picture_name, read_picture
+from mkbench.datamodules.pictures import PICTURE_SUFFIXES, Resize, list_picture_names, read_picture
+from mkbench.datamodules.truth import PictureTruth
 from mkbench.errors import DataError
 
 
@@ -37,8 +41,7 @@ class FolderSource:
             DataError: the folder has no picture.
         """
         folder = self.root / self.folders[class_index]
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if is_picture_name(entry.name) and not entry.is_dir())
+        names = list_picture_names(folder)
         if not names:
             raise DataError(
                 f"Expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) directly in the class folder {folder}, "
@@ -49,6 +52,21 @@ class FolderSource:
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
         return read_picture(self.root / sample_id)
+
+
+@dataclass(frozen=True)
+class BoxedFolderSource(FolderSource):
+    """Pictures in class folders, of some of which the true boxes are known.
+
+    Attributes:
+        boxes: sample id -> boxes, in pixels of the file.
+    """
+
+    boxes: Mapping[str, tuple[Box, ...]]
+
+    def truth(self, class_index: int, sample_id: str) -> PictureTruth:
+        """Return the boxes of a picture; there may be none."""
+        return PictureTruth(boxes=torch.tensor(self.boxes.get(sample_id, ()), dtype=torch.int64).reshape(-1, 4))
 
 
 def list_class_folders(root: Path) -> list[str]:
@@ -81,6 +99,9 @@ class ImageFolder(ClassGroupDataModule):
 
     Args:
         root: the folder that holds the class folders.
+        boxes: file of true boxes, for :class:`mkbench.measures.Localisation`: CSV with the header
+            ``class,file,x_min,y_min,x_max,y_max`` (folder, file, and corner pixels, which belong to the box), or the
+            ``val_annotations.txt`` of Tiny ImageNet. Pictures that it does not name have no box.
         class_names: file of class names: JSON {folder: name} or lines ``folder<TAB>name`` (their order is the class
             order), or a JSON list or one name a line in the order of the sorted folders; None takes the folders' names.
         bank: see :class:`ClassGroupDataModule`, as all that follow.
@@ -95,7 +116,7 @@ class ImageFolder(ClassGroupDataModule):
 
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
-        DataError: when the pictures are first asked for: folders or class names that are not as described.
+        DataError: when the pictures are first asked for: folders, class names or boxes that are not as described.
 
     >>> ImageFolder(Path("pictures/owls")).name
     'owls'
@@ -105,6 +126,7 @@ class ImageFolder(ClassGroupDataModule):
         self,
         root: Path,
         *,
+        boxes: Path | None = None,
         class_names: Path | None = None,
         bank: Path | None = None,
         templates: str | list[str] = "imagenet",
@@ -128,12 +150,33 @@ class ImageFolder(ClassGroupDataModule):
             num_workers=num_workers,
         )
         self.name = root.resolve().name
-        self.root, self.class_names_file = root, class_names
+        self.root, self.class_names_file, self.boxes_file = root, class_names, boxes
 
     def make_source(self) -> FolderSource:
-        """List the class folders and match them with the class names."""
+        """List the class folders and match them with the class names, and the boxes with the pictures."""
         folders = list_class_folders(self.root)
         named = dict(zip(folders, folders, strict=True))
         if self.class_names_file is not None:
             named = match_class_names(folders, read_class_names(self.class_names_file), self.class_names_file)
-        return FolderSource(self.root, tuple(named), tuple(named.values()))
+        source = FolderSource(self.root, tuple(named), tuple(named.values()))
+        return source if self.boxes_file is None else _add_boxes(source, self.boxes_file)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what identifies the data in a result, the file of boxes with it."""
+        if self.boxes_file is None:
+            return super().describe()
+        return super().describe() | {"boxes_sha256": hashlib.sha256(self.boxes_file.read_bytes()).hexdigest()}
+
+
+def _add_boxes(source: FolderSource, path: Path) -> BoxedFolderSource:
+    """Give the pictures their boxes; every box must be that of a picture."""
+    boxes = read_boxes(path)
+    known = {sample_id for index in range(len(source.folders)) for sample_id in source.sample_ids(index)}
+    unknown = sorted(boxes.keys() - known)
+    if unknown:
+        raise DataError(
+            f"Expected {path} to name pictures below {source.root}, found {len(unknown)} of {len(boxes)} that are not "
+            f"there (such as {unknown[0]!r}; there are {min(known)!r} and others); check --data.root, or remove these "
+            "lines."
+        )
+    return BoxedFolderSource(source.root, source.folders, source.class_names, boxes)

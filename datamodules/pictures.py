@@ -1,10 +1,13 @@
 """Reading pictures and bringing them into a model's geometry, as uint8 so that regions can still be drawn on them."""
 
+import io
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
@@ -15,6 +18,8 @@ from mkbench.errors import DataError
 
 #: ``squash``: bilinear to a square without crop, as the published numbers; ``model``: the weights' own transform.
 Resize = Literal["squash", "model"]
+#: (..., H, W) picture, side S of the square, interpolation -> (..., S, S).
+Resizer = Callable[[Tensor, int, InterpolationMode], Tensor]
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
 
 
@@ -25,6 +30,20 @@ def is_picture_name(name: str) -> bool:
     (True, False, False)
     """
     return not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def list_picture_names(folder: Path) -> list[str]:
+    """Return the names of the pictures directly in a folder, sorted; hidden ones are left out, links are followed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("2.png", "1.png", "notes.txt"):
+    ...         (Path(folder) / name).touch()
+    ...     list_picture_names(Path(folder))
+    ['1.png', '2.png']
+    """
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if is_picture_name(entry.name) and not entry.is_dir())
 
 
 def read_picture(path: Path) -> Tensor:
@@ -45,13 +64,44 @@ def read_picture(path: Path) -> Tensor:
     >>> picture.shape, picture[:, 0, 0].tolist()
     (torch.Size([3, 2, 1]), [255, 0, 0])
     """
+    return _decode(path, str(path))
+
+
+def decode_picture(encoded: bytes, where: str) -> Tensor:
+    """Decode the bytes of a picture file as :func:`read_picture` does.
+
+    Args:
+        encoded: content of the file.
+        where: what to call the picture in a message.
+
+    Raises:
+        DataError: they are truncated or no picture.
+
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (1, 2), (255, 0, 0)).save(file, format="PNG")
+    >>> decode_picture(file.getvalue(), "row 7").shape
+    torch.Size([3, 2, 1])
+    """
+    return _decode(io.BytesIO(encoded), where)
+
+
+def _decode(file: Path | io.BytesIO, where: str) -> Tensor:
     try:
-        with Image.open(path) as picture:
-            pixels: Tensor = transforms.pil_to_tensor(_to_rgb(picture))
+        with Image.open(file) as picture:
+            return picture_pixels(picture)
     except Exception as error:  # a damaged file makes the decoders raise nearly anything, and must not end a run
         raise DataError(
-            f"Expected a readable picture at {path}, found {_reason(error)}; replace or remove the file."
+            f"Expected a readable picture at {where}, found {_reason(error)}; replace or remove the file."
         ) from error
+
+
+def picture_pixels(picture: Image.Image) -> Tensor:
+    """Return the pixels of a Pillow picture as uint8 RGB (3, H, W), as :func:`read_picture` does.
+
+    >>> picture_pixels(Image.new("L", (4, 2))).shape
+    torch.Size([3, 2, 4])
+    """
+    pixels: Tensor = transforms.pil_to_tensor(_to_rgb(picture))
     return pixels
 
 
@@ -78,7 +128,6 @@ def _reason(error: Exception) -> str:
 def resize_squash(picture: Tensor, size: int) -> Tensor:
     """Resize (..., H, W) uint8 to (..., size, size) bilinearly with antialiasing, changing the aspect ratio.
 
-    >>> import torch
     >>> resize_squash(torch.zeros(3, 20, 40, dtype=torch.uint8), 16).shape
     torch.Size([3, 16, 16])
     """
@@ -96,16 +145,49 @@ def resize_picture(picture: Tensor, geometry: Geometry, resize: Resize) -> Tenso
     Raises:
         ValueError: another way of resizing.
 
-    >>> import torch
     >>> geometry = Geometry(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     >>> resize_picture(torch.zeros(3, 20, 40, dtype=torch.uint8), geometry, "model").shape
     torch.Size([3, 8, 8])
     """
+    interpolation = "bilinear" if resize == "squash" else geometry.interpolation
+    return _resizer(geometry, resize)(picture, geometry.size, InterpolationMode(interpolation))
+
+
+def source_pixels(shape: tuple[int, int], geometry: Geometry, resize: Resize) -> tuple[Tensor, Tensor]:
+    """Return where the rows and columns of :func:`resize_picture` come from: the nearest ones of the picture.
+
+    They are read off by resizing the numbers of rows and columns themselves, so whatever is known of the pixels of a
+    picture goes the very way that the picture goes.
+
+    Args:
+        shape: height H and width W of the picture.
+        geometry: the model's geometry.
+        resize: as for :func:`resize_picture`.
+
+    Returns:
+        (S,) int64 row 0..H-1 that each row shows, and (S,) int64 column 0..W-1 that each column shows; -1 where the
+        picture is padded.
+
+    Raises:
+        ValueError: another way of resizing.
+
+    >>> geometry = Geometry(size=4, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    >>> rows, columns = source_pixels((4, 8), geometry, "squash")
+    >>> rows.tolist(), columns.tolist()
+    ([0, 1, 2, 3], [1, 3, 5, 7])
+    >>> source_pixels((4, 8), geometry, "model")[1].tolist()
+    [2, 3, 4, 5]
+    """
+    numbers = [torch.arange(1, side + 1, dtype=torch.float32) for side in shape]  # 0 is left for the padding
+    grids = torch.stack(torch.meshgrid(*numbers, indexing="ij"))  # (2, height, width)
+    shown = _resizer(geometry, resize)(grids, geometry.size, InterpolationMode.NEAREST_EXACT).long() - 1
+    return shown[0].amax(dim=1), shown[1].amax(dim=0)
+
+
+def _resizer(geometry: Geometry, resize: Resize) -> Resizer:
     if resize not in get_args(Resize):
         raise ValueError(f"Expected resize to be one of {get_args(Resize)}, got {resize!r}.")
-    if resize == "squash":
-        return resize_squash(picture, geometry.size)
-    return _RESIZERS[geometry.resize_mode](picture, geometry.size, InterpolationMode(geometry.interpolation))
+    return _RESIZERS["squash" if resize == "squash" else geometry.resize_mode]
 
 
 def _squash(picture: Tensor, size: int, interpolation: InterpolationMode) -> Tensor:
@@ -133,7 +215,7 @@ def _crop(picture: Tensor, size: int) -> Tensor:
     return cropped
 
 
-_RESIZERS: Mapping[str, Callable[[Tensor, int, InterpolationMode], Tensor]] = {
+_RESIZERS: Mapping[str, Resizer] = {
     "squash": _squash,
     "shortest": _shortest,
     "longest": _longest,

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import PictureSource
+from mkbench.datamodules.truth import TruthReader, truth_reader
 from mkbench.errors import DataError, UsageError
 
 
@@ -61,6 +62,11 @@ class SampleSubset:
     def sha256(self) -> str:
         """Hash of the chosen ids, whatever their order in the file."""
         return hashlib.sha256("\n".join(sorted(self.chosen)).encode()).hexdigest()
+
+    @property
+    def truth(self) -> TruthReader | None:
+        """How what is known of the pictures is read; None where the source knows nothing."""
+        return truth_reader(self.source)
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return the chosen ids of a class; there may be none."""

@@ -15,7 +15,7 @@ from mkbench.backbones.registry import model_entries
 from mkbench.concepts import PartsExplainer, load_bank
 from mkbench.datamodules.base import load_templates
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.datamodules.class_names import read_class_names
+from mkbench.datamodules.class_names import name_list, read_class_names
 from mkbench.datamodules.critters_world import load_world
 from mkbench.datamodules.pictures import Resize, picture_pixels, read_picture, resize_picture
 from mkbench.errors import UsageError
@@ -215,8 +215,7 @@ def _texts(
             "lists or as files (a bundled model has its own where both are left out)."
         )
     if isinstance(class_names, Path):
-        read = read_class_names(class_names)
-        class_names = list(read.values()) if isinstance(read, dict) else read
+        class_names = name_list(read_class_names(class_names))
     descriptors = load_bank(bank).descriptors if isinstance(bank, Path) else tuple(dict.fromkeys(bank))
     return tuple(class_names), descriptors
 

@@ -8,16 +8,30 @@ from typing import Any
 
 import pytest
 import yaml
+from data_trees import write_food101, write_imagenet, write_places365
+from packed_pictures import write_flat, write_names, write_saved, write_shards
 
 from mkbench import load_backbone
+from mkbench.backbones import find_model
+from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.verbs.bench import read_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 ALL = sorted(CONFIGS.rglob("*.yaml"))
+PACKED = ["--data.bank=bank.json", "--data.class_names=names.txt"]
 #: Options that make a data set small, by the name of its class.
 SMALL = {
     "Critters": ["--data.images_per_class=2"],
+    "Food101": ["--data.root=food", "--data.bank=bank.json"],
+    "HuggingFace": ["--data.path=packed", *PACKED],
     "ImageFolder": ["--data.root=photos", "--data.bank=bank.json"],
+    "ImageNet": ["--data.root=imagenet", "--data.bank=bank.json"],
+    "PictureFolder": ["--data.root=packed", *PACKED],
+    "Places365": ["--data.root=places", "--data.bank=bank.json"],
+    "WebDataset": ["--data.shards=packed", *PACKED],
 }
+#: What leaves four pictures where there are no classes to choose from.
+LIMITS = {"PictureFolder": "--data.limit_images=4"}
 
 
 def kind_of(content: dict[str, Any]) -> str:
@@ -32,19 +46,60 @@ def of_kind(kind: str) -> list[Any]:
     return [pytest.param(path, id=str(path.relative_to(CONFIGS))) for path in chosen]
 
 
+def class_of_data(content: dict[str, Any]) -> str:
+    name: str = content["data"]["class_path"].rpartition(".")[2]
+    return name
+
+
+@pytest.fixture
+def write_data(
+    tmp_path: Path, photo_tree: Callable[..., Path], write_bank: Callable[[], Path]
+) -> Callable[[dict[str, Any]], None]:
+    """Writes what a configuration reads: two pictures of each of the first two classes, and a bank."""
+
+    def packed(write: Callable[[Path, Path], object]) -> None:
+        write_names(tmp_path / "names.txt", ["ant", "bee", "cat"])
+        write(photo_tree(), tmp_path / "packed")
+
+    def huggingface() -> None:
+        pytest.importorskip("datasets")
+        packed(write_saved)
+
+    def imagenet() -> None:
+        wnids = list(load_imagenet_classes())
+        write_imagenet(tmp_path / "imagenet", [*wnids[:2], *wnids])
+
+    trees: dict[str, Callable[[], object]] = {
+        "Critters": lambda: None,
+        "Food101": lambda: write_food101(tmp_path / "food", ["apple_pie", "baklava", "waffles"]),
+        "HuggingFace": huggingface,
+        "ImageFolder": photo_tree,
+        "ImageNet": imagenet,
+        "PictureFolder": lambda: packed(write_flat),
+        "Places365": lambda: write_places365(tmp_path / "places", ["/a/alley", "/b/bar", "/z/zoo"], [0, 1, 2, 1, 0]),
+        "WebDataset": lambda: packed(write_shards),
+    }
+
+    def write(content: dict[str, Any]) -> None:
+        write_bank()
+        trees[class_of_data(content)]()
+
+    return write
+
+
 def small_predict(content: dict[str, Any], model: Path) -> list[str]:
     return [
         f"--model.backbone=local-dir:{model}",
         "--model.random_weights=false",
         "--model.num_language_concepts=5",
         "--model.pool=6",
-        "--data.limit_classes=2",
+        LIMITS.get(class_of_data(content), "--data.limit_classes=2"),
         "--data.num_workers=0",
         "--trainer.accelerator=cpu",
         "--trainer.devices=1",
         "--progress.enabled=false",
         "--figures.samples=1",
-        *SMALL[content["data"]["class_path"].rpartition(".")[2]],
+        *SMALL[class_of_data(content)],
     ]
 
 
@@ -57,26 +112,33 @@ def test_predict(
     path: Path,
     command: Callable[..., Any],
     tiny_model: Path,
-    photo_tree: Callable[..., Path],
-    write_bank: Callable[[], Path],
+    write_data: Callable[[dict[str, Any]], None],
 ) -> None:
-    photo_tree()
-    write_bank()
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    write_data(content)
     outcome = command("predict", f"--config={path}", "--results.root=runs", *small_predict(content, tiny_model))
     assert (outcome.code, outcome.error) == (0, "")
     results = outcome.results()
     assert results["data"]["images"] == 4
-    assert {metric["explainer"] for metric in results["metrics"]} == {None, "pca", "kmeans"}
+    accuracies = {None} if results["data"].get("labelled", True) else set()
+    assert {metric["explainer"] for metric in results["metrics"]} == {"pca", "kmeans"} | accuracies
 
 
 @pytest.mark.parametrize("path", of_kind("bench"))
-def test_bench(path: Path, command: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    protocol = path.parent / content["protocol"]
-    own = {"protocol": str(protocol), "models": [f"local-dir:{tiny_model}"]}
+def test_bench(
+    path: Path,
+    command: Callable[..., Any],
+    tiny_model: Path,
+    tmp_path: Path,
+    write_data: Callable[[dict[str, Any]], None],
+) -> None:
+    config = read_config(path)
+    assert all(find_model(model["backbone"]) for model in config.models)
+    own = {"protocol": str(config.protocol), "models": [f"local-dir:{tiny_model}"]}
     (tmp_path / "bench.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
-    small = small_predict(yaml.safe_load(protocol.read_text(encoding="utf-8")), tiny_model)
+    content = yaml.safe_load(config.protocol.read_text(encoding="utf-8"))
+    write_data(content)
+    small = small_predict(content, tiny_model)
     outcome = command("bench", "--config=bench.yaml", "--out=runs", *small[1:])
     assert (outcome.code, outcome.error) == (0, "")
     assert outcome.results()["data"]["images"] == 4

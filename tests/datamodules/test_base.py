@@ -9,7 +9,7 @@ from PIL import Image
 
 from mkbench.datamodules import Critters, ImageFolder
 from mkbench.datamodules.base import ClassGroupDataModule, load_templates, require_at_least
-from mkbench.errors import UsageError
+from mkbench.errors import DataError, UsageError
 
 
 class Recorder(L.LightningModule):
@@ -103,6 +103,13 @@ def test_limits(tmp_path):
     assert [spec.sample_ids for spec in data.specs] == [("ant/0.png",), ("bat/0.png",)]
     assert data.class_names == ("ant", "bat", "cat")
     assert len(ImageFolder(root, limit_classes=9).specs) == 3
+
+
+def test_limits_that_leave_nothing(tmp_path):
+    (tmp_path / "samples.txt").write_text("cat/0.png\n")
+    data = ImageFolder(make_folder(tmp_path), samples=tmp_path / "samples.txt", limit_classes=2)
+    with pytest.raises(DataError, match=r"pictures of the first 2 classes, found none; raise --data\.limit_classes or"):
+        data.specs  # noqa: B018
 
 
 @pytest.mark.parametrize("option", ["limit_classes", "limit_images_per_class", "group_size"])

@@ -33,6 +33,31 @@ def test_keys_sort_by_class_then_part():
     assert GroupSpec(3, 12, ()).key == group_key(3, 12) == "00003-012"
 
 
+def test_keys_of_pictures_without_labels_come_last_and_sort_by_part():
+    keys = [group_key(99_999, 999), *(group_key(None, part) for part in (0, 9, 1000, 999_999))]
+    assert keys == sorted(keys)
+    spec = GroupSpec(None, 12, ())
+    assert (spec.key, spec.listed_under) == ("unlabelled-000012", 0)
+    assert GroupSpec(3, 12, ()).listed_under == 3
+
+
+def test_pictures_without_labels_are_listed_under_class_0(geometry):
+    source = Toy((5, 0))
+    specs = split_groups(source, 2, group_size=3, limit=4, labelled=False)
+    assert [(spec.class_index, spec.part, spec.sample_ids) for spec in specs] == [
+        (None, 0, ("0/0", "0/1", "0/2")),
+        (None, 1, ("0/3",)),
+    ]
+    group = ClassGroupDataset(source, specs, geometry)[1]
+    assert (group.class_index, group.key, group.images[:, 0, 0, 0].tolist()) == (None, "unlabelled-000001", [3])
+
+
+def test_pictures_without_labels_may_fall_into_a_million_groups():
+    assert len(split_groups(Toy((1001,)), 1, group_size=1, limit=None, labelled=False)) == 1001
+    with pytest.raises(UsageError, match=r"1000000 groups of pictures, found 1000001; give --data.group_size 2"):
+        split_groups(Toy((1_000_001,)), 1, group_size=1, limit=None, labelled=False)
+
+
 @pytest.mark.parametrize(
     "images",
     [

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from mkbench.datamodules.class_names import match_class_names, read_class_names
+from mkbench.datamodules.class_names import (
+    label_positions,
+    match_class_names,
+    name_list,
+    read_class_names,
+    require_class_names,
+)
 from mkbench.errors import DataError, UsageError
 
 
@@ -96,3 +102,36 @@ def test_a_mapping_decides_the_order():
 def test_names_that_do_not_match_the_folders(names, message):
     with pytest.raises(DataError, match=message):
         match_class_names(["a", "b"], names, Path("names.json"))
+
+
+def test_things_with_names_can_be_called_otherwise():
+    with pytest.raises(DataError, match=r"each of the 2 class labels, found 1 names in n; give as many names as lab"):
+        match_class_names(["a", "b"], ["x"], Path("n"), kind="label")
+    with pytest.raises(DataError, match=r"exactly the class labels, found 1 labels without a name \(such as 'b'\)"):
+        match_class_names(["a", "b"], {"a": "x"}, Path("n"), kind="label")
+
+
+def test_names_that_are_required(tmp_path):
+    assert require_class_names(write(tmp_path, "owl\nbat\n", "a.txt")) == ["owl", "bat"]
+    with pytest.raises(UsageError, match="Expected a file of class names, found none; give JSON or one name a line"):
+        require_class_names(None)
+    with pytest.raises(DataError, match=r"at least one class name in .*b\.json, found none; correct the file"):
+        require_class_names(write(tmp_path, "[]", "b.json"))
+
+
+def test_names_in_class_order():
+    assert name_list({"n2": "owl", "n1": "bat"}) == name_list(["owl", "bat"]) == ("owl", "bat")
+
+
+@pytest.mark.parametrize(
+    ("names", "positions"),
+    [
+        (["owl", "bat"], {"0": 0, "1": 1, "owl": 0, "bat": 1}),
+        (["owl", "bat", "owl"], {"0": 0, "1": 1, "2": 2, "bat": 1}),  # which owl is meant cannot be told
+        ({"n2": "owl", "n1": "owl"}, {"0": 0, "1": 1, "n2": 0, "n1": 1}),
+        ({"1": "owl", "2": "bat"}, {"1": 0, "2": 1}),  # numbers of the user's own
+        (["7", "x"], {"0": 0, "1": 1, "7": 0, "x": 1}),
+    ],
+)
+def test_labels_of_pictures(names, positions):
+    assert label_positions(names) == positions

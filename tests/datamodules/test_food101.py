@@ -120,12 +120,12 @@ def test_class_without_pictures(root):
         Food101(root).specs  # noqa: B018
 
 
-def test_predict(root, tmp_path, tiny_model, write_bank, capsys):
+def test_predict(root, tmp_path, write_bank, capsys):
     code = main(
         [
             "predict",
             f"--config={CONFIG}",
-            f"--model.backbone=local-dir:{tiny_model}",
+            "--model.backbone=critters-vit-s",
             "--model.num_language_concepts=5",
             f"--data.bank={write_bank()}",
             f"--data.root={root}",
@@ -138,6 +138,6 @@ def test_predict(root, tmp_path, tiny_model, write_bank, capsys):
         ]
     )
     assert (code, capsys.readouterr().err) == (0, "")
-    results, _ = read_results(tmp_path / "runs" / tiny_model.name)
+    results, _ = read_results(tmp_path / "runs" / "critters-vit-s")
     assert (results["data"]["name"], results["data"]["images"]) == ("food101-train", 6)
     assert [metric["n"] for metric in results["metrics"] if metric["name"] == "top1"] == [6]

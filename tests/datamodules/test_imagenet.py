@@ -268,13 +268,13 @@ def test_ground_truth_of_another_length(tmp_path):
         ImageNet(root).specs  # noqa: B018
 
 
-def test_predict_gives_the_same_results_in_both_layouts(tmp_path, tiny_model, write_bank, capsys):
+def test_predict_gives_the_same_results_in_both_layouts(tmp_path, write_bank, capsys):
     # Two pictures of each of the first two classes, the rest as the class list wants it.
     wnids = list(load_imagenet_classes())
     words = [
         "predict",
         f"--config={CONFIG}",
-        f"--model.backbone=local-dir:{tiny_model}",
+        "--model.backbone=critters-vit-s",
         "--model.num_language_concepts=5",
         "--model.pool=6",
         f"--data.bank={write_bank()}",
@@ -290,7 +290,7 @@ def test_predict_gives_the_same_results_in_both_layouts(tmp_path, tiny_model, wr
         root = write_imagenet(tmp_path / f"flat-{flat}", [wnids[i] for i in (1, 0, 9, 0, 1)], flat=flat, wnids=wnids)
         code = main([*words, f"--data.root={root}", f"--results.root={tmp_path / f'runs-{flat}'}"])
         assert (code, capsys.readouterr().err) == (0, "")
-        found.append(read_results(tmp_path / f"runs-{flat}" / tiny_model.name)[0])
+        found.append(read_results(tmp_path / f"runs-{flat}" / "critters-vit-s")[0])
     assert found[0] == found[1]
     assert (found[0]["data"]["name"], found[0]["data"]["images"], found[0]["data"]["classes"]) == ("imagenet-val", 4, 2)
     (top1,) = (metric for metric in found[0]["metrics"] if metric["name"] == "top1")

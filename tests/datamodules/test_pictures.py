@@ -10,7 +10,13 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from mkbench.backbones import Geometry
-from mkbench.datamodules.pictures import is_picture_name, read_picture, resize_picture, resize_squash
+from mkbench.datamodules.pictures import (
+    decode_picture,
+    is_picture_name,
+    read_picture,
+    resize_picture,
+    resize_squash,
+)
 from mkbench.errors import DataError
 
 HALVES = (0.5, 0.5, 0.5)
@@ -191,3 +197,10 @@ def test_longest_pads_with_black():
 def test_unknown_resize(geometry):
     with pytest.raises(ValueError, match=r"Expected resize to be one of .*'squash', 'model'.*, got 'crop'"):
         resize_picture(torch.zeros(3, 4, 4, dtype=torch.uint8), geometry, "crop")
+
+
+def test_bytes_are_decoded_as_the_file_is(tmp_path, noise):
+    path = save(tmp_path / "owl.jpg", noise)
+    assert torch.equal(decode_picture(path.read_bytes(), "row 7"), read_picture(path))
+    with pytest.raises(DataError, match="Expected a readable picture at row 7, found something that is no picture"):
+        decode_picture(b"", "row 7")

@@ -126,12 +126,12 @@ def test_category_without_pictures(tmp_path):
         Places365(root).specs  # noqa: B018
 
 
-def test_predict(root, tmp_path, tiny_model, write_bank, capsys):
+def test_predict(root, tmp_path, write_bank, capsys):
     code = main(
         [
             "predict",
             f"--config={CONFIG}",
-            f"--model.backbone=local-dir:{tiny_model}",
+            "--model.backbone=critters-vit-s",
             "--model.num_language_concepts=5",
             f"--data.bank={write_bank()}",
             f"--data.root={root}",
@@ -143,6 +143,6 @@ def test_predict(root, tmp_path, tiny_model, write_bank, capsys):
         ]
     )
     assert (code, capsys.readouterr().err) == (0, "")
-    results, _ = read_results(tmp_path / "runs" / tiny_model.name)
+    results, _ = read_results(tmp_path / "runs" / "critters-vit-s")
     assert (results["data"]["name"], results["data"]["images"]) == ("places365-val", 5)
     assert [metric["n"] for metric in results["metrics"] if metric["name"] == "top1"] == [5]

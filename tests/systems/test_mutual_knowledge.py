@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,29 @@ def test_image_without_foreground_has_no_information_and_spoils_nothing() -> Non
         assert explained.explanation.fallbacks["no_foreground"] == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scope": "class"}, r"--model\.scope image \(unrelated .*\), found class; set it so, or give labelled"),
+        ({"scope": "image", "condition_on": "true"}, r"labels, --model\.condition_on predicted \(.*\), found true"),
+        ({"scope": "class", "condition_on": "true"}, r"found class; and --model\.condition_on predicted .* found true"),
+    ],
+)
+def test_options_that_need_labels_are_refused_without(options: dict[str, Any], message: str) -> None:
+    group = ClassGroup(torch.stack([coloured((0, 0))]), None, 0, ("a",))
+    with pytest.raises(UsageError, match=message):
+        toy_system(**options).explain_group(group)
+
+
+def test_pictures_without_labels_are_explained_for_the_predicted_class() -> None:
+    images = torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2), (2, 3), (3, 3))])
+    system = toy_system(scope="image")
+    found = system.explain_group(ClassGroup(images, None, 0, ("a", "b")))
+    expected = system.explain_group(ClassGroup(images, 1, 0, ("a", "b")))
+    assert found.conditioning.tolist() == found.ranking[:, 0].tolist()
+    torch.testing.assert_close(found.explained["pca"].curves, expected.explained["pca"].curves)
+
+
 def test_group_of_nothing_but_background() -> None:
     images = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
     result = toy_system().explain_group(ClassGroup(images, 0, 0, ("a", "b")))
@@ -312,6 +336,12 @@ class TestInTrainer:
         loader = DataLoader(groups, collate_fn=take_only)  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="Expected a DataModule of class groups in `data`, found NoneType"):
             make_trainer(tmp_path).predict(toy_system(), dataloaders=loader, return_predictions=False)
+
+
+def test_group_seeds_are_pinned() -> None:
+    # The first six bytes of SHA-256 of "3/7/0" and of "3/unlabelled/0": a change would change every K-means part.
+    for class_index, text in ((7, b"3/7/0"), (None, b"3/unlabelled/0")):
+        assert group_seed(3, class_index, 0) == int.from_bytes(hashlib.sha256(text).digest()[:6], "little")
 
 
 def test_group_seeds_depend_on_every_argument() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.pipeline import make_group, make_texts
+from benchmarks.pipeline import make_texts
 from mkbench.concepts import PartsExplainer
 from mkbench.systems import MutualKnowledge
+from mkbench.systems.timing import rendered_group
 
 
 @pytest.mark.slow
@@ -17,7 +18,7 @@ def test_pipeline_on_a_real_architecture(architecture: str) -> None:
     explainers = [PartsExplainer(name, num_parts=2, prompts=("ring",)) for name in ("pca", "kmeans")]
     system = MutualKnowledge(architecture, random_weights=True, explainers=explainers, refine="components")
     system.text = make_texts(system.backbone.embed_dim, torch.device("cpu"))
-    result = system.explain_group(make_group(2, system.backbone.image_size, torch.device("cpu")))
+    result = system.explain_group(rendered_group(2, system.backbone.image_size, torch.device("cpu")))
     assert list(result.explained) == ["pca", "kmeans"]
     assert result.ranking.shape == (2, 5)
     for explained in result.explained.values():
