@@ -50,6 +50,29 @@ class ColourBackbone(Backbone):
         return F.avg_pool2d(self.prepare_pixels(pixels).float(), 4).flatten(2).transpose(1, 2)  # (images, 16, 3)
 
 
+class CentreSaliency:
+    """A saliency method that finds the centre of every picture salient, whatever it shows.
+
+    Args:
+        width: how fast saliency falls from the centre, in patches.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        self.width = width
+
+    @property
+    def name(self) -> str:
+        return "centre"
+
+    def settings(self) -> dict[str, object]:
+        return {"width": self.width}
+
+    def saliency_maps(self, backbone: Backbone, images: Tensor, class_embedding: Tensor) -> Tensor:
+        rows, columns = (torch.arange(side) - (side - 1) / 2 for side in backbone.grid)
+        distance = (rows[:, None] ** 2 + columns**2).sqrt()  # (h, w)
+        return torch.exp(-distance / self.width).expand(len(images), -1, -1)
+
+
 class WholeForeground:
     """An explainer with one part, the whole foreground, and the descriptors nearest to the picture.
 

@@ -6,7 +6,7 @@ The names that need open_clip are imported when first used, because open_clip ta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mkbench.backbones.base import Backbone, Geometry, PatchFeatures
+from mkbench.backbones.base import AttentionPass, Backbone, Geometry, PatchFeatures
 from mkbench.backbones.registry import ModelEntry, find_model, model_entries
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "AttentionPass",
     "Backbone",
     "Geometry",
     "ModelEntry",

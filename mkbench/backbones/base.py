@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from mkbench.errors import BackboneError
+
 Kind = Literal["tokens", "keys", "both"]
 T = TypeVar("T", bound="Backbone")
 
@@ -63,6 +65,20 @@ class PatchFeatures(NamedTuple):
 
     features: Tensor
     embedding: Tensor
+
+
+class AttentionPass(NamedTuple):
+    """An embedding and the attention that led to it.
+
+    Attributes:
+        embedding: (B, d) fp32, unnormalised.
+        weights: of every block, first to last, (B, H, T, T): what a row's token takes from each column's token, after
+            the softmax, in fp32. Token 0 is the class token, whose last state gives the embedding; the last N tokens
+            are the patches in raster order.
+    """
+
+    embedding: Tensor
+    weights: tuple[Tensor, ...]
 
 
 class Backbone(torch.nn.Module, ABC):
@@ -142,10 +158,65 @@ class Backbone(torch.nn.Module, ABC):
                 ``"both"``, the two side by side (width 2C).
         """
 
+    def embed_through_map(self, pixels: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Embed images while a function replaces the last map that the embedding is computed from.
+
+        Gradients are recorded where the caller enables them. A subclass that offers it can be explained by Grad-CAM.
+
+        Args:
+            pixels: as for ``encode_image``.
+            change: the map (B, C, h, w) -> the map to go on with, of the same shape.
+
+        Returns:
+            (B, d) fp32, unnormalised.
+
+        Raises:
+            BackboneError: if the model does not offer it.
+        """
+        raise BackboneError(
+            f"Expected a model that offers its last map, found {self.name}; choose a model of open_clip, or give its "
+            "class the method embed_through_map."
+        )
+
+    def embed_with_attention(self, pixels: Tensor) -> AttentionPass:
+        """Embed images and return the attention weights of every block, connected to the embedding.
+
+        Gradients of the embedding by the weights are recorded where the caller enables them. A subclass that offers it
+        can be explained by attention rollout.
+
+        Args:
+            pixels: as for ``encode_image``.
+
+        Returns:
+            ``AttentionPass``.
+
+        Raises:
+            BackboneError: if the model does not offer it.
+        """
+        raise BackboneError(
+            f"Expected a vision transformer of open_clip with a class token and plain attention, found {self.name}; "
+            "choose such a model, or an explainer that does not read attention."
+        )
+
     @property
     def image_size(self) -> int:
         """Side S of the pictures, in pixels."""
         return self.geometry.size
+
+    @property
+    def context_length(self) -> int | None:
+        """Most tokens of a text, those for its start and end included; None for a model that does not say."""
+        return None
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int] | None:
+        """Count the tokens of T texts before truncation, without encoding them; None for a model that does not say.
+
+        A subclass that truncates gives this and ``context_length``, so that too long texts are found before a run.
+
+        Returns:
+            T counts, start and end tokens included, or None.
+        """
+        return None
 
     @property
     def device(self) -> torch.device:

@@ -131,7 +131,7 @@ def _build_pretrained(source: Source) -> Any:
     try:
         return open_clip.create_model_from_pretrained(source.architecture, source.tag, return_transform=False)
     except Exception as error:  # the network, the hub, the cache or a damaged file: the remedy is the same
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
         raise BackboneError(
             f"The weights {source.tag} of {source.architecture} cannot be had ({reason}); without network, "
             f"{_by_hand(open_clip.get_pretrained_cfg(source.architecture, source.tag))}."

@@ -10,8 +10,9 @@ import open_clip
 import torch
 from torch import Tensor
 
-from mkbench.backbones.base import Backbone, Geometry, Kind, PatchFeatures
-from mkbench.backbones.towers import TowerReader, tower_reader, watch
+from mkbench.backbones.attention import expose_attention
+from mkbench.backbones.base import AttentionPass, Backbone, Geometry, Kind, PatchFeatures
+from mkbench.backbones.towers import TowerReader, intercept, tower_reader, watch
 from mkbench.errors import BackboneError
 
 
@@ -81,9 +82,21 @@ class OpenClipBackbone(Backbone):
         if not texts:
             return torch.zeros(0, self.embed_dim, device=self.device)
         tokens: Tensor = self.tokenizer(list(texts))  # (T, context)
-        self.truncated_texts += sum(length > tokens.shape[1] for length in _token_counts(self.tokenizer, texts))
+        self.truncated_texts += sum(count > tokens.shape[1] for count in self.count_tokens(texts))
         embedding: Tensor = self.model.encode_text(tokens.to(self.device), normalize=False)  # (T, d)
         return embedding.float()
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of a text, those for its start and end included."""
+        return int(self.tokenizer([""]).shape[1])
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of T texts before truncation, start and end tokens included."""
+        if hasattr(self.tokenizer, "encode"):  # open_clip's byte-pair tokenizer adds the start and the end itself
+            return [len(self.tokenizer.encode(text)) + 2 for text in texts]
+        cleaned = [self.tokenizer.clean_fn(text) for text in texts]
+        return [len(ids) for ids in self.tokenizer.tokenizer(cleaned, truncation=False)["input_ids"]]
 
     def token_digest(self, texts: Sequence[str]) -> str:
         """Hash the tokens of the texts; see ``Backbone``."""
@@ -108,6 +121,27 @@ class OpenClipBackbone(Backbone):
         readers = {"tokens": [tokens], "keys": [keys], "both": [tokens, keys]}[kind]
         features = torch.cat([read(seen) for read in readers], dim=-1)  # (B, N, C) or (B, N, 2C)
         return PatchFeatures(features.float(), embedding)
+
+    def embed_through_map(self, pixels: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Embed images while a function replaces the last map; see ``Backbone``.
+
+        The map is the last stage of a convolutional tower, the tokens that enter the last attention of a transformer
+        with a class token (what comes after does not reach it), and the last tokens of other transformers.
+        """
+        reader = self._reader
+        with intercept(reader.map_point, lambda passed: reader.change_map(passed, change)):
+            return self._embed(self.prepare_pixels(pixels))
+
+    def embed_with_attention(self, pixels: Tensor) -> AttentionPass:
+        """Embed images and return the attention weights of every block; see ``Backbone``.
+
+        open_clip does not give them away, so they are computed again from the weights of the blocks.
+        """
+        if not self._reader.attention_layers:
+            return super().embed_with_attention(pixels)
+        with expose_attention(self._reader.attention_layers) as weights:
+            embedding = self._embed(self.prepare_pixels(pixels))
+        return AttentionPass(embedding, tuple(weights))
 
     def _embed(self, prepared: Tensor) -> Tensor:
         embedding: Tensor = self.model.encode_image(prepared, normalize=False)
@@ -181,11 +215,3 @@ def check_activation(architecture: str, tag: str) -> None:
 
 def _quick_gelu(architecture: str) -> bool:
     return bool((open_clip.get_model_config(architecture) or {}).get("quick_gelu", False))
-
-
-def _token_counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:
-    """Count the tokens of every text before truncation, start and end tokens included."""
-    if hasattr(tokenizer, "encode"):  # open_clip's byte-pair tokenizer adds the start and the end token itself
-        return [len(tokenizer.encode(text)) + 2 for text in texts]
-    cleaned = [tokenizer.clean_fn(text) for text in texts]
-    return [len(ids) for ids in tokenizer.tokenizer(cleaned, truncation=False)["input_ids"]]

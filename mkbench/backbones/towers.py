@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -52,17 +52,46 @@ def watch(points: Mapping[str, WatchPoint]) -> Iterator[dict[str, Tensor]]:
         yield seen
 
 
+@contextmanager
+def intercept(point: WatchPoint, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Let a function replace what passes a point while the context is open; no hook outlives it.
+
+    Args:
+        point: where.
+        change: what passes -> what passes instead.
+
+    >>> layer = torch.nn.ReLU()
+    >>> with intercept(WatchPoint(layer, "output"), lambda passed: passed + 1):
+    ...     changed = layer(torch.tensor([-1.0]))
+    >>> changed, len(layer._forward_hooks)
+    (tensor([1.]), 0)
+    """
+    if point.side == "input":
+        handle = point.module.register_forward_pre_hook(lambda _, inputs: (change(inputs[0]), *inputs[1:]))
+    else:
+        handle = point.module.register_forward_hook(lambda _, __, output: change(output))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 class TowerReader(ABC):
     """Reads patch features of one kind of image tower from what its watch points saw.
 
     Attributes:
         points: what to watch during the forward pass.
+        map_point: where the last features pass that have a place and that the embedding depends on.
+        attention_layers: of every block, first to last, if the class token collects the embedding through plain
+            attention; empty for other towers.
         grid: rows and columns of patches, (h, w).
         feature_dim: width C of the features.
         capabilities: as ``Backbone.capabilities``.
     """
 
     points: Mapping[str, WatchPoint]
+    map_point: WatchPoint
+    attention_layers: Sequence[Module] = ()
     grid: tuple[int, int]
     feature_dim: int
     capabilities: frozenset[str] = frozenset()
@@ -79,14 +108,30 @@ class TowerReader(ABC):
         """
         raise BackboneError("The image tower offers no attention keys; ask for patch features of kind 'tokens'.")
 
-    def _patches(self, sequence: Tensor, num_prefix: int) -> Tensor:
-        expected = num_prefix + self.grid[0] * self.grid[1]
+    def change_map(self, passed: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Replace the map (B, C, h, w) in what passes ``map_point``, and leave prefix tokens as they are."""
+        return change(passed)
+
+
+class SequenceReader(TowerReader):
+    """Reads towers whose features are a sequence: prefix tokens, such as the class token, and then the patches."""
+
+    _num_prefix: int
+
+    def change_map(self, passed: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Replace the patch tokens, as a map, in what passes ``map_point``."""
+        patches = self._patches(passed)  # (B, N, C)
+        changed = change(patches.transpose(1, 2).reshape(len(patches), -1, *self.grid))  # (B, C, h, w)
+        return torch.cat([passed[:, : self._num_prefix], changed.flatten(2).transpose(1, 2)], dim=1)
+
+    def _patches(self, sequence: Tensor) -> Tensor:
+        expected = self._num_prefix + self.grid[0] * self.grid[1]
         if sequence.ndim != 3 or sequence.shape[1] != expected:
             raise BackboneError(f"Expected {expected} tokens an image from the tower, got {tuple(sequence.shape)}.")
-        return sequence[:, num_prefix:]  # (B, N, C)
+        return sequence[:, self._num_prefix :]  # (B, N, C)
 
 
-class VisionTransformerReader(TowerReader):
+class VisionTransformerReader(SequenceReader):
     """open_clip's own ViT: the last block's output before ``ln_post``, without the class token."""
 
     def __init__(self, visual: Any) -> None:
@@ -97,6 +142,10 @@ class VisionTransformerReader(TowerReader):
         self._num_prefix = rows - self.grid[0] * self.grid[1]
         self._attention = block.attn
         self.capabilities = frozenset({"keys"}) | self._class_token_capabilities(visual)
+        # The class token takes nothing from the patches after the last attention.
+        self.map_point = self.points["normed" if "class_token" in self.capabilities else "block"]
+        if "heads" in self.capabilities:
+            self.attention_layers = tuple(block.attn for block in visual.transformer.resblocks)
 
     @staticmethod
     def _class_token_capabilities(visual: Any) -> frozenset[str]:
@@ -107,13 +156,13 @@ class VisionTransformerReader(TowerReader):
 
     def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Return the patch tokens, (B, N, C)."""
-        return self._patches(seen["block"], self._num_prefix)
+        return self._patches(seen["block"])
 
     def keys(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Return the key third of the joint query, key and value projection, (B, N, C)."""
         weight, bias = self._attention.in_proj_weight, self._attention.in_proj_bias
         key_bias = None if bias is None else bias.chunk(3)[1]
-        return F.linear(self._patches(seen["normed"], self._num_prefix), weight.chunk(3)[1], key_bias)
+        return F.linear(self._patches(seen["normed"]), weight.chunk(3)[1], key_bias)
 
 
 class ModifiedResNetReader(TowerReader):
@@ -122,7 +171,8 @@ class ModifiedResNetReader(TowerReader):
     def __init__(self, visual: Any) -> None:
         rows, self.feature_dim = visual.attnpool.positional_embedding.shape  # one row is the mean query
         self.grid = (math.isqrt(rows - 1),) * 2
-        self.points = {"map": WatchPoint(visual.layer4, "output")}
+        self.map_point = WatchPoint(visual.layer4, "output")
+        self.points = {"map": self.map_point}
 
     def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Return the cells of the last map, (B, N, C)."""
@@ -133,7 +183,8 @@ class TimmMapReader(TowerReader):
     """timm trunks with a spatial map (ConvNeXt, ResNet, FastViT): the map that enters the global pooling."""
 
     def __init__(self, visual: Any, pooling: Module) -> None:
-        self.points = {"map": WatchPoint(pooling, "input")}
+        self.map_point = WatchPoint(pooling, "input")
+        self.points = {"map": self.map_point}
         cells = self._probe(visual)
         channels = visual.trunk.num_features
         if cells.ndim != 4 or cells.shape[1] != channels:
@@ -156,7 +207,7 @@ class TimmMapReader(TowerReader):
         return seen["map"].flatten(2).transpose(1, 2)
 
 
-class TimmSequenceReader(TowerReader):
+class TimmSequenceReader(SequenceReader):
     """timm ViTs (SigLIP, EVA): the last block's output before the final norm, without prefix tokens."""
 
     def __init__(self, trunk: Any) -> None:
@@ -167,10 +218,12 @@ class TimmSequenceReader(TowerReader):
         self._num_prefix = trunk.num_prefix_tokens
         if getattr(trunk, "global_pool", "") == "token" and self._num_prefix:
             self.capabilities = frozenset({"class_token"})
+        # As above; the input, because the norms of timm's blocks lie in different places.
+        self.map_point = WatchPoint(trunk.blocks[-1], "input" if self.capabilities else "output")
 
     def tokens(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Return the patch tokens, (B, N, C)."""
-        return self._patches(seen["block"], self._num_prefix)
+        return self._patches(seen["block"])
 
 
 def _timm_reader(visual: Any) -> TowerReader:

@@ -177,6 +177,11 @@ class MutualKnowledge(BenchmarkSystem):
         """Columns that the measures add to the rows, with their types."""
         return {name: type_ for measure in self.measures for name, type_ in measure.columns.items()}
 
+    @property
+    def needs_truth(self) -> bool:
+        """Whether a measure compares with what is known of the pictures, so that it has to be read."""
+        return any(measure.needs_truth for measure in self.measures)
+
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
     def on_predict_start(self) -> None:
@@ -242,7 +247,7 @@ class MutualKnowledge(BenchmarkSystem):
             return empty_record(group)
         return group_record(answer, class_names, self.measured_columns)
 
-    def summarise(self, records: Sequence[GroupRecord]) -> dict[str, Any]:
+    def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
         """Return metrics, curves and controls; see :func:`mkbench.results.summary.summarise`."""
         return summarise(records)
 
@@ -290,9 +295,10 @@ class MutualKnowledge(BenchmarkSystem):
             refine=self.refine,
         )
         explained = {}
+        measured: dict[str, list[Any]] = {}
         for explainer in self.explainers:
             explanation = explainer.explain(context)
-            measured = self._take_measures(group, explanation, foreground, context, ranking[:, 0])
+            measured = self._take_measures(group, explanation, foreground, context, ranking[:, 0], earlier=measured)
             explained[explainer.name] = self._measure(explanation, conditioning, measured)
         return GroupResult(group, ranking, conditioning, foreground, explained)
 
@@ -328,12 +334,6 @@ class MutualKnowledge(BenchmarkSystem):
         chunks = [self.backbone.patch_features(chunk, self.features) for chunk in self._chunks(images)]
         return PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
 
-    @staticmethod
-    def _rank(unit: Tensor, classes: Tensor) -> Tensor:
-        """Return the (up to) five nearest classes of every image, ties to the lower index."""
-        similarity = unit.double() @ classes.double().T
-        return similarity.argsort(dim=1, descending=True, stable=True)[:, :5]
-
     def _take_measures(
         self,
         group: ClassGroup,
@@ -341,8 +341,10 @@ class MutualKnowledge(BenchmarkSystem):
         foreground: Foreground,
         context: GroupContext,
         predicted: Tensor,
+        *,
+        earlier: dict[str, list[Any]],
     ) -> dict[str, list[Any]]:
-        """Return the columns of all measures."""
+        """Return the columns of all measures, those that no explainer changes as measured for an earlier one."""
         measured: dict[str, list[Any]] = {}
         measurable = MeasureContext(
             group=group,
@@ -357,6 +359,9 @@ class MutualKnowledge(BenchmarkSystem):
             seed=context.seed,
         )
         for measure in self.measures:
+            if earlier and not measure.needs_explanation:
+                measured |= {column: earlier[column] for column in measure.columns}
+                continue
             with self.stage(measure.name):
                 measured |= measure.measure(measurable)
         return measured

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mkbench.backbones import OpenClipBackbone
-from mkbench.backbones.towers import TOWERS, WatchPoint, tower_reader, watch
+from mkbench.backbones.towers import TOWERS, WatchPoint, intercept, tower_reader, watch
 from mkbench.errors import BackboneError
 
 TIMM_VIT = {"timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": "linear", "image_size": 160}
@@ -130,3 +130,48 @@ def test_towers_without_keys_say_so(tiny: Callable[..., OpenClipBackbone], visio
         backbone.patch_features(torch.zeros(1, 3, backbone.image_size, backbone.image_size), kind)
     with pytest.raises(BackboneError, match="offers no attention keys"):
         backbone._reader.keys({})
+
+
+def test_a_change_reaches_what_follows_and_leaves_no_hook() -> None:
+    layers = nn.Sequential(nn.ReLU(), nn.Identity())
+    pixels = torch.tensor([-1.0, 2.0])
+    with intercept(WatchPoint(layers[0], "input"), torch.neg):
+        assert layers(pixels).tolist() == [1.0, 0.0]
+    with pytest.raises(ZeroDivisionError), intercept(WatchPoint(layers[1], "output"), lambda _: 1 / 0):  # type: ignore[arg-type, return-value]
+        layers(pixels)
+    assert hook_count(layers) == 0
+    assert layers(pixels).tolist() == [0.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "vision",
+    [
+        {},
+        {"pool_type": "avg"},
+        {"attentional_pool": True, "attn_pooler_heads": 2, "attn_pooler_queries": 4},
+        ResNet,
+        TIMM_VIT,
+        {**TIMM_VIT, "timm_pool": "avg"},
+        TIMM_MAP,
+    ],
+)
+def test_the_last_map_of_every_tower_decides_the_embedding(
+    tiny: Callable[..., OpenClipBackbone], vision: dict[str, Any]
+) -> None:
+    backbone = tiny(vision)
+    pixels = torch.randn(2, 3, backbone.image_size, backbone.image_size)
+    seen = []
+
+    def keep(spatial: torch.Tensor) -> torch.Tensor:
+        seen.append(spatial.detach().requires_grad_())
+        return seen[0]
+
+    embedding = backbone.embed_through_map(pixels, keep)
+    torch.testing.assert_close(embedding, backbone.encode_image(pixels))
+    assert seen[0].shape == (2, backbone.feature_dim, *backbone.grid)
+    if "class_token" not in backbone.capabilities:
+        features = backbone.patch_features(pixels).features
+        torch.testing.assert_close(seen[0].flatten(2).transpose(1, 2), features, rtol=1e-5, atol=1e-5)
+    (slope,) = torch.autograd.grad(embedding[0].sum(), seen)
+    assert (slope[0].abs().sum(0) > 0).all()  # every cell counts
+    assert not slope[1].any()  # and none of the other image's
