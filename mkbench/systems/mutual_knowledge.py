@@ -143,6 +143,8 @@ class MutualKnowledge(BenchmarkSystem):
             PartsExplainer(name, num_parts=num_parts, topk=topk, pool=pool) for name in ("pca", "kmeans")
         ]
         self.measures: Sequence[Measure] = measures or []
+        _require_different("explainers", [explainer.name for explainer in self.explainers])
+        _require_different("measures", [measure.name for measure in self.measures])
         self.num_language_concepts = num_language_concepts
         self.estimator, self.condition_on = estimator, condition_on
         self.scope, self.saliency, self.features, self.refine = scope, saliency, features, refine
@@ -420,6 +422,15 @@ class MutualKnowledge(BenchmarkSystem):
         order = torch.arange(ranking.shape[1], 0, -1, dtype=scores.dtype, device=self.device)
         scores.scatter_(1, ranking, order.expand_as(ranking))
         self.metrics["prediction"].update(scores, target)  # type: ignore[operator]
+
+
+def _require_different(option: str, names: Sequence[str]) -> None:
+    """Refuse two of one name: the rows of a run are told apart by it."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"Expected --model.{option} with different names, found {twice!r} more than once; run them one by one."
+        )
 
 
 def _accuracies(classes: int) -> MetricCollection:

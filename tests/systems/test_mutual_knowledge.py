@@ -11,9 +11,11 @@ import torch
 from torch.utils.data import DataLoader
 from toy_classes import ColourBackbone, WholeForeground
 
+from mkbench.concepts import PartsExplainer
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.base import take_only
 from mkbench.errors import UsageError
+from mkbench.measures import Removal
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.mutual_knowledge import ExplainedGroup, GroupResult, group_seed
 
@@ -364,3 +366,69 @@ def test_settings_hold_every_choice_that_changes_numbers() -> None:
         "descriptor_template": "see {}",
     }.items():
         assert toy_system(**{option: value}).settings() != plain, option
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"explainers": [PartsExplainer("pca"), PartsExplainer("pca", topk=1)]}, "explainers .* found 'pca' more than"),
+        ({"measures": [Removal(), Removal(False)]}, "measures .* found 'removal' more than once"),
+    ],
+)
+def test_two_of_one_name_are_refused(tiny_model: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        MutualKnowledge(f"local-dir:{tiny_model}", **options)
+
+
+class Counting:
+    """A measure that keeps what it was asked about."""
+
+    columns: Any = {"seen": None}
+
+    def __init__(self, name: str, *, needs_explanation: bool, needs_truth: bool = False) -> None:
+        self.name, self.needs_explanation, self.needs_truth = name, needs_explanation, needs_truth
+        self.columns = {name: None}
+        self.asked: list[str] = []
+
+    def settings(self) -> dict[str, object]:
+        return {}
+
+    def measure(self, context: MeasureContext) -> dict[str, list[Any]]:
+        self.asked.append(context.explanation.explainer)
+        return {self.name: [len(self.asked)] * len(context.group)}
+
+
+def test_measures_that_no_explainer_changes_are_taken_once_for_a_group() -> None:
+    measures = [Counting("each", needs_explanation=True), Counting("once", needs_explanation=False)]
+    system = toy_system(measures=measures)
+    images = torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2), (2, 3), (3, 3))])
+    results = [system.explain_group(ClassGroup(images, index, 0, ("a", "b"))) for index in (0, 1)]
+    assert [measure.asked for measure in measures] == [["pca", "kmeans"] * 2, ["pca"] * 2]
+    for index, result in enumerate(results):
+        found = {name: explained.measured for name, explained in result.explained.items()}
+        assert found["pca"] == {"each": [2 * index + 1] * 2, "once": [index + 1] * 2}
+        assert found["kmeans"] == {"each": [2 * index + 2] * 2, "once": [index + 1] * 2}
+
+
+@pytest.mark.parametrize("needs_truth", [False, True])
+def test_truth_is_read_only_if_a_measure_needs_it(
+    tiny_model: Path, data: Critters, tmp_path: Path, needs_truth: bool
+) -> None:
+    groups: list[ClassGroup] = []
+
+    class Watching(Counting):
+        def measure(self, context: MeasureContext) -> dict[str, list[Any]]:
+            groups.append(context.group)
+            return super().measure(context)
+
+    other = Counting("other", needs_explanation=True)
+    watching = Watching("watching", needs_explanation=False, needs_truth=needs_truth)
+    system = MutualKnowledge(f"local-dir:{tiny_model}", measures=[other, watching], **OPTIONS)
+    assert system.needs_truth is needs_truth
+    make_trainer(tmp_path).predict(system, datamodule=data, return_predictions=False)
+    assert [group.truth is not None for group in groups] == [needs_truth] * 2
+    if needs_truth:
+        truth = groups[0].truth
+        assert truth is not None
+        assert truth.part_masks is not None
+        assert truth.part_masks.shape == (GROUP_SIZE, 8, 32, 32)
