@@ -10,64 +10,22 @@ each image; they are left out here, and random unit vectors stand for their embe
 import argparse
 import json
 import statistics
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mkbench.backbones import Backbone, PatchFeatures
-from mkbench.concepts import language_concepts
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.datamodules.critters_world import load_world, render
-from mkbench.datamodules.pictures import resize_squash
-from mkbench.metrics.functional import membership
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.text_knowledge import TextKnowledge
+from mkbench.systems.timing import StageClock, random_texts, rendered_group
 
 BANK, CLASSES, LANGUAGE_CONCEPTS = 4229, 1000, 50
 
 
-class StageClock:
-    """Adds up the time of every stage; on a GPU it waits for the work of a stage to finish."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    def now(self) -> float:
-        """Return the time after all work submitted so far."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Time a stage."""
-        start = self.now()
-        yield
-        self.seconds[stage] += self.now() - start
-
-
-def make_group(images: int, size: int, device: torch.device) -> ClassGroup:
-    """Return rendered pictures of one class at a model's size."""
-    name = load_world().class_names[0]
-    pictures = [torch.from_numpy(render(name, index).image).permute(2, 0, 1) for index in range(images)]
-    stacked = resize_squash(torch.stack(pictures), size).to(device)
-    return ClassGroup(stacked, 0, 0, tuple(str(index) for index in range(images)))
-
-
 def make_texts(dim: int, device: torch.device) -> TextKnowledge:
     """Return random unit vectors in the place of text embeddings, at the size of ImageNet and its bank."""
-    generator = torch.Generator().manual_seed(0)
-    classes, bare, prompted = (
-        F.normalize(torch.randn(count, dim, generator=generator), dim=1).to(device) for count in (CLASSES, BANK, BANK)
-    )
-    language = language_concepts(classes, prompted, LANGUAGE_CONCEPTS)
-    return TextKnowledge(classes, bare, prompted, language, membership(language, BANK))
+    return random_texts(dim, device, classes=CLASSES, bank=BANK, num_language_concepts=LANGUAGE_CONCEPTS)
 
 
 def count_pictures(system: MutualKnowledge, group: ClassGroup) -> int:
@@ -105,7 +63,7 @@ def measure(system: MutualKnowledge, images: int, rounds: int) -> dict[str, obje
         images: pictures in the class group.
         rounds: how often each side is measured; medians are reported.
     """
-    group = make_group(images, system.backbone.image_size, system.device)
+    group = rendered_group(images, system.backbone.image_size, system.device)
     system.text = make_texts(system.backbone.embed_dim, system.device)
     prompted = count_pictures(system, group)
     clock = StageClock(system.device)

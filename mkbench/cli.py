@@ -16,6 +16,7 @@ VERBS: Mapping[str, str] = {
     "demo": "mkbench.verbs.demo",
     "doctor": "mkbench.verbs.doctor",
     "bench": "mkbench.verbs.bench",
+    "boost": "mkbench.verbs.boost",
     "compare": "mkbench.verbs.compare",
     "verify": "mkbench.verbs.verify",
     "explain": "mkbench.verbs.explain",

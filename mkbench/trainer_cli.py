@@ -4,7 +4,7 @@ import argparse
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -44,12 +44,14 @@ class MkbenchCLI(LightningCLI):
 
     Args:
         args: the words of the command, beginning with `predict` or `fit`.
+        run: build everything and run it. Otherwise `args` are options alone, nothing is run, and parts are built one
+            by one with `build`.
 
     Raises:
         UsageError: an option or a configuration that does not fit.
     """
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], *, run: bool = True) -> None:
         _quieten()
         raising = {"exit_on_error": False}  # so that the error can be said in one sentence
         super().__init__(
@@ -70,6 +72,7 @@ class MkbenchCLI(LightningCLI):
             },
             parser_kwargs={"prog": "mkbench", **raising, "fit": raising, "predict": raising},
             args=args,
+            run=run,
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -97,6 +100,8 @@ class MkbenchCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build everything, then give the writer the configuration to keep."""
+        if self.subcommand is None:
+            return
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:  # jsonargparse wraps what a constructor raises
@@ -104,6 +109,24 @@ class MkbenchCLI(LightningCLI):
         subcommand = str(self.subcommand)
         parser = self._parser(subcommand)  # as LightningCLI itself saves a configuration
         find_writer(self.trainer).config_text = parser.dump(self.config[subcommand], skip_none=False)
+
+    def build(self, part: Literal["model", "data", "trainer"]) -> Any:
+        """Build one part alone, so that a fault of one hides none of another; only without `run`.
+
+        Raises:
+            MkbenchError: whatever the part raises as one.
+            UsageError: options that do not fit the part.
+        """
+        config = self.config.clone()
+        for other in {"model", "data"} - {part}:
+            config.pop(other)
+        # `instantiate_classes` is called `instantiate` since jsonargparse 4.49.
+        instantiate = getattr(self.parser, "instantiate", None) or self.parser.instantiate_classes
+        try:
+            self.config_init = instantiate(config)
+            return self.instantiate_trainer() if part == "trainer" else self.config_init[part]
+        except (ValueError, MisconfigurationException) as error:
+            raise own_error(error) from error
 
     @property
     def run_folder(self) -> Path | None:

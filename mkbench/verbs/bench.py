@@ -2,12 +2,15 @@
 
 import argparse
 import errno
+import json
 import os
+import re
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +30,15 @@ class BenchConfig:
     Attributes:
         protocol: configuration of `mkbench predict` that every model is evaluated with.
         models: options of `--model` for each model; at least `backbone`.
+        variants: name -> options that override the protocol's; every model is evaluated in each, in a folder by the
+            variant's name.
+        train: configurations of `mkbench fit` to be trained for each model before, unless that is done already.
     """
 
     protocol: Path
     models: tuple[dict[str, Any], ...]
+    variants: Mapping[str, dict[str, Any]] = field(default_factory=lambda: {"": {}})
+    train: tuple[Path, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,17 +67,64 @@ def read_config(path: Path) -> BenchConfig:
     Raises:
         UsageError: the file does not exist, or an entry is missing, unknown or of the wrong type.
     """
+    content = read_yaml(path, kind="a bench configuration")
+    required, optional = {"protocol", "models"}, {"variants", "train"}
+    if not isinstance(content, dict) or not required <= set(content) <= required | optional:
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise UsageError(
+            f"Expected {path} to have the entries `protocol` and `models`, and none beside them but `variants` and "
+            f"`train`, found {found}."
+        )
+    recipes = content.get("train", [])
+    if not isinstance(recipes, list) or not all(isinstance(recipe, str) for recipe in recipes):
+        raise UsageError(f"Expected `train` in {path} to be a list of configurations, found {recipes!r}.")
+    return BenchConfig(
+        path.parent / str(content["protocol"]),
+        read_models(content["models"], path),
+        _read_variants(content.get("variants", {"": {}}), path),
+        tuple(path.parent / recipe for recipe in recipes),
+    )
+
+
+def _read_variants(variants: Any, path: Path) -> dict[str, dict[str, Any]]:
+    """Return the options of each variant, by its name; the names must differ as folders too."""
+    fits = isinstance(variants, dict) and variants and all(isinstance(options, dict) for options in variants.values())
+    if not fits or len({_slug(str(name)) for name in variants}) < len(variants):
+        raise UsageError(
+            f"Expected `variants` in {path} to map different names to options such as {{model.saliency: pca}}, found "
+            f"{variants!r}."
+        )
+    return {str(name): options for name, options in variants.items()}
+
+
+def read_yaml(path: Path, *, kind: str) -> Any:
+    """Read a YAML file that `--config` names.
+
+    Raises:
+        UsageError: the file does not exist or is no YAML.
+    """
     if not path.is_file():
-        raise UsageError(f"Expected a bench configuration at {path}, found none; check --config.")
+        raise UsageError(f"Expected {kind} at {path}, found none; check --config.")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"Expected YAML in {path}, found something else: {' '.join(str(error).split())}.") from error
-    if not isinstance(content, dict) or set(content) != {"protocol", "models"}:
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise UsageError(f"Expected {path} to have exactly the entries `protocol` and `models`, found {found}.")
-    models = tuple(_model_options(entry, path) for entry in _list_models(content["models"], path))
-    return BenchConfig(path.parent / str(content["protocol"]), models)
+
+
+def read_models(models: Any, path: Path) -> tuple[dict[str, Any], ...]:
+    """Return the options of `--model` for each model of an entry `models`.
+
+    Args:
+        models: a list of names or of mappings with `backbone`, or the name of a set of models.
+        path: the file it stands in, for messages.
+
+    Raises:
+        UsageError: something else.
+
+    >>> read_models(["a", {"backbone": "b", "pretrained": "c"}], Path("bench.yaml"))
+    ({'backbone': 'a'}, {'backbone': 'b', 'pretrained': 'c'})
+    """
+    return tuple(_model_options(entry, path) for entry in _list_models(models, path))
 
 
 def _list_models(models: Any, path: Path) -> Sequence[Any]:
@@ -89,7 +144,7 @@ def _model_options(entry: Any, path: Path) -> dict[str, Any]:
 
 
 def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), overwrite: bool = False) -> int:
-    """Evaluate every model; one that fails never costs the others.
+    """Train what the protocol needs, and evaluate every model in every variant; one that fails never costs the others.
 
     Returns:
         0, or 1 if a model failed.
@@ -98,34 +153,88 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
         UsageError: the same one for every model, such as an unknown option.
         OSError: the disk is full.
     """
-    from mkbench.cli import run_trainer  # noqa: PLC0415 - the command line imports the verbs
+    apart = starts_processes(config.protocol, overrides)
 
-    apart = _starts_processes(config.protocol, overrides)
-    finished: list[Path] = []
-    failures: dict[str, Exception] = {}
-    for model in config.models:
+    def evaluate(model: dict[str, Any], variant: str) -> Path | None:
+        root = out / _slug(variant) if variant else out
+        options = {**{f"model.{name}": value for name, value in model.items()}, **config.variants[variant]}
         words = ["predict", "--config", str(config.protocol), *overrides]
-        words += [f"--model.{name}={value}" for name, value in model.items()]
-        words += [f"--results.root={out}", f"--results.overwrite={overwrite}".lower()]
+        words += [f"--{name}={_word(value)}" for name, value in options.items()]
+        words += [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
+        return run_predict(words, root, model, apart=apart)
+
+    jobs = [
+        (f"{model['backbone']}{f' ({variant})' if variant else ''}", partial(evaluate, model, variant))
+        for variant in config.variants
+        for model in config.models
+    ]
+    return run_jobs(jobs, out)
+
+
+def _slug(variant: str) -> str:
+    """Return a variant's name as a folder name.
+
+    >>> _slug("saliency: pca, keys")
+    'saliency-pca-keys'
+    """
+    return re.sub(r"[^\w.]+", "-", variant).strip("-.")
+
+
+def _word(value: Any) -> str:
+    """Return a value as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -> int:
+    """Run jobs, each of which returns its bundle, and report; one that fails never costs the others.
+
+    Args:
+        jobs: name, for messages, and what to call.
+        out: folder of tables and figures.
+
+    Returns:
+        0, or 1 if a job failed.
+
+    Raises:
+        UsageError: the same one from every job, such as an unknown option.
+        OSError: the disk is full.
+    """
+    finished: list[Path] = []
+    failures: list[tuple[str, Exception]] = []
+    for name, job in jobs:
         try:
-            folder = _run_apart(words, out, model) if apart else run_trainer(words)
+            folder = job()
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 raise  # a full disk stops every model
-            failures[str(model["backbone"])] = error
+            failures.append((name, error))
             if not isinstance(error, MkbenchError):
                 traceback.print_exc()
         else:
             finished += [folder] if folder is not None else []
-    _raise_common(list(failures.values()), len(config.models))
+    _raise_common([error for _, error in failures], len(jobs))
     if finished:
         report(finished, out)
-    for name, reason in failures.items():
+    for name, reason in failures:
         print(f"mkbench: {name} failed: {sentence(reason)}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
+def run_predict(words: Sequence[str], root: Path, model: dict[str, Any], *, apart: bool) -> Path | None:
+    """Run `predict` for one model; return its bundle.
+
+    Args:
+        words: the words of the command, beginning with `predict`.
+        root: folder of the bundles, as in `words`.
+        model: options of `--model`, as in `words`.
+        apart: run it in a process of its own.
+    """
+    from mkbench.cli import run_trainer  # noqa: PLC0415 - the command line imports the verbs
+
+    return _run_apart(words, root, model) if apart else run_trainer(list(words))
+
+
+def starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
     """Tell whether Lightning will start a process for each device by running this whole command again in each."""
     if "WORLD_SIZE" in os.environ:  # torchrun or a cluster has started them
         return False
@@ -158,10 +267,22 @@ def _raise_common(failures: Sequence[Exception], models: int) -> None:
 
 
 def report(runs: Sequence[Path], out: Path) -> None:
-    """Write tables and figures of finished runs to `out`, and print the table."""
+    """Write tables and figures of finished runs to `out`, and print the tables: one for each kind of run."""
+    from mkbench.results.boost_tables import is_boost, write_boost  # noqa: PLC0415
     from mkbench.results.compare import write_comparison  # noqa: PLC0415
+    from mkbench.results.faithfulness_table import write_faithfulness  # noqa: PLC0415
     from mkbench.results.runs import read_runs  # noqa: PLC0415
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
         console = Console()
-        console.print(write_comparison(read_runs(runs), out, width=console.width))
+        everything = read_runs(runs)
+        boosts = [run for run in everything if is_boost(run.results)]
+        if boosts:
+            console.print(write_boost(boosts, out, width=console.width))
+        finished = [run for run in everything if run not in boosts]
+        if not finished:
+            return
+        console.print(write_comparison(finished, out, width=console.width))
+        faithfulness = write_faithfulness(finished, out, width=console.width)
+        if faithfulness is not None:
+            console.print(faithfulness)

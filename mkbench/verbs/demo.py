@@ -10,10 +10,12 @@ HELP = "benchmark the four bundled models on the bundled pictures, in minutes, w
 
 _NEXT = """
 Bundle and figures of each model: {out}/<model>/
-Table (CSV, Markdown, LaTeX) and AUC against accuracy: {out}/
+Tables (CSV, Markdown, LaTeX), differences between models, and figures: {out}/
+ImageNet and the paper's 13 models:
+  mkbench doctor --config configs/paper/table3.yaml --data.root IMAGENET --data.bank descriptors_imagenet.json
 Your own pictures, a folder for each class:
   mkbench predict --config configs/image_folder.yaml --model.backbone vit-b-16-openai --model.random_weights false \\
-    --data.root IMAGENET/val --data.bank descriptors_imagenet.json
+    --data.root PICTURES --data.class_names NAMES.json --data.bank DESCRIPTORS.json
 `mkbench models` lists the models by name; the README tells more.
 """
 

@@ -42,6 +42,12 @@ def test_a_subclass_of_twenty_lines_works() -> None:
     assert (toy.image_size, toy.num_parameters, toy.dtype, toy.device.type) == (4, 3, torch.float32, "cpu")
 
 
+def test_a_model_need_not_count_tokens() -> None:
+    backbone = MeanColour()
+    assert backbone.context_length is None
+    assert backbone.count_tokens(["a text"]) is None
+
+
 def test_abstract_methods_must_be_written() -> None:
     with pytest.raises(TypeError, match="abstract"):
         Backbone(name="none", geometry=GEOMETRY, grid=(1, 1), embed_dim=1, feature_dim=1)  # type: ignore[abstract]

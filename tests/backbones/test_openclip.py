@@ -147,6 +147,14 @@ def test_texts_beyond_the_context_are_counted(tiny: Callable[..., OpenClipBackbo
     assert backbone.truncated_texts == 3
 
 
+def test_tokens_are_counted_without_encoding(tiny: Callable[..., OpenClipBackbone]) -> None:
+    backbone = tiny()
+    assert backbone.context_length == 8
+    assert backbone.count_tokens(["cat", " ".join(["cat"] * 6), " ".join(["dog"] * 7)]) == [3, 8, 9]
+    assert backbone.count_tokens([]) == []
+    assert backbone.truncated_texts == 0
+
+
 def test_texts_of_other_tokenizers_are_counted(tiny: Callable[..., OpenClipBackbone]) -> None:
     backbone = tiny()
 
@@ -164,6 +172,7 @@ def test_texts_of_other_tokenizers_are_counted(tiny: Callable[..., OpenClipBackb
     backbone.tokenizer = Words()
     backbone.encode_text(["a b c d e f g h", "a b c d e f g h i"])
     assert backbone.truncated_texts == 1
+    assert (backbone.context_length, backbone.count_tokens(["A b c"])) == (8, [3])
 
 
 def test_no_texts_and_a_bare_text(tiny: Callable[..., OpenClipBackbone]) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.pipeline import BANK, CLASSES, StageClock, main, make_group, make_texts, measure
+from benchmarks.pipeline import BANK, CLASSES, main, make_texts, measure
 from mkbench.systems import MutualKnowledge
+from mkbench.systems.timing import rendered_group
 
 STAGES = {"features", "saliency", "refine", "partition", "render", "encode", "assign", "measure"}
 
@@ -37,7 +38,7 @@ def test_measurement_of_the_tiny_model(system: MutualKnowledge) -> None:
     # The stages are parts of the whole, in milliseconds for each picture; medians and means differ a little.
     assert 0 < sum(stages.values()) < 2 * float(str(result["total_ms_per_image"]))
     # Three prompts of every part that a picture has, by both methods.
-    group = make_group(2, system.backbone.image_size, torch.device("cpu"))
+    group = rendered_group(2, system.backbone.image_size, torch.device("cpu"))
     explained = system.explain_group(group).explained
     parts = sum(int(each.explanation.present.sum()) for each in explained.values())
     assert result["prompted_pictures"] == 3 * parts > 0
@@ -50,15 +51,6 @@ def test_texts_have_the_size_of_the_published_bank() -> None:
     assert texts.bare.shape == texts.prompted.shape == (BANK, 16) == (4229, 16)
     assert texts.language.shape == (CLASSES, 50)
     torch.testing.assert_close(texts.bare.norm(dim=1), torch.ones(BANK))
-
-
-def test_clock_adds_up_each_stage() -> None:
-    clock = StageClock(torch.device("cpu"))
-    clock.now = iter([1.0, 3.0, 10.0, 15.0]).__next__  # type: ignore[method-assign]
-    for _ in range(2):
-        with clock("render"):
-            pass
-    assert dict(clock.seconds) == {"render": 7.0}
 
 
 def test_printed_json(tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 
 from mkbench import cli
 from mkbench.errors import DataError, UsageError
-from mkbench.verbs.bench import BenchConfig, _starts_processes, read_config, run_bench
+from mkbench.verbs.bench import BenchConfig, read_config, run_bench, starts_processes
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
@@ -106,8 +107,11 @@ def test_finished_models_are_not_computed_again(
     ("content", "message"),
     [
         ("[1, 2", "Expected YAML in .*wrong.yaml, found something else"),
-        ("models: [a]\n", "exactly the entries `protocol` and `models`, found models"),
+        ("models: [a]\n", "to have the entries `protocol` and `models`, and none .*, found models"),
         ("protocol: a.yaml\nmodels: [a]\nmodles: [b]\n", "found protocol, models, modles"),
+        ("protocol: a.yaml\nmodels: [a]\nvariants: [b]\n", "`variants` .* to map different names to options such as"),
+        ("protocol: a.yaml\nmodels: [a]\nvariants: {b c: {}, 'b, c': {}}\n", "to map different names"),
+        ("protocol: a.yaml\nmodels: [a]\ntrain: b.yaml\n", "`train` .* to be a list of configurations"),
         ("- a\n", "found list"),
         ("protocol: a.yaml\nmodels: []\n", "to be a list of names"),
         ("protocol: a.yaml\nmodels: 3\n", "to be a list of names or a set of models, found 3"),
@@ -132,6 +136,35 @@ def test_protocol_lies_beside_the_bench(tmp_path: Path) -> None:
     config = read_config(tmp_path / "bench.yaml")
     assert config.protocol == tmp_path / "p.yaml"
     assert config.models == ({"backbone": "a"}, {"backbone": "b", "pretrained": "c"})
+
+
+def test_every_variant_is_evaluated_and_named(
+    command: Callable[..., Any], tiny_model: Path, second_model: Path, tmp_path: Path
+) -> None:
+    variants = {
+        "published": {},
+        "no transport": {
+            "model.explainers": [
+                {"class_path": "mkbench.concepts.PartsExplainer", "init_args": {"name": "pca", "transport": False}}
+            ]
+        },
+        "u = 6": {"model.num_language_concepts": 6, "model.estimator": "shannon"},
+    }
+    models = [f"local-dir:{tiny_model}", f"local-dir:{second_model}"]
+    content = {"protocol": str(PROTOCOL), "models": models, "variants": variants}
+    (tmp_path / "bench.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    outcome = command("bench", "--config=bench.yaml", "--out=runs", *SMALL)
+    assert (outcome.code, outcome.error) == (0, "")
+    settings = {
+        str(path.parent.relative_to(tmp_path / "runs")): json.loads(path.read_text())["settings"]
+        for path in (tmp_path / "runs").glob("*/*/results.json")
+    }
+    assert sorted(settings) == [f"{v}/{m}" for v in ("no-transport", "published", "u-6") for m in ("second", "tiny")]
+    assert settings["u-6/tiny"]["num_language_concepts"] == 6
+    assert settings["published/tiny"]["num_language_concepts"] == 12
+    assert list(settings["no-transport/tiny"]["explainers"]) == ["pca"]
+    assert not settings["no-transport/second"]["explainers"]["pca"]["transport"]
+    assert "tiny (no-transport)" in (tmp_path / "runs" / "table.csv").read_text()
 
 
 def test_models_may_be_a_named_set(tmp_path: Path) -> None:
@@ -190,6 +223,6 @@ def test_two_processes_for_every_model_give_the_results_of_one(
 def test_several_devices_mean_several_processes(
     words: list[str], expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _starts_processes(PROTOCOL, words) is expected
+    assert starts_processes(PROTOCOL, words) is expected
     monkeypatch.setenv("WORLD_SIZE", "2")  # torchrun has started them already
-    assert not _starts_processes(PROTOCOL, words)
+    assert not starts_processes(PROTOCOL, words)

@@ -1,0 +1,104 @@
+"""Examines one model on the ground that all models share."""
+
+from functools import partial
+from typing import Any
+
+from mkbench.doctor import bank, class_list, data, resources
+from mkbench.doctor.accuracy import check_accuracy
+from mkbench.doctor.findings import ok, warning
+from mkbench.doctor.ground import Ground, Pictures
+from mkbench.doctor.model import check_model
+from mkbench.doctor.notebook import Notebook
+from mkbench.doctor.subjects import needed_descriptors
+from mkbench.doctor.timing import Measurement, device_memory, measure
+from mkbench.errors import UsageError
+from mkbench.systems import MutualKnowledge
+from mkbench.systems.base import BenchmarkSystem
+from mkbench.trainer_cli import MkbenchCLI
+
+
+def examine_model(
+    notebook: Notebook, model: str | None, cli: MkbenchCLI, ground: Ground, *, fast: bool
+) -> Measurement | None:
+    """Check a model, and what depends on it in the other areas.
+
+    Args:
+        notebook: takes the findings.
+        model: name of the model in findings; None if it is the only one.
+        cli: the parsed configuration.
+        ground: what all models share.
+        fast: leave out what needs more than a few forward passes.
+
+    Returns:
+        What a few pictures took, if that was measured.
+    """
+    if ground.bank is not None:
+        needed = needed_descriptors(cli.config.model.get("init_args") or {})
+        notebook.note("bank", bank.check_size(ground.bank, needed), model=model)
+    shown = model or "the model"
+    system = notebook.attempt("model", partial(_build, cli, ground), doing=f"loading {shown}", model=model)
+    if system is None:
+        return None
+    resize = ground.pictures.data.resize if ground.pictures else None
+    notebook.note("model", check_model(system.backbone, resize=resize), doing=f"trying {shown}", model=model)
+    _examine_texts(notebook, model, system, ground)
+    if ground.pictures is not None:
+        notebook.note("data", data.check_size(ground.pictures.sample, system.backbone.image_size), model=model)
+    if fast:
+        return None
+    if ground.pictures is not None:
+        _examine_accuracy(notebook, model, system, ground.pictures)
+    return _examine_time(notebook, model, system, ground)
+
+
+def _build(cli: MkbenchCLI, ground: Ground) -> BenchmarkSystem:
+    system: Any = cli.build("model")
+    if not isinstance(system, BenchmarkSystem):
+        raise UsageError(
+            f"Expected a system whose results can be written, such as mkbench.systems.MutualKnowledge, found "
+            f"{type(system).__name__}; choose it with --model."
+        )
+    return system if ground.trainer is None else system.to(ground.trainer.strategy.root_device)
+
+
+def _examine_texts(notebook: Notebook, model: str | None, system: BenchmarkSystem, ground: Ground) -> None:
+    backbone = system.backbone
+    if ground.bank is not None and isinstance(system, MutualKnowledge):
+        templates = (system.descriptor_template, system.relevance_template)
+        lengths = bank.check_lengths(backbone, ground.bank.descriptors, templates)
+        notebook.note("bank", lengths, doing="counting tokens", model=model)
+    if ground.pictures is not None:
+        names, prompts = ground.pictures.listing.class_names, ground.pictures.data.templates
+        notebook.note("class list", class_list.check_prompts(backbone, names, prompts), model=model)
+
+
+def _examine_accuracy(notebook: Notebook, model: str | None, system: BenchmarkSystem, pictures: Pictures) -> None:
+    if pictures.data.labelled and pictures.sample.read:
+        accuracy = check_accuracy(system.backbone, pictures.data, pictures.listing)
+        doing = f"classifying a few pictures with {model or 'the model'}"
+        notebook.note("class list", accuracy, doing=doing, model=model)
+
+
+def _examine_time(notebook: Notebook, model: str | None, system: BenchmarkSystem, ground: Ground) -> Measurement | None:
+    """Explain a few pictures."""
+    pictures, descriptors, size = ground.pictures, ground.bank, ground.run_size
+    if not isinstance(system, MutualKnowledge):
+        left_out = f"time and memory were not measured: that is for MutualKnowledge, not for {type(system).__name__}"
+        notebook.note("resources", [ok(left_out)], model=model)
+        return None
+    if pictures is None or descriptors is None or size is None or not pictures.sample.read:
+        needs = "time and memory were not measured: that needs readable pictures, a concept bank and a device"
+        notebook.note("resources", [warning(needs)], model=model)
+        return None
+    measured = notebook.attempt(
+        "resources",
+        lambda: measure(system, pictures.data, pictures.listing, descriptors),
+        doing=f"explaining a few pictures with {model or 'the model'}",
+        model=model,
+    )
+    if measured is not None:
+        largest = pictures.listing.largest_group(pictures.data.group_size)
+        memory = resources.check_memory(measured, largest, device_memory(system.device))
+        notebook.note("resources", resources.check_time(measured, size), model=model)
+        notebook.note("resources", memory, model=model)
+    return measured
