@@ -1,6 +1,5 @@
 """What a configuration asks for: one subject for each run of a model."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import yaml
 
 from mkbench.trainer_cli import MkbenchCLI
-from mkbench.verbs.bench import read_config
+from mkbench.verbs.bench import list_jobs, read_config
 
 
 @dataclass(frozen=True)
@@ -45,20 +44,7 @@ def list_subjects(config: Path, overrides: Sequence[str]) -> list[Subject]:
     """
     if not _is_bench(config):
         return [Subject(None, ("--config", str(config), *overrides))]
-    bench = read_config(config)
-    words = ("--config", str(bench.protocol), *overrides)
-    subjects = []
-    for variant, changes in bench.variants.items():
-        for model in bench.models:
-            options = {**{f"model.{name}": value for name, value in model.items()}, **changes}
-            label = f"{model['backbone']} ({variant})" if variant else str(model["backbone"])
-            subjects.append(Subject(label, (*words, *(f"--{name}={_word(value)}" for name, value in options.items()))))
-    return subjects
-
-
-def _word(value: Any) -> str:
-    """Return a value of YAML as the command line takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return [Subject(job.name, job.words) for job in list_jobs(read_config(config), overrides)]
 
 
 def _is_bench(config: Path) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from rich.console import Console
@@ -155,20 +155,45 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
     """
     apart = starts_processes(config.protocol, overrides)
 
-    def evaluate(model: dict[str, Any], variant: str) -> Path | None:
-        root = out / _slug(variant) if variant else out
-        options = {**{f"model.{name}": value for name, value in model.items()}, **config.variants[variant]}
-        words = ["predict", "--config", str(config.protocol), *overrides]
-        words += [f"--{name}={_word(value)}" for name, value in options.items()]
-        words += [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
-        return run_predict(words, root, model, apart=apart)
+    def evaluate(job: Job) -> Path | None:
+        root = out / job.folder
+        results = [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
+        return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
 
-    jobs = [
-        (f"{model['backbone']}{f' ({variant})' if variant else ''}", partial(evaluate, model, variant))
-        for variant in config.variants
-        for model in config.models
-    ]
-    return run_jobs(jobs, out)
+    return run_jobs([(job.name, partial(evaluate, job)) for job in list_jobs(config, overrides)], out)
+
+
+class Job(NamedTuple):
+    """One model in one variant.
+
+    Attributes:
+        name: for messages.
+        model: options of `--model`.
+        folder: of the variant, within that of the bench; empty where there is only one.
+        words: those of `mkbench predict`, but for where results go.
+    """
+
+    name: str
+    model: dict[str, Any]
+    folder: str
+    words: tuple[str, ...]
+
+
+def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[Job]:
+    """List what a bench runs, variant by variant.
+
+    >>> config = BenchConfig(Path("p.yaml"), ({"backbone": "a"},), {"saliency: pca": {"model.saliency": "pca"}})
+    >>> [(job.name, job.folder, job.words[2:]) for job in list_jobs(config)]
+    [('a (saliency: pca)', 'saliency-pca', ('--model.backbone=a', '--model.saliency=pca'))]
+    """
+    jobs = []
+    for variant, changes in config.variants.items():
+        for model in config.models:
+            options = {**{f"model.{name}": value for name, value in model.items()}, **changes}
+            words = [f"--{name}={_word(value)}" for name, value in options.items()]
+            name = f"{model['backbone']} ({variant})" if variant else str(model["backbone"])
+            jobs.append(Job(name, model, _slug(variant), ("--config", str(config.protocol), *overrides, *words)))
+    return jobs
 
 
 def _slug(variant: str) -> str:
