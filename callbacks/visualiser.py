@@ -80,6 +80,6 @@ class Visualiser(Callback):
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw the curve of the finished run."""
         run = find_writer(trainer).folder
-        if trainer.is_global_zero and (run / RESULTS).is_file():
+        if trainer.is_global_zero and isinstance(pl_module, MutualKnowledge) and (run / RESULTS).is_file():
             results, _ = read_results(run)
             save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")

@@ -140,7 +140,7 @@ TruthReader = Callable[[int, str], PictureTruth | None]
 
 
 def truth_reader(source: object) -> TruthReader | None:
-    """Return how a source tells the truth about its pictures; None if it knows none.
+    """Return how a source tells what is known of its pictures; None if it is no :class:`TruthSource`.
 
     >>> truth_reader("a source without truth") is None
     True

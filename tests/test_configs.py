@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from conftest import DESCRIPTORS
 from data_trees import write_food101, write_imagenet, write_places365
 from packed_pictures import write_flat, write_names, write_saved, write_shards
 
@@ -15,6 +17,7 @@ from mkbench import load_backbone
 from mkbench.backbones import find_model
 from mkbench.datamodules.imagenet import load_imagenet_classes
 from mkbench.verbs.bench import read_config
+from mkbench.verbs.boost import read_boost
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 ALL = sorted(CONFIGS.rglob("*.yaml"))
@@ -31,16 +34,23 @@ SMALL = {
     "WebDataset": ["--data.shards=packed", *PACKED],
 }
 #: Explainers of the configurations that list their own.
-EXPLAINERS = {"saliency_methods": {"pca", "gradcam", "rollout", "random"}}
+EXPLAINERS = {
+    "saliency_methods": {"pca", "gradcam", "rollout", "random"},
+    "truth": {"pca", "kmeans", "random"},
+}
+#: Options of small runs that classification by descriptions does not have.
+ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
+#: The classes that a bank for `mkbench boost` has descriptors of; the others have none.
+DESCRIBED = {"Food101": ["apple pie", "baklava"], "ImageNet": ["tench", "goldfish"]}
 #: What leaves four pictures where there are no classes to choose from.
 LIMITS = {"PictureFolder": "--data.limit_images=4"}
 
 
 def kind_of(content: dict[str, Any]) -> str:
     if "protocol" in content:
-        return "bench"
+        return "boost" if "split" in content else "bench"
     system = content["model"]["class_path"].rpartition(".")[2]
-    return "fit" if system == "ContrastiveTraining" else "predict"
+    return {"ContrastiveTraining": "fit", "DescriptionZeroShot": "describe"}.get(system, "predict")
 
 
 def of_kind(kind: str) -> list[Any]:
@@ -85,16 +95,19 @@ def write_data(
     def write(content: dict[str, Any]) -> None:
         write_bank()
         trees[class_of_data(content)]()
+        if "boxes" in content["data"]["init_args"]:
+            lines = ["class,file,x_min,y_min,x_max,y_max", "ant,0.png,0,0,39,47", "bee,1.png,5,5,20,30"]
+            (tmp_path / "boxes.csv").write_text("\n".join(lines), encoding="utf-8")
 
     return write
 
 
 def small_predict(content: dict[str, Any], model: Path) -> list[str]:
+    boxes = ["--data.boxes=boxes.csv"] if "boxes" in content["data"]["init_args"] else []
     return [
         f"--model.backbone=local-dir:{model}",
         "--model.random_weights=false",
-        "--model.num_language_concepts=5",
-        "--model.pool=6",
+        *ONLY_MINING,
         LIMITS.get(class_of_data(content), "--data.limit_classes=2"),
         "--data.num_workers=0",
         "--trainer.accelerator=cpu",
@@ -102,11 +115,12 @@ def small_predict(content: dict[str, Any], model: Path) -> list[str]:
         "--progress.enabled=false",
         "--figures.samples=1",
         *SMALL[class_of_data(content)],
+        *boxes,
     ]
 
 
 def test_all_configurations_are_found() -> None:
-    assert len(of_kind("predict")) + len(of_kind("bench")) + len(of_kind("fit")) == len(ALL) > 0
+    assert sum(len(of_kind(kind)) for kind in ("predict", "bench", "fit", "describe", "boost")) == len(ALL) > 0
 
 
 @pytest.mark.parametrize("path", of_kind("predict"))
@@ -147,6 +161,46 @@ def test_bench(
     outcome = command("bench", "--config=bench.yaml", "--out=runs", *small[1:])
     assert (outcome.code, outcome.error) == (0, "")
     assert outcome.results()["data"]["images"] == 4
+
+
+@pytest.mark.parametrize("path", of_kind("describe"))
+def test_describe(
+    path: Path, command: Callable[..., Any], tiny_model: Path, write_data: Callable[[dict[str, Any]], None]
+) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    write_data(content)
+    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
+    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
+    assert (outcome.code, outcome.error) == (0, "")
+    assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top1_descriptors"]
+
+
+@pytest.mark.parametrize("path", of_kind("boost"))
+def test_boost(
+    path: Path,
+    command: Callable[..., Any],
+    tiny_model: Path,
+    tmp_path: Path,
+    write_data: Callable[[dict[str, Any]], None],
+) -> None:
+    config = read_boost(path)
+    assert all(find_model(model["backbone"]) for model in config.models)
+    protocol = yaml.safe_load(config.protocol.read_text(encoding="utf-8"))
+    write_data(protocol)
+    described = {name: DESCRIPTORS[start::2] for start, name in enumerate(DESCRIBED.get(class_of_data(protocol), []))}
+    (tmp_path / "bank.json").write_text(json.dumps(described), encoding="utf-8")
+    own = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # One picture of each class to mine from, and the two that all generated data has for everything else.
+    own |= {"mining": {**own["mining"], "limit_images_per_class": 1}} if "mining" in own else {}
+    own |= {"protocol": str(config.protocol), "models": [f"local-dir:{tiny_model}"]}
+    (tmp_path / "boost.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    small = small_predict(protocol, tiny_model)[1:]
+    outcome = command("boost", "--config=boost.yaml", "--out=runs", *small, "--model.mined_per_class=2")
+    assert (outcome.code, outcome.error) == (0, "")
+    results = outcome.results()
+    assert (results["settings"]["split"], results["settings"]["chosen"]) == (config.split, True)
+    assert results["data"]["images"] == 4
+    assert config.split in outcome.output
 
 
 @pytest.mark.parametrize("path", of_kind("fit"))

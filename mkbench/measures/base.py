@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -53,6 +54,16 @@ class Measure(Protocol):
         """The columns it fills, with their types; none of those that every run has."""
         ...
 
+    @property
+    def needs_truth(self) -> bool:
+        """Whether it compares with what is known of the pictures; that is read only if a measure asks for it."""
+        ...
+
+    @property
+    def needs_explanation(self) -> bool:
+        """Whether its values depend on the explainer; if not, it is asked once for a group, and about the model."""
+        ...
+
     def settings(self) -> dict[str, object]:
         """Every choice that changes its numbers, as JSON; two runs are the same only if these are."""
         ...
@@ -70,3 +81,13 @@ def trim_rows(values: Tensor, counts: Tensor) -> list[list[Any]]:
     [[1, 2], [3]]
     """
     return [row[:count] for row, count in zip(values.tolist(), counts.tolist(), strict=True)]
+
+
+def to_values(values: Tensor) -> list[Any]:
+    """Return (B,) numbers as a list, None for NaN.
+
+    >>> import torch
+    >>> to_values(torch.tensor([0.5, torch.nan]))
+    [0.5, None]
+    """
+    return [None if isnan(value) else value for value in values.tolist()]

@@ -39,6 +39,8 @@ class Removal:
     """
 
     name = "removal"
+    needs_truth = False
+    needs_explanation = True
 
     def __init__(self, reversed_control: bool = True) -> None:
         self.orders = (False, True) if reversed_control else (False,)

@@ -26,11 +26,13 @@ class ColumnMetric:
         name: the metric.
         reduce: the column's values -> (n,) float64.
         higher_is_better: None where neither is.
+        of_model: it is the same for every explainer, and reported once, of the model.
     """
 
     name: str
     reduce: Reduction
     higher_is_better: bool | None
+    of_model: bool = False
 
 
 def _plain(values: list[Any]) -> Tensor:
@@ -56,12 +58,28 @@ def _removal(column: str, metric: str, higher_is_better: bool) -> dict[str, tupl
     }
 
 
+def _number(
+    column: str, higher_is_better: bool | None, *, metric: str | None = None, of_model: bool = False
+) -> dict[str, tuple[ColumnMetric, ...]]:
+    """One number for each image, or whether something holds; the metric is called as the column unless it is named."""
+    return {column: (ColumnMetric(metric or column, _plain, higher_is_better, of_model),)}
+
+
 #: Column -> metrics; a column that is missing here is kept in the rows and has no metric.
 COLUMN_METRICS: Mapping[str, tuple[ColumnMetric, ...]] = {
     **_removal("deletion_scores", "deletion", higher_is_better=False),
     **_removal("insertion_scores", "insertion", higher_is_better=True),
     **_removal("deletion_correct", "accuracy_drop", higher_is_better=False),
     **_removal("insertion_correct", "accuracy_increase", higher_is_better=True),
+    **_number("importance_effect", True, metric="importance_calibration"),
+    **_number("descriptor_precision", True),
+    **_number("descriptor_precision_chance", None, of_model=True),
+    **_number("descriptor_recall", True),
+    **_number("descriptor_recall_bound", None),
+    **_number("part_iou", True),
+    **_number("localised", True, metric="corloc", of_model=True),
+    **_number("localised_by_whole", None, metric="corloc_whole_picture", of_model=True),
+    **_number("kept_region_correct", True, metric="kept_region_top1", of_model=True),
 }
 
 #: Column -> averaged curve of ``results.json``.

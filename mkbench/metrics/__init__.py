@@ -2,18 +2,24 @@
 
 from mkbench.metrics.accuracy_drop import AccuracyDrop
 from mkbench.metrics.accuracy_increase import AccuracyIncrease
+from mkbench.metrics.association import Association
+from mkbench.metrics.concept_consistency import ConceptConsistency
 from mkbench.metrics.concept_entropy import ConceptEntropy
 from mkbench.metrics.corloc import CorLoc
 from mkbench.metrics.deletion import Deletion
+from mkbench.metrics.entanglement import Entanglement
 from mkbench.metrics.insertion import Insertion
 from mkbench.metrics.mutual_information import MutualInformation, MutualInformationAUC, MutualInformationExcess
 
 __all__ = [
     "AccuracyDrop",
     "AccuracyIncrease",
+    "Association",
+    "ConceptConsistency",
     "ConceptEntropy",
     "CorLoc",
     "Deletion",
+    "Entanglement",
     "Insertion",
     "MutualInformation",
     "MutualInformationAUC",

@@ -39,6 +39,11 @@ ROW_SCHEMA = pa.schema(
     ]
 )
 
+#: The columns of a run without explanations, which has one row for each image.
+PICTURE_SCHEMA = pa.schema(
+    [ROW_SCHEMA.field(name) for name in ("sample_id", "class_index", "class_name", "predicted_index", "top1")]
+)
+
 
 @dataclass(frozen=True)
 class GroupRecord:
@@ -46,7 +51,8 @@ class GroupRecord:
 
     Attributes:
         key: name of the group, ``GroupSpec.key``.
-        rows: columns of ``ROW_SCHEMA``, then those of the run's measures; a row for each image and explainer.
+        rows: columns of ``ROW_SCHEMA``, then those of the run's measures; a row for each image and explainer. Without
+            explanations: columns of ``PICTURE_SCHEMA``, then those of the system; a row for each image.
         fallbacks: explainer -> rule -> how often it applied; ``foreground`` for the stage before the explainers.
         unreadable: messages about pictures that were left out.
     """
@@ -80,8 +86,8 @@ def write_group(run: Path, record: GroupRecord) -> Path:
 
 def _conform(rows: pa.Table) -> pa.Table:
     """Bring the columns that every run has to their types and places; those of measures keep theirs."""
-    extra = [field for field in rows.schema if field.name not in ROW_SCHEMA.names]
-    schema = pa.schema([*ROW_SCHEMA, *extra])
+    common = ROW_SCHEMA if "explainer" in rows.schema.names else PICTURE_SCHEMA
+    schema = pa.schema([*common, *(field for field in rows.schema if field.name not in common.names)])
     return rows.select(schema.names).cast(schema)
 
 

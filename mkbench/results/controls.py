@@ -36,7 +36,7 @@ def compare_controls(rows: pa.Table) -> list[dict[str, Any]]:
     for column, metrics in COLUMN_METRICS.items():
         if column not in rows.column_names or column.endswith(_REVERSED):
             continue
-        for metric in (metric for metric in metrics if metric.higher_is_better is not None):
+        for metric in (one for one in metrics if one.higher_is_better is not None and not one.of_model):
             for name, table in tables.items():
                 backwards = f"{column}{_REVERSED}"
                 if backwards in table.column_names:

@@ -14,8 +14,7 @@ from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import DataError
 from mkbench.results.bundle import SCHEMA_VERSION, read_groups
-from mkbench.results.summary import summarise
-from mkbench.systems.mutual_knowledge import MutualKnowledge
+from mkbench.systems.base import BenchmarkSystem
 
 
 def folder_name(model: str) -> str:
@@ -30,14 +29,14 @@ def folder_name(model: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in spaced).strip(".") or "model"
 
 
-def build_results(run: Path, system: MutualKnowledge, data: ClassGroupDataModule) -> dict[str, Any]:
+def build_results(run: Path, system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[str, Any]:
     """Return the content of ``results.json`` from the group files of a finished run.
 
     Raises:
         DataError: not a single picture could be read.
     """
     records = read_groups(run, [spec.key for spec in data.specs])
-    summary = summarise(records)
+    summary = system.summarise(records, data)
     if not summary["images"]:
         unreadable = summary["unreadable"]
         raise DataError(f"Expected pictures to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")
@@ -46,14 +45,12 @@ def build_results(run: Path, system: MutualKnowledge, data: ClassGroupDataModule
         "model": describe_model(system),
         "data": data.describe() | {key: summary[key] for key in ("images", "unreadable")},
         "settings": system.settings(),
-        "metrics": summary["metrics"],
-        "curves": summary["curves"],
-        "controls": summary["controls"],
+        **{key: entry for key, entry in summary.items() if key not in ("images", "unreadable", "fallbacks")},
         "fallbacks": summary["fallbacks"] | {"text": {"truncated": system.backbone.truncated_texts}},
     }
 
 
-def describe_model(system: MutualKnowledge) -> dict[str, Any]:
+def describe_model(system: BenchmarkSystem) -> dict[str, Any]:
     """Return the entry `model` of `results.json`."""
     backbone = system.backbone
     entry = next((entry for entry in model_entries() if entry.name == backbone.name), None)
@@ -70,7 +67,7 @@ def describe_model(system: MutualKnowledge) -> dict[str, Any]:
     }
 
 
-def describe_run(system: MutualKnowledge, data: ClassGroupDataModule) -> dict[str, Any]:
+def describe_run(system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[str, Any]:
     """Return what must be equal for two sets of groups to belong to one run."""
     groups = {spec.key: list(spec.sample_ids) for spec in data.specs}
     return {
@@ -82,7 +79,7 @@ def describe_run(system: MutualKnowledge, data: ClassGroupDataModule) -> dict[st
     }
 
 
-def describe_environment(trainer: L.Trainer, system: MutualKnowledge, images: float, seconds: float) -> dict[str, Any]:
+def describe_environment(trainer: L.Trainer, system: BenchmarkSystem, images: float, seconds: float) -> dict[str, Any]:
     """Return what `environment.json` holds: speed, device and versions, none of which may change a metric."""
     return {
         "images_computed": int(images),

@@ -18,7 +18,7 @@ from mkbench.results.controls import compare_controls
 Metric = dict[str, Any]
 
 
-def _metric(name: str, explainer: str | None, values: Tensor, higher_is_better: bool | None) -> Metric:
+def mean_metric(name: str, explainer: str | None, values: Tensor, higher_is_better: bool | None) -> Metric:
     """Return an entry of ``results.json`` for a metric that is the mean of one value for each image."""
     low, high = bootstrap_interval(values)
     return {
@@ -54,12 +54,12 @@ def summarise_explainer(rows: pa.Table, explainer: str) -> tuple[list[Metric], d
         chance.mean(1),
     )  # zero-padded to the longest: the mean over images is the set's AUC
     metrics = [
-        _metric("mutual_information", explainer, curves[:, 0], True),
-        _metric("mutual_information_auc", explainer, set_auc, True),
-        _metric("mutual_information_auc_chance", explainer, set_chance, None),
-        _metric("mutual_information_auc_excess", explainer, set_auc - set_chance, True),
-        _metric("mutual_information_image_auc", explainer, curves.sum(1) / lengths, True),
-        _metric("concept_entropy", explainer, torch.tensor(_numpy(rows["concept_entropy"])), None),
+        mean_metric("mutual_information", explainer, curves[:, 0], True),
+        mean_metric("mutual_information_auc", explainer, set_auc, True),
+        mean_metric("mutual_information_auc_chance", explainer, set_chance, None),
+        mean_metric("mutual_information_auc_excess", explainer, set_auc - set_chance, True),
+        mean_metric("mutual_information_image_auc", explainer, curves.sum(1) / lengths, True),
+        mean_metric("concept_entropy", explainer, torch.tensor(_numpy(rows["concept_entropy"])), None),
     ]
     averaged = {
         "mutual_information": curves.mean(0).tolist(),
@@ -68,18 +68,24 @@ def summarise_explainer(rows: pa.Table, explainer: str) -> tuple[list[Metric], d
     return metrics, averaged
 
 
-def _summarise_measures(rows: pa.Table, explainer: str) -> tuple[list[Metric], dict[str, list[float]]]:
-    """Return the metrics and averaged curves of the measures' columns; images without a value do not count."""
+def _summarise_measures(rows: pa.Table, explainer: str | None) -> tuple[list[Metric], dict[str, list[float]]]:
+    """Return the metrics and averaged curves of the measures' columns; images without a value do not count.
+
+    Args:
+        rows: of one explainer.
+        explainer: its name; None for the metrics that are the same for all of them.
+    """
     metrics, averaged = [], {}
     for column in (name for name in rows.column_names if name in COLUMN_METRICS):
         values = rows[column].drop_null().to_pylist()
         if not values:
             continue
         metrics += [
-            _metric(metric.name, explainer, metric.reduce(values), metric.higher_is_better)
+            mean_metric(metric.name, explainer, metric.reduce(values), metric.higher_is_better)
             for metric in COLUMN_METRICS[column]
+            if metric.of_model == (explainer is None)
         ]
-        if column in COLUMN_CURVES:
+        if column in COLUMN_CURVES and explainer is not None:
             averaged[COLUMN_CURVES[column]] = average_column_curve(values)
     return metrics, averaged
 
@@ -115,13 +121,14 @@ def summarise(records: Sequence[GroupRecord]) -> dict[str, Any]:
         own = rows.filter(pc.equal(rows["explainer"], explainer)).sort_by(
             [("class_index", "ascending"), ("sample_id", "ascending")]
         )
-        if not metrics:  # the prediction does not depend on the explainer
+        if not metrics:  # neither the prediction nor the foreground depends on the explainer
             images = len(own)
             metrics += [
-                _metric(name, None, torch.tensor(_numpy(own[name])).double(), True)
+                mean_metric(name, None, torch.tensor(_numpy(own[name])).double(), True)
                 for name in ("top1", "top5")
                 if not own[name].null_count
             ]
+            metrics += _summarise_measures(own, None)[0]
         of_explainer, averaged = summarise_explainer(own, explainer)
         of_measures, more = _summarise_measures(own, explainer)
         metrics += of_explainer + of_measures

@@ -129,15 +129,23 @@ def _cells(rows: Sequence[Row], separator: str = " ") -> list[list[str]]:
     decimals = nat_decimals(rows)
     cells = []
     for row in rows:
-        # The name of a model with random weights may say so itself.
-        model = row["model"].removesuffix(f" {RANDOM_WEIGHTS}")
-        model += f"{separator}{RANDOM_WEIGHTS}" if row["random_weights"] else ""
+        model = model_cell(row, separator)
         parts = ABSENT if row["explainer"] is None else explainer_label(row["explainer"])
         speed = ABSENT if row["images_per_second"] is None else f"{row['images_per_second']:.1f}"
         information = [show_estimate(row[key], decimals, separator) for key in _INFORMATION]
         top1 = show_estimate(row["top1"], 1, separator)
         cells.append([model, f"{row['parameters']:.1f}", top1, parts, *information, speed])
     return cells
+
+
+def model_cell(row: Row, separator: str = " ") -> str:
+    """Write the name of a row's model, and whether its weights are random; the name itself may say so already.
+
+    >>> model_cell({"model": "ViT-B-16 (random weights)", "random_weights": True})
+    'ViT-B-16 (random weights)'
+    """
+    name: str = row["model"].removesuffix(f" {RANDOM_WEIGHTS}")
+    return name + (f"{separator}{RANDOM_WEIGHTS}" if row["random_weights"] else "")
 
 
 def caption(rows: Sequence[Row], *, intervals: bool = True) -> str:
@@ -253,6 +261,7 @@ _LATEX_SIGNS = {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"},
     # A bracket at the start of a row would be read as an option of the line break before it.
     **{"[": "{[}", "]": "{]}", "<": r"\textless{}", ">": r"\textgreater{}", "↑": r"$\uparrow$", ABSENT: "--"},
+    **{"↓": r"$\downarrow$", "†": r"$^\dagger$", "‡": r"$^\ddagger$"},
 }
 
 
@@ -272,15 +281,20 @@ def to_latex(rows: Sequence[Row]) -> str:
     \begin{tabular}{lrrlrrrrr}
     """
     lines = [" & ".join(escape_latex(header) for header in HEADERS) + r" \\"]
-    body = [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in _cells(rows)]
+    body = [" & ".join(latex_cell(cell) for cell in row) + r" \\" for row in _cells(rows)]
     head = [f"% {caption(rows)}", r"\begin{tabular}{lrrlrrrrr}", r"\toprule"]
     return "\n".join([*head, *lines, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _latex_cell(cell: str) -> str:
-    """An escaped cell; numbers get a typographic minus, and their intervals a small font."""
-    estimate = re.fullmatch(r"(-?[\d.]+)(?: (\[.*\]))?", cell)
+def latex_cell(cell: str) -> str:
+    r"""Escape a cell; numbers get a typographic minus, and their intervals a small font.
+
+    >>> print(latex_cell("-0.5† [-1.0, 0.0]"))
+    $-$0.5$^\dagger$ {\scriptsize[$-$1.0, 0.0]}
+    """
+    estimate = re.fullmatch(r"(-?[\d.]+)([†‡]*)(?: (\[.*\]))?", cell)
     if estimate is None:
         return escape_latex(cell)
-    value, interval = (part and part.replace("-", "$-$") for part in estimate.groups())
-    return value + (f" {{\\scriptsize{interval}}}" if interval else "")
+    value, marks, interval = estimate.groups(default="")
+    small = f" {{\\scriptsize{interval}}}" if interval else ""
+    return value.replace("-", "$-$") + escape_latex(marks) + small.replace("-", "$-$")

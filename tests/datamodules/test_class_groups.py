@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mkbench.datamodules.class_groups import ClassGroup, ClassGroupDataset, GroupSpec, group_key, split_groups
+from mkbench.datamodules.truth import GroupTruth, PictureTruth
 from mkbench.errors import DataError, UsageError
 
 
@@ -150,3 +151,56 @@ def test_raise_stops(geometry):
 def test_unknown_option(geometry):
     with pytest.raises(ValueError, match=r"Expected on_bad_image to be one of .*, got 'ignore'"):
         ClassGroupDataset(Toy((1,)), [], geometry, on_bad_image="ignore")
+
+
+class Boxed(Toy):
+    """Picture number n has a box of n + 1 columns; the boxes of those that are too wide do not fit."""
+
+    def truth(self, class_index, sample_id):
+        return PictureTruth(boxes=torch.tensor([[0, 0, int(sample_id.split("/")[1]), 3]]))
+
+
+def test_truth_comes_with_the_pictures_that_can_be_read(geometry):
+    source = Boxed((8,), frozenset({"0/1"}))
+    specs = split_groups(source, 1, group_size=None, limit=None)
+    group = ClassGroupDataset(source, specs, geometry, with_truth=True)[0]
+    # Pictures of 6 x 4 pixels to 16 x 16: column n ends at (n + 1) * 16 / 6. Boxes of 7 and 8 columns do not fit.
+    assert group.sample_ids == ("0/0", "0/2", "0/3", "0/4", "0/5")
+    assert [boxes.tolist() for boxes in group.truth.boxes] == [[[0, 0, x, 15]] for x in (2, 7, 10, 12, 15)]
+    assert group.unreadable[0] == "bad picture 0/1"
+    assert "within the 6 x 4 pixels of 0/6, found [0, 0, 6, 3]" in group.unreadable[1]
+    with pytest.raises(DataError, match="pixels of 0/6"):
+        ClassGroupDataset(Boxed((7,)), specs, geometry, on_bad_image="raise", with_truth=True)[0]
+
+
+def test_truth_is_not_read_unless_it_is_wanted(geometry):
+    class Forbidden(Toy):
+        def truth(self, class_index, sample_id):
+            raise RuntimeError
+
+    assert ClassGroupDataset(Forbidden((1,)), [GroupSpec(0, 0, ("0/0",))], geometry)[0].truth is None
+
+
+def test_truth_is_wanted_of_a_source_that_knows_none(geometry):
+    with pytest.raises(UsageError, match=r"Expected data whose truth is known, .* give --data\.boxes"):
+        ClassGroupDataset(Toy((1,)), [], geometry, with_truth=True)
+
+
+def test_group_without_a_readable_picture_has_no_truth(geometry):
+    source = Boxed((1,), frozenset({"0/0"}))
+    group = ClassGroupDataset(source, [GroupSpec(0, 0, ("0/0",))], geometry, with_truth=True)[0]
+    assert (len(group), group.truth) == (0, None)
+
+
+def test_truth_goes_where_the_pictures_go():
+    truth = GroupTruth(2, all_boxes=torch.tensor([[0, 0, 1, 1]]), box_counts=(0, 1))
+    group = ClassGroup(torch.zeros(2, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a", "b"), truth=truth)
+    assert group.to(torch.device("meta")).truth.boxes[1].device.type == "meta"
+    first = group.first(1)
+    assert (first.sample_ids, first.truth.box_counts, len(first.images)) == (("a",), (0,), 1)
+    assert ClassGroup(group.images, 0, 0, ("a", "b")).first(1).truth is None
+
+
+def test_truth_of_other_pictures_is_refused():
+    with pytest.raises(ValueError, match="Expected the truth of 1 images, got that of 2"):
+        ClassGroup(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a",), truth=GroupTruth(2))

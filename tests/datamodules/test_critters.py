@@ -1,8 +1,11 @@
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from mkbench.datamodules import Critters
+from mkbench.datamodules.base import take_only
 from mkbench.datamodules.critters import CrittersSource
+from mkbench.datamodules.critters_drawing import PARTS
 from mkbench.datamodules.critters_world import load_world, render
 from mkbench.errors import UsageError
 
@@ -53,3 +56,51 @@ def test_seeds_are_told_apart():
 def test_limits_below_one(option):
     with pytest.raises(UsageError, match=rf"--data\.{option} to be at least 1, found 0"):
         Critters(**{option: 0})
+
+
+def test_truth_is_that_of_the_picture():
+    source, bank = CrittersSource("test", 3, seed=4), Critters().bank
+    world = load_world()
+    for class_index in (0, 9, 31):
+        critter = render(source.class_names[class_index], 2, split="test", seed=4)
+        truth = source.truth(class_index, source.sample_ids(class_index)[2])
+        assert truth.part_names == PARTS
+        for number, part in enumerate(PARTS):
+            assert torch.equal(truth.part_masks[number], torch.from_numpy(critter.part_mask(part)))
+        rows, columns = truth.part_masks.any(0).nonzero(as_tuple=True)
+        assert truth.boxes.tolist() == [[columns.min(), rows.min(), columns.max(), rows.max()]]
+        assert truth.descriptors.tolist() == critter.truth.tolist()
+        shown = {bank.descriptors[number] for number in truth.descriptors.nonzero().flatten().tolist()}
+        assert len(shown & set(world.class_descriptors(source.class_names[class_index]))) > 20
+        assert shown.isdisjoint(entry.text for entry in world.descriptors if entry.part == "none")
+
+
+def test_descriptors_name_their_parts():
+    parts = CrittersSource("test", 1, seed=0).truth(0, "test/blorp/0000").descriptor_parts.tolist()
+    named = [PARTS[part] if part >= 0 else "" for part in parts]
+    expected = [entry.part if entry.part in PARTS else "" for entry in load_world().descriptors]
+    assert named == expected
+    assert {*named} == {*PARTS, ""}
+
+
+def test_picture_and_truth_are_rendered_once(monkeypatch):
+    source = CrittersSource("test", 2, seed=77)
+    calls = []
+    draw = "mkbench.datamodules.critters_world.draw_critter"
+    original = render.__globals__["draw_critter"]
+    monkeypatch.setattr(draw, lambda *words: (calls.append(words), original(*words))[1])
+    for sample_id in source.sample_ids(3):
+        source.read(3, sample_id)
+        source.truth(3, sample_id)
+    assert len(calls) == 2
+
+
+def test_truth_survives_a_worker_process(geometry):
+    data = Critters(images_per_class=2, limit_classes=1)
+    dataset = data.dataset(geometry, data.specs, with_truth=True)
+    (group,) = DataLoader(dataset, batch_size=1, collate_fn=take_only, num_workers=1)
+    expected = dataset[0].truth
+    assert [boxes.tolist() for boxes in group.truth.boxes] == [boxes.tolist() for boxes in expected.boxes]
+    assert torch.equal(group.truth.part_masks, expected.part_masks)
+    assert torch.equal(group.truth.descriptors, expected.descriptors)
+    assert group.truth.part_masks.shape == (2, len(PARTS), 16, 16)

@@ -1,9 +1,12 @@
+import csv
 import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from mkbench.backbones import Geometry
 from mkbench.datamodules import ImageFolder
 from mkbench.datamodules.image_folder import list_class_folders
 from mkbench.errors import DataError, UsageError
@@ -132,3 +135,88 @@ def test_photographs(geometry):
     group = data.dataset(geometry, data.specs)[1]
     assert group.images.shape == (3, 3, 16, 16)
     assert group.images.float().std() > 10
+
+
+def write_boxes(folder, *lines):
+    path = folder / "boxes.csv"
+    path.write_text("\n".join(["class,file,x_min,y_min,x_max,y_max", *lines]))
+    return path
+
+
+def test_boxes_come_in_the_geometry_of_the_pictures(tree, tmp_path, geometry):
+    boxes = write_boxes(tmp_path, "owl,2.png,5,3,14,8", "owl,2.png,0,0,19,11", "bat,1.png,10,0,19,5")
+    data = ImageFolder(tree(OWLS_AND_BATS), boxes=boxes)
+    bats, owls = (data.dataset(geometry, data.specs, with_truth=True)[index] for index in (0, 1))
+    # 20 x 12 pixels to 16 x 16: columns by 4/5, rows by 4/3.
+    assert [found.tolist() for found in bats.truth.boxes] == [[[8, 0, 15, 7]]]
+    assert [found.tolist() for found in owls.truth.boxes] == [[], [[4, 4, 11, 11], [0, 0, 15, 15]]]
+    assert data.dataset(geometry, data.specs)[0].truth is None
+
+
+def test_boxes_follow_a_mapping_of_class_names(tree, tmp_path, geometry):
+    names = tmp_path / "names.json"
+    names.write_text(json.dumps({"n2": "bat", "n1": "owl"}))
+    root = tree({"n1": ["a.png"], "n2": ["a.png"]})
+    data = ImageFolder(root, class_names=names, boxes=write_boxes(tmp_path, "n1,a.png,0,0,4,5"))
+    groups = data.dataset(geometry, data.specs, with_truth=True)
+    assert [(groups[i].sample_ids, len(groups[i].truth.boxes[0])) for i in (0, 1)] == [
+        (("n2/a.png",), 0),
+        (("n1/a.png",), 1),
+    ]
+
+
+def test_boxes_of_unknown_pictures_are_refused(tree, tmp_path):
+    boxes = write_boxes(tmp_path, "owl,1.png,0,0,1,1", "owl,7.png,0,0,1,1", "eel,1.png,0,0,1,1")
+    data = ImageFolder(tree(OWLS_AND_BATS), boxes=boxes)
+    message = r"boxes\.csv to name pictures below .*, found 2 of 3 that are not there \(such as 'eel/1\.png'; there"
+    with pytest.raises(DataError, match=message):
+        data.specs  # noqa: B018
+
+
+def test_other_boxes_are_another_data_set(tree, tmp_path):
+    root = tree(OWLS_AND_BATS)
+    bank = tmp_path / "bank.json"
+    bank.write_text(json.dumps(["a beak", "a wing"]))
+
+    def describe(*lines):
+        return ImageFolder(root, bank=bank, boxes=write_boxes(tmp_path, *lines) if lines else None).describe()
+
+    one, same, other, none = (
+        describe(*lines) for lines in (("owl,1.png,0,0,1,1",), ("owl,1.png,0,0,1,1",), ("owl,1.png,0,0,2,1",), ())
+    )
+    assert one == same != other
+    assert one == none | {"boxes_sha256": one["boxes_sha256"]}
+
+
+@pytest.mark.parametrize("resize", ["squash", "model"])
+@pytest.mark.parametrize("mode", ["shortest", "longest"])
+def test_box_of_an_object_in_a_picture_that_is_not_square(tree, tmp_path, mode, resize):
+    root = tree({"owl": ["wide.png", "tall.png"]})
+    boxes = {"wide.png": (30, 10, 59, 29), "tall.png": (5, 40, 34, 64)}
+    for name, (x0, y0, x1, y1) in boxes.items():
+        picture = Image.new("RGB", (80, 40) if name == "wide.png" else (40, 100))
+        picture.paste((255, 255, 255), (x0, y0, x1 + 1, y1 + 1))
+        picture.save(root / "owl" / name)
+    lines = [f"owl,{name},{','.join(map(str, box))}" for name, box in boxes.items()]
+    data = ImageFolder(root, boxes=write_boxes(tmp_path, *lines), resize=resize)
+    geometry = Geometry(40, (0.5,) * 3, (0.5,) * 3, "bilinear", mode)
+    group = data.dataset(geometry, data.specs, with_truth=True)[0]
+    for image, found in zip(group.images, group.truth.boxes, strict=True):
+        rows, columns = (image[0] > 127).nonzero(as_tuple=True)
+        bright = torch.stack([columns.min(), rows.min(), columns.max(), rows.max()])
+        assert (found[0] - bright).abs().max() <= 1  # a pixel that is half covered may count or not
+        assert len(found) == 1
+
+
+@pytest.mark.skipif(not TINY.exists(), reason="needs ../shared/data, which may not be shipped")
+def test_boxes_of_photographs(geometry):
+    data = ImageFolder(TINY, boxes=TINY / "boxes.csv", limit_classes=3)
+    with (TINY / "boxes.csv").open() as file:
+        rows = {f"{row['class']}/{row['file']}": row for row in csv.DictReader(file)}
+    group = data.dataset(geometry, data.specs, with_truth=True)[2]
+    assert len(group) == 10
+    for sample_id, (box,) in zip(group.sample_ids, group.truth.boxes, strict=True):
+        # 64 pixels to 16: a corner at x comes to x / 4, give or take the rounding of half a pixel.
+        expected = [int(rows[sample_id][name]) for name in ("x_min", "y_min", "x_max", "y_max")]
+        for corner, exact in zip(box.tolist(), expected, strict=True):
+            assert abs(corner - (exact + 0.5) / 4 + 0.5) <= 1

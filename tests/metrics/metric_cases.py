@@ -12,9 +12,12 @@ from torchmetrics import Metric
 from mkbench.metrics import (
     AccuracyDrop,
     AccuracyIncrease,
+    Association,
+    ConceptConsistency,
     ConceptEntropy,
     CorLoc,
     Deletion,
+    Entanglement,
     Insertion,
     MutualInformation,
     MutualInformationAUC,
@@ -69,6 +72,24 @@ def entropy_updates() -> list[tuple[Any, ...]]:
     return [(torch.tensor([[1, 1, 2], [3, 4, 5]]),), (torch.tensor([[7, 7, -1]]),)]
 
 
+def label_updates() -> list[tuple[Any, ...]]:
+    """By number: ab, ac, a, b, none, a. In the order of the updates, or of the processes, the value is another one."""
+    return [(["a", "b"], [2, 3]), (["ab", ""], [0, 4]), (["a"], [5]), (["ac"], [1])]
+
+
+def fit_updates() -> list[tuple[Any, ...]]:
+    fits = torch.rand(6, 5, generator=torch.Generator().manual_seed(2)) > 0.4
+    return [(fits[:1],), (fits[1:4],), (fits[4:],)]
+
+
+def numbered_fit_updates() -> list[tuple[Any, ...]]:
+    return [(fits, heads) for (fits,), heads in zip(fit_updates(), ([3], [5, 0, 1], [4, 2]), strict=True)]
+
+
+def entangled_with_any() -> Entanglement:
+    return Entanglement("any")
+
+
 def auc_of_images() -> MutualInformationAUC:
     return MutualInformationAUC("image")
 
@@ -98,6 +119,10 @@ METRICS: dict[str, tuple[Callable[[], Metric], list[tuple[Any, ...]]]] = {
     "accuracy_increase": (AccuracyIncrease, correctness_updates()),
     "concept_entropy": (ConceptEntropy, entropy_updates()),
     "corloc": (CorLoc, box_updates()),
+    "entanglement": (Entanglement, label_updates()),
+    "entanglement_any": (entangled_with_any, label_updates()),
+    "association": (Association, fit_updates()),
+    "concept_consistency": (ConceptConsistency, numbered_fit_updates()),
 }
 
 # Once with the updates dealt out in turn, once with a second process that sees no image.

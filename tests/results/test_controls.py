@@ -50,6 +50,26 @@ def test_random_parts_are_joined_by_image() -> None:
     assert {e["explainer"] for e in entries} == {"pca"}  # random parts are not compared with themselves
 
 
+@pytest.mark.parametrize(("column", "better"), [("part_iou", True), ("descriptor_precision", True)])
+def test_numbers_are_compared_where_both_have_one(column: str, better: bool) -> None:
+    ours = make_rows(**{column: [0.5, 0.6, None, 0.9]})
+    theirs = make_rows(**{column: [0.1, None, 0.3, 0.2]}).set_column(1, "explainer", pa.array(["random"] * 4))
+    found = entry(compare_controls(pa.concat_tables([ours, theirs])), column, "random")
+    assert found["difference"] == pytest.approx((0.4 + 0.7) / 2)
+    assert (found["n"], found["separates"]) == (2, better)
+
+
+def test_what_is_the_same_for_every_explainer_and_what_has_no_direction_is_not_compared() -> None:
+    columns = {
+        "localised": [True, False],
+        "descriptor_precision_chance": [0.1, 0.2],
+        "descriptor_recall_bound": [1.0, 1.0],
+    }
+    ours = make_rows(**columns)
+    theirs = ours.set_column(1, "explainer", pa.array(["random"] * 2))
+    assert compare_controls(pa.concat_tables([ours, theirs])) == []
+
+
 def test_nothing_to_compare() -> None:
     assert compare_controls(make_rows(top1=[True, False])) == []
     unlabelled = make_rows(deletion_correct=[None, None], deletion_correct_reversed=[None, None])

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mkbench.backbones import model_entries
+from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE
 from mkbench.errors import UsageError
 from mkbench.results.published import (
     FOLDER,
@@ -51,6 +52,17 @@ def test_numbers_of_table_3():
     assert list(rows["ViT-B/32"].values()) == [61.66, 7.40, 7.26, 3.61, 3.39]
     assert list(rows["RN-50x16"].values()) == [70.04, 7.51, 7.63, 3.85, 4.03]
     assert list(rows["CNeXt-B2"].values()) == [71.22, 7.16, 7.56, 3.19, 3.74]
+
+
+def test_numbers_of_table_2():
+    # Both ends as printed in the paper, whose base has the classes' own descriptors.
+    table = load_published("mutual-knowledge-table2")
+    assert len(table.rows) == 8
+    assert list(table.rows["RN-50"].values()) == [59.54, 61.85]
+    assert list(table.rows["ViT-L/14@336"].values()) == [75.49, 77.64]
+    assert {column.metric for column in table.columns.values()} == {"top1_descriptors", "top1_mined"}
+    assert table.requires["settings.template"] == DESCRIPTION_TEMPLATE
+    assert table.requires["data.templates"] == TEMPLATES["imagenet"]
 
 
 @pytest.mark.parametrize("name", ["mutual-knowledge-places365", "mutual-knowledge-food101"])

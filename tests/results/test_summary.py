@@ -156,3 +156,43 @@ def test_without_labels_there_is_no_accuracy_and_the_rest_is_the_same():
     expected, found = summarise(labelled), summarise(records)
     expected["metrics"] = [metric for metric in expected["metrics"] if metric["explainer"] is not None]
     assert found == expected
+
+
+def with_columns(records, columns, *, explainer=None):
+    """Add columns of measures; a value for each image, the same for both explainers unless one is named."""
+    changed = []
+    for record in records:
+        rows = record.rows.to_pylist()
+        for number, row in enumerate(rows):
+            shown = explainer in (None, row["explainer"])
+            row.update({name: value(number // 2) if shown else None for name, (value, _) in columns.items()})
+        schema = pa.schema([*ROW_SCHEMA, *((name, type_) for name, (_, type_) in columns.items())])
+        changed.append(GroupRecord(record.key, pa.Table.from_pylist(rows, schema=schema), record.fallbacks))
+    return changed
+
+
+def test_metrics_of_the_model_are_reported_once():
+    columns = {
+        "localised": (lambda image: None if image == 3 else image == 0, pa.bool_()),
+        "kept_region_correct": (lambda image: image < 3, pa.bool_()),
+        "descriptor_precision_chance": (lambda image: 0.25 * image, pa.float64()),
+        "part_iou": (lambda image: 0.5, pa.float64()),
+    }
+    summary = summarise(with_columns(make_records(groups=6, images=4), columns))
+    corloc = find(summary, "corloc", None)
+    assert (corloc["value"], corloc["n"], corloc["higher_is_better"]) == (pytest.approx(1 / 3), 18, True)
+    assert find(summary, "kept_region_top1", None)["value"] == 0.75
+    assert find(summary, "descriptor_precision_chance", None)["higher_is_better"] is None
+    assert find(summary, "descriptor_precision_chance", None)["value"] == pytest.approx(0.375)
+    names = [(metric["name"], metric["explainer"]) for metric in summary["metrics"]]
+    assert len(names) == len(set(names))
+    assert {explainer for name, explainer in names if name == "part_iou"} == {"pca", "kmeans"}
+    assert {explainer for name, explainer in names if name in ("corloc", "kept_region_top1")} == {None}
+
+
+def test_images_without_a_value_do_not_count():
+    columns = {"importance_effect": (lambda image: [None, -1.0, 0.5, 1.0][image], pa.float64())}
+    summary = summarise(with_columns(make_records(), columns, explainer="pca"))
+    calibration = find(summary, "importance_calibration", "pca")
+    assert (calibration["value"], calibration["n"]) == (pytest.approx(0.5 / 3), 18)
+    assert not [m for m in summary["metrics"] if (m["name"], m["explainer"]) == ("importance_calibration", "kmeans")]

@@ -2,48 +2,72 @@
 
 from mkbench.metrics.functional.accuracy_drop import accuracy_drop
 from mkbench.metrics.functional.accuracy_increase import accuracy_increase
+from mkbench.metrics.functional.association import association
 from mkbench.metrics.functional.bootstrap import bootstrap_interval, bootstrap_intervals, paired_bootstrap_difference
 from mkbench.metrics.functional.chance import chance_curves, membership
+from mkbench.metrics.functional.concept_consistency import (
+    ccs_share,
+    concept_consistency,
+    concept_consistency_ratio,
+    consistency_levels,
+)
 from mkbench.metrics.functional.concept_entropy import concept_entropy
 from mkbench.metrics.functional.corloc import box_iou, corloc, foreground_boxes, localised
 from mkbench.metrics.functional.curves import average_curves, mutual_information_auc
 from mkbench.metrics.functional.deletion import deletion
+from mkbench.metrics.functional.entanglement import entanglement, entanglement_interval, matching_labels
 from mkbench.metrics.functional.estimators import mutual_information_curves
+from mkbench.metrics.functional.ground_truth import DescriptorAgreement, descriptor_agreement, named_part_iou
 from mkbench.metrics.functional.insertion import insertion
+from mkbench.metrics.functional.max_skew import max_skew
 from mkbench.metrics.functional.mutual_information import (
     mutual_information,
     mutual_information_curve,
     padded_mutual_information_curves,
     sort_by_importance,
 )
+from mkbench.metrics.functional.rank_correlation import rank_correlation
 from mkbench.metrics.functional.removal_curve import average_removal_curve, curve_mean, curve_sum
 from mkbench.metrics.functional.removal_sequence import correctness_curve, removal_images, removal_order, score_curve
 
 __all__ = [
+    "DescriptorAgreement",
     "accuracy_drop",
     "accuracy_increase",
+    "association",
     "average_curves",
     "average_removal_curve",
     "bootstrap_interval",
     "bootstrap_intervals",
     "box_iou",
+    "ccs_share",
     "chance_curves",
+    "concept_consistency",
+    "concept_consistency_ratio",
     "concept_entropy",
+    "consistency_levels",
     "corloc",
     "correctness_curve",
     "curve_mean",
     "curve_sum",
     "deletion",
+    "descriptor_agreement",
+    "entanglement",
+    "entanglement_interval",
     "foreground_boxes",
     "insertion",
     "localised",
+    "matching_labels",
+    "max_skew",
     "membership",
     "mutual_information",
     "mutual_information_auc",
     "mutual_information_curve",
     "mutual_information_curves",
+    "named_part_iou",
     "padded_mutual_information_curves",
     "paired_bootstrap_difference",
+    "rank_correlation",
     "removal_images",
     "removal_order",
     "score_curve",

@@ -38,15 +38,28 @@ def bootstrap_intervals(values: Tensor, *, level: float = 0.95, resamples: int =
     generator = torch.Generator().manual_seed(seed)
     chunk = max(1, _DRAWS_PER_CHUNK // images)
     means = [
-        _multinomial_weights(min(chunk, resamples - start), images, generator) @ rows / images
+        draw_counts(min(chunk, resamples - start), images, generator) @ rows / images
         for start in range(0, resamples, chunk)
     ]
     tail = (1 - level) / 2
     return torch.quantile(torch.cat(means), torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0).T
 
 
-def _multinomial_weights(resamples: int, images: int, generator: torch.Generator) -> Tensor:
-    """(resamples, images) float64: how often each image was drawn."""
+def draw_counts(resamples: int, images: int, generator: torch.Generator) -> Tensor:
+    """Draw images with replacement and count how often each was drawn.
+
+    Args:
+        resamples: number of bootstrap samples.
+        images: number of images, which is also the size of a sample.
+        generator: source of the draws.
+
+    Returns:
+        (resamples, images) float64; every row adds up to ``images``.
+
+    Example:
+        >>> draw_counts(2, 3, torch.Generator().manual_seed(0)).sum(1).tolist()
+        [3.0, 3.0]
+    """
     drawn = torch.randint(images, (resamples, images), generator=generator)
     ones = torch.ones(1, 1, dtype=torch.float64).expand(resamples, images)
     return torch.zeros(resamples, images, dtype=torch.float64).scatter_add_(1, drawn, ones)

@@ -57,7 +57,8 @@ def removal_order_batch(
         present: (B, L) bool, which parts the image has.
 
     Returns:
-        (B, L) int64 part indices: usable parts, most important first, then those without a descriptor, then absent ones.
+        (B, L) int64 part indices: usable parts, most important first, then those without a descriptor, then absent
+        ones.
 
     Example:
         >>> parts = torch.tensor([[[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]]])
@@ -66,12 +67,32 @@ def removal_order_batch(
         >>> removal_order_batch(image, parts, torch.ones(1, 3, 2), usable=seen, present=seen).tolist()
         [[1, 0, 2]]
     """
-    image = image_embedding.double()[:, None]
-    products = F.cosine_similarity(image, part_embeddings.double(), dim=-1) * F.cosine_similarity(
-        image, descriptor_embeddings.double(), dim=-1
-    )  # (images, parts), within -1..1
+    products = part_importance(image_embedding, part_embeddings, descriptor_embeddings)
     products = torch.where(usable, products, torch.where(present, -2.0, -3.0))
     return products.argsort(dim=1, descending=True, stable=True)
+
+
+def part_importance(image_embedding: Tensor, part_embeddings: Tensor, descriptor_embeddings: Tensor) -> Tensor:
+    """What parts are ranked by: cos(image, part) * cos(image, the part's best descriptor).
+
+    Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
+
+    Args:
+        image_embedding: (B, d).
+        part_embeddings: (B, L, d).
+        descriptor_embeddings: (B, L, d).
+
+    Returns:
+        (B, L) float64 within -1..1.
+
+    Example:
+        >>> parts = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+        >>> part_importance(torch.tensor([[2.0, 0.0]]), parts, parts).tolist()
+        [[0.0, 1.0]]
+    """
+    image = image_embedding.double()[:, None]
+    to_part = F.cosine_similarity(image, part_embeddings.double(), dim=-1)  # (images, parts)
+    return to_part * F.cosine_similarity(image, descriptor_embeddings.double(), dim=-1)
 
 
 def removal_images(image: Tensor, part_masks: Tensor, order: Tensor, *, mode: RemovalMode = "deletion") -> Tensor:

@@ -1,0 +1,91 @@
+"""Explanations against ground truth: are descriptors visible, do parts lie where they are named, is importance real?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from mkbench.errors import UsageError
+from mkbench.measures.base import MeasureContext, to_values
+from mkbench.measures.calibration import Calibration
+from mkbench.metrics.functional import descriptor_agreement, named_part_iou
+
+
+class Truth:
+    """Descriptor precision and recall, part overlap, and calibration, on pictures of which everything is known.
+
+    - Descriptor precision: share of the vision concepts that the picture shows; by chance it is the share of the bank
+      that the picture shows.
+    - Descriptor recall: share of what the picture shows that is among the vision concepts. A picture shows more than an
+      explanation names, so the largest recall that this number of concepts can have is reported beside it.
+    - Part overlap: for each part whose first descriptor names a part of the object that can be seen, intersection over
+      union of the two in pixels, averaged over these parts. A descriptor names a part even if it is wrong about it; one
+      that speaks of the background names none.
+    - Calibration: see :class:`mkbench.measures.Calibration`, whose column is filled too.
+
+    >>> list(Truth().columns)[:2]
+    ['descriptor_precision', 'descriptor_precision_chance']
+    """
+
+    name = "truth"
+    needs_truth = True
+    needs_explanation = True
+
+    def __init__(self) -> None:
+        self._calibration = Calibration()
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """Shares in 0..1, and the calibration in -1..1."""
+        shares = (
+            "descriptor_precision",
+            "descriptor_precision_chance",
+            "descriptor_recall",
+            "descriptor_recall_bound",
+            "part_iou",
+        )
+        return {**dict.fromkeys(shares, pa.float64()), **self._calibration.columns}
+
+    def settings(self) -> dict[str, object]:
+        """It has no choices."""
+        return {}
+
+    def measure(self, context: MeasureContext) -> dict[str, list[Any]]:
+        """Return the values of B images; None where an image has none, such as precision without concepts.
+
+        Raises:
+            UsageError: the data does not know parts and descriptors.
+            ValueError: it knows those of another bank.
+        """
+        visible, masks, parts = _require_truth(context)
+        vision = context.explanation.vision
+        agreement = descriptor_agreement(vision.ids, vision.counts, visible)
+        first = context.explanation.descriptor_ids[..., 0]  # (images, parts)
+        named = torch.where(first >= 0, parts[first.clamp(min=0)], -1)
+        overlap = named_part_iou(context.explanation.part_pixels, named, masks)
+        return {
+            "descriptor_precision": to_values(agreement.precision),
+            "descriptor_precision_chance": to_values(agreement.chance),
+            "descriptor_recall": to_values(agreement.recall),
+            "descriptor_recall_bound": to_values(agreement.recall_bound),
+            "part_iou": to_values(overlap),
+            **self._calibration.measure(context),
+        }
+
+
+def _require_truth(context: MeasureContext) -> tuple[Tensor, Tensor, Tensor]:
+    """Return visible descriptors (B, D), masks (B, P, S, S) and the part of every descriptor (D,)."""
+    truth = context.group.truth
+    if truth is None or truth.descriptors is None or truth.part_masks is None or truth.descriptor_parts is None:
+        raise UsageError(
+            "Expected pictures whose parts and visible descriptors are known, for the measure `truth`, found none in "
+            f"the group {context.group.key}; use Critters, or leave the measure out of --model.measures."
+        )
+    if truth.descriptors.shape[1] != len(context.bare):
+        raise ValueError(
+            f"Expected the truth of the {len(context.bare)} descriptors of the bank, got that of "
+            f"{truth.descriptors.shape[1]}."
+        )
+    return truth.descriptors, truth.part_masks, truth.descriptor_parts

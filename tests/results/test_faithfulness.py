@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mkbench.measures.summary import COLUMN_METRICS
+from mkbench.results.faithfulness import COLUMNS, CSV_METRICS, MARKS, faithfulness_rows, notes, shown_columns
+from mkbench.results.reading import Estimate
+
+MODEL = {"name": "vit", "label": "ViT-B/16", "parameters": 1, "random_weights": False}
+
+
+def make_results(*metrics: tuple[str, str | None, float], missed: list[tuple[str, str, str]] | None = None) -> Any:
+    """A ``results.json``; each of `missed` is a metric, an explainer and a control that it is not told apart from."""
+    controls = [
+        {"metric": metric, "explainer": explainer, "control": control, "separates": False}
+        for metric, explainer, control in missed or []
+    ]
+    told_apart = {"metric": "part_iou", "explainer": "pca", "control": "random", "separates": True}
+    return {
+        "model": MODEL,
+        "metrics": [
+            {"name": name, "explainer": explainer, "value": value, "interval": [value - 0.1, value + 0.1]}
+            for name, explainer, value in metrics
+        ],
+        "controls": [told_apart, *controls],
+    }
+
+
+def test_headings_point_where_the_metrics_do() -> None:
+    directions = {metric.name: metric.higher_is_better for own in COLUMN_METRICS.values() for metric in own}
+    for column in COLUMNS:
+        assert column.heading[-1] == {True: "↑", False: "↓"}[bool(directions[column.metric])]
+        assert column.metric in CSV_METRICS
+        if column.mean is not None:
+            assert directions[column.mean] == directions[column.metric]
+    assert set(CSV_METRICS) <= set(directions)
+
+
+def test_a_row_for_each_explainer_that_was_measured() -> None:
+    results = make_results(
+        ("top1", None, 0.9),
+        ("corloc", None, 0.5),
+        ("deletion", "pca", 1.5),
+        ("deletion_sum", "kmeans", 4.5),
+        ("part_iou", "random", 0.1),
+    )
+    rows = faithfulness_rows([results, make_results(("top1", None, 0.9), ("mutual_information", "pca", 7.0))])
+    # A run that measured none of it has no row.
+    assert [(row["model"], row["explainer"]) for row in rows] == [
+        ("ViT-B/16", name) for name in ("pca", "kmeans", "random")
+    ]
+    # What is the same for every explainer stands in the row of each.
+    assert [row["estimates"]["corloc"].value for row in rows] == [0.5] * 3
+    assert rows[1]["estimates"]["deletion_sum"] == Estimate(4.5, (4.4, 4.6))
+    assert [column.metric for column in shown_columns(rows)] == ["deletion_sum", "part_iou", "corloc"]
+
+
+def test_runs_of_an_earlier_version_have_no_controls() -> None:
+    results = make_results(("deletion_sum", "pca", 4.5))
+    del results["controls"]
+    (row,) = faithfulness_rows([results])
+    assert row["not_separated"] == {}
+
+
+@pytest.mark.parametrize(
+    ("missed", "expected"),
+    [
+        ([], []),
+        ([("deletion_sum", "pca", "reversed")], ["reversed"]),
+        # Fewer parts make the sum smaller, whatever they are: the mean has to agree.
+        ([("deletion", "pca", "random")], ["random"]),
+        ([("deletion", "pca", "random"), ("deletion_sum", "pca", "reversed")], ["reversed", "random"]),
+        ([("deletion", "pca", "random"), ("deletion_sum", "pca", "random")], ["random"]),
+        ([("deletion_sum", "kmeans", "random"), ("insertion", "pca", "random")], []),
+        ([("deletion_sum", "pca", "another control")], []),
+    ],
+)
+def test_controls_that_are_missed_on_either_scale(missed: list[tuple[str, str, str]], expected: list[str]) -> None:
+    (row,) = faithfulness_rows([make_results(("deletion_sum", "pca", 4.5), missed=missed)])
+    (column,) = shown_columns([row])
+    assert column.controls_missed(row) == expected
+    text = "\n".join(notes([row]))
+    for control, (mark, what) in MARKS.items():
+        assert (mark in text and what in text) is (control in expected)
+
+
+def test_notes_explain_what_is_shown_and_nothing_else() -> None:
+    (row,) = faithfulness_rows([make_results(("part_iou", "pca", 0.1))])
+    assert notes([row]) == ["95 % intervals over images."]
+    metrics = [("descriptor_recall", "pca", 0.2), ("descriptor_precision_chance", None, 0.18), ("corloc", None, 0.5)]
+    metrics.append(("corloc_whole_picture", None, 0.4))
+    (row,) = faithfulness_rows([make_results(*metrics, ("deletion_sum", "pca", 4.4))])
+    about, precision, corloc = notes([row])
+    for word in ("2.5 cos(image, class)", "descriptor_recall_bound", "of the foreground", "95 %"):
+        assert word in about
+    assert precision == "Descriptor precision of descriptors drawn at random: 0.180 [0.080, 0.280] (ViT-B/16)."
+    assert corloc.startswith("CorLoc of the whole picture, as a share: 0.400 ")
