@@ -30,8 +30,7 @@ from mkbench.results.bundle import (
 )
 from mkbench.results.description import build_results, describe_environment, describe_run, folder_name
 from mkbench.results.manifest import differences, read_manifest
-from mkbench.results.rows import empty_record, group_record
-from mkbench.systems.mutual_knowledge import GroupResult, MutualKnowledge
+from mkbench.systems.base import BenchmarkSystem
 
 
 class ResultWriter(Callback):
@@ -56,9 +55,10 @@ class ResultWriter(Callback):
         """Refuse to mix with another run, and tell the data which groups are finished; nothing is written yet."""
         if stage != "predict":
             return
-        if not isinstance(pl_module, MutualKnowledge):
+        if not isinstance(pl_module, BenchmarkSystem):
             raise UsageError(
-                f"Expected a MutualKnowledge system to write results of, found {type(pl_module).__name__}."
+                f"Expected a BenchmarkSystem such as MutualKnowledge to write results of, found "
+                f"{type(pl_module).__name__}."
             )
         data = attached_data(trainer)
         self._folder = self.root / folder_name(pl_module.backbone.name)
@@ -108,12 +108,9 @@ class ResultWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Write the group."""
-        if batch.idle:
+        if batch.idle or not isinstance(pl_module, BenchmarkSystem):
             return
-        names = attached_data(trainer).class_names
-        record = empty_record(batch)
-        if isinstance(outputs, GroupResult) and isinstance(pl_module, MutualKnowledge):
-            record = group_record(outputs, names, pl_module.measured_columns)
+        record = pl_module.record(batch, outputs, attached_data(trainer).class_names)
         write_group(self.folder, record)
         log_group(self.folder, record, images=len(batch))
         self._images += len(batch)
@@ -122,7 +119,7 @@ class ResultWriter(Callback):
         """Build the results from all groups once every device is done."""
         trainer.strategy.barrier("groups written")
         images = trainer.strategy.reduce(torch.tensor(float(self._images), device=pl_module.device), reduce_op="sum")
-        if not (trainer.is_global_zero and isinstance(pl_module, MutualKnowledge)):
+        if not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
             return
         seconds = time.perf_counter() - self._started
         computed_now = float(images)
@@ -134,11 +131,11 @@ class ResultWriter(Callback):
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Rebuild results that were lost after the last group: with none to compute, only `setup` has been called."""
-        if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, MutualKnowledge)):
+        if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
             return
         if not (self.folder / RESULTS).is_file():
             data = attached_data(trainer)
-            pl_module.prepare_texts(data.class_names, data.bank.descriptors, data.templates)  # counts truncated texts
+            pl_module.prepare(data)  # results tell how many texts were truncated
             write_json(self.folder / RESULTS, build_results(self.folder, pl_module, data))
 
     @property

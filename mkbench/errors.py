@@ -24,6 +24,10 @@ class BackboneError(MkbenchError):
     """A model that cannot be loaded, or whose weights and configuration do not fit each other."""
 
 
+class EndpointError(MkbenchError):
+    """A language model that does not answer now."""
+
+
 def sentence(error: Exception) -> str:
     r"""Return what to show of an error; one that crossed from a worker process brings its traceback as text.
 

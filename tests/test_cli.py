@@ -90,7 +90,7 @@ def test_verbs_without_trainer_know_their_options(command: Callable[..., Any], w
         ("--model.topk=0", "num_parts, topk, pool and chunk must be at least 1"),
         (
             "--model.encoder_chunk=0",
-            "Expected --model.encoder_chunk and --model.num_language_concepts to be at least 1",
+            "Expected --model.encoder_chunk to be at least 1, found 0",
         ),
         ("--data=nowhere.Data", "No module named 'nowhere'"),
         ("--trainer.accelerator=abacus", "abacus"),

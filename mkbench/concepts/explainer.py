@@ -110,6 +110,44 @@ def _by_clusters(features: Tensor, num_parts: int, seed: int) -> Tensor:
 PARTITIONS: dict[str, Partition] = {"pca": _by_components, "kmeans": _by_clusters}
 
 
+def embed_parts(
+    pixels: Tensor, context: GroupContext, *, prompts: Sequence[str] = PROMPTS, chunk: int = 96
+) -> tuple[Tensor, int]:
+    """Embed every part of a class group by its prompted pictures (step 7).
+
+    Args:
+        pixels: (B, L, S, S) bool, the pixels of every part; one without pixels is absent.
+        context: the group.
+        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        chunk: parts rendered and encoded at once; bounds the memory and changes no result.
+
+    Returns:
+        (B, L, d) mean of the unit embeddings of a part's pictures, 0 where it is absent; and the number of rings that
+        come from a bounding box.
+
+    Raises:
+        ValueError: if the encoder returns embeddings that are not finite, or a prompt is unknown.
+    """
+    dim = context.bare_embeddings.shape[1]
+    present = pixels.flatten(2).any(dim=2)
+    embeddings = torch.zeros(*present.shape, dim, device=pixels.device)
+    regions = present.nonzero()  # (regions, 2): image, part
+    boxes = 0
+    for start in range(0, len(regions), chunk):
+        image, part = regions[start : start + chunk].unbind(dim=1)
+        with context.stage("render"):
+            first, last = int(image[0]), int(image[-1])  # regions come in order of their images
+            prompted = render_prompts_batch(
+                context.images[first : last + 1], pixels[image, part], image - first, prompts=prompts
+            )
+        with context.stage("encode"):
+            encoded = context.encode(prompted.pixels.flatten(0, 1)).float()  # (regions * prompts, dim)
+        require_finite(encoded, name="embeddings of the prompted regions")
+        embeddings[image, part] = unit_rows(encoded).reshape(len(image), -1, dim).mean(dim=1)
+        boxes += prompted.contour_fallbacks
+    return embeddings, boxes
+
+
 class PartsExplainer:
     """The paper's explainer: parts by PCA or K-means, descriptors by prompted regions and transport.
 
@@ -189,7 +227,7 @@ class PartsExplainer:
         with context.stage("partition"):
             labels, pixels, unrefined = self._locate(context)  # (images, h, w), (images, parts, S, S)
             present = pixels.flatten(2).any(dim=2)
-        embeddings, boxes = self._embed(pixels, present, context)  # (images, parts, dim)
+        embeddings, boxes = embed_parts(pixels, context, prompts=self.prompts, chunk=self.chunk)
         with context.stage("assign"):
             relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # (images, bank)
             logits = embeddings.double() @ context.prompted_embeddings.double().T  # (images, parts, bank)
@@ -242,23 +280,3 @@ class PartsExplainer:
         refined = whole & context.foreground_pixels[:, None]
         emptied = whole.flatten(2).any(dim=2) & ~refined.flatten(2).any(dim=2)  # (images, parts)
         return torch.where(emptied[..., None, None], whole, refined), int(emptied.sum())
-
-    def _embed(self, pixels: Tensor, present: Tensor, context: GroupContext) -> tuple[Tensor, int]:
-        """Mean prompt embedding of every part, 0 where absent, and the number of rings from a bounding box."""
-        dim = context.bare_embeddings.shape[1]
-        embeddings = torch.zeros(*present.shape, dim, device=pixels.device)
-        regions = present.nonzero()  # (regions, 2): image, part
-        boxes = 0
-        for start in range(0, len(regions), self.chunk):
-            image, part = regions[start : start + self.chunk].unbind(dim=1)
-            with context.stage("render"):
-                first, last = int(image[0]), int(image[-1])  # regions come in order of their images
-                prompted = render_prompts_batch(
-                    context.images[first : last + 1], pixels[image, part], image - first, prompts=self.prompts
-                )
-            with context.stage("encode"):
-                encoded = context.encode(prompted.pixels.flatten(0, 1)).float()  # (regions * prompts, dim)
-            require_finite(encoded, name="embeddings of the prompted regions")
-            embeddings[image, part] = unit_rows(encoded).reshape(len(image), -1, dim).mean(dim=1)
-            boxes += prompted.contour_fallbacks
-        return embeddings, boxes

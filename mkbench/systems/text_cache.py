@@ -20,11 +20,12 @@ from mkbench.files import written_whole
 _META_KEY = "mkbench"
 
 
-def cache_folder(choice: str) -> Path | None:
+def cache_folder(choice: str, holds: str = "text") -> Path | None:
     """Return the folder that an option names.
 
     Args:
         choice: ``auto`` for the user's cache folder (``$XDG_CACHE_HOME/mkbench/text``), ``off`` for none, or a folder.
+        holds: what is kept there, the last part of the user's cache folder.
 
     >>> cache_folder("off") is None, cache_folder("embeddings").name
     (True, 'embeddings')
@@ -32,7 +33,7 @@ def cache_folder(choice: str) -> Path | None:
     if choice == "off":
         return None
     if choice == "auto":
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mkbench" / "text"
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mkbench" / holds
     return Path(choice).expanduser()
 
 

@@ -65,6 +65,30 @@ def test_numbers_of_table_2():
     assert table.requires["data.templates"] == TEMPLATES["imagenet"]
 
 
+@pytest.mark.parametrize("name", ["heads-entanglement", "heads-consistency"])
+def test_tables_of_heads(name):
+    table = load_published(name)
+    assert set(table.rows) <= {entry.label for entry in model_entries() if "heads" in entry.sets}
+    assert all(set(row) == set(table.columns) for row in table.rows.values())
+    assert {column.explainer for column in table.columns.values()} == {None}
+    # A judgement of two heads of the smaller models is a match, one of three is not.
+    heads = 48 if name == "heads-entanglement" else 1
+    assert all(2 / heads <= column.tolerance < 3 / heads for column in table.columns.values())
+
+
+def test_numbers_of_heads():
+    # As printed: shares of 48 heads (ViT-B) or 64 (ViT-L), cut off after three places.
+    rows = load_published("heads-entanglement").rows
+    assert len(rows) == 4
+    assert list(rows["ViT-B-16 laion2b_s34b_b88k"].values()) == [0.541, 0.166]
+    for model, row in rows.items():
+        heads = 48 if "-B" in model else 64
+        assert all(int(round(share * heads) / heads * 1000) == round(share * 1000) for share in row.values())
+    rows = load_published("heads-consistency").rows
+    assert len(rows) == 6
+    assert list(rows["ViT-L-14 laion2b_s32b_b82k"].values()) == [21, 14, 3]
+
+
 @pytest.mark.parametrize("name", ["mutual-knowledge-places365", "mutual-knowledge-food101"])
 def test_columns_without_a_named_explainer_do_not_compare(name):
     columns = load_published(name).columns
@@ -82,7 +106,7 @@ def test_requirements_of_a_column():
 
 @pytest.mark.parametrize("name", ["table3", "../templates", ""])
 def test_unknown_table_lists_the_known(name):
-    with pytest.raises(UsageError, match=r"table out of mutual-knowledge-food101, .*mutual-knowledge-table3, found"):
+    with pytest.raises(UsageError, match=r"table out of heads-consistency, .*mutual-knowledge-table3, found"):
         load_published(name)
 
 

@@ -24,6 +24,15 @@ def test_every_published_row_matches_itself():
     assert [cell.column for cell in verification.cells[:5]] == list(table.columns)
 
 
+@pytest.mark.parametrize("table", ["heads-entanglement", "heads-consistency"])
+def test_tables_of_heads_match_themselves_if_a_language_model_gave_the_labels(table):
+    models = load_published(table).rows
+    verification = _verify(*(reproduction(model, table) for model in models), table=table)
+    assert verification.verified(complete=True)
+    (cell, *_) = _verify(reproduction("ViT-B/32", table, settings__labeller__name="bank"), table=table).cells
+    assert cell.reasons == ("labeller.name bank, published with language model",)
+
+
 def test_one_number_off_is_one_mismatch():
     verification = _verify(shift(reproduction("ViT-B/16"), "mutual_information_auc", "pca", -0.25))
     (cell,) = [cell for cell in verification.cells if cell.verdict != "match"]

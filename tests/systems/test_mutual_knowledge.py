@@ -15,7 +15,7 @@ from mkbench.concepts import PartsExplainer
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.base import take_only
 from mkbench.errors import UsageError
-from mkbench.measures import Removal
+from mkbench.measures import MeasureContext, Removal
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.mutual_knowledge import ExplainedGroup, GroupResult, group_seed
 
@@ -383,11 +383,9 @@ def test_two_of_one_name_are_refused(tiny_model: Path, options: dict[str, Any], 
 class Counting:
     """A measure that keeps what it was asked about."""
 
-    columns: Any = {"seen": None}
-
     def __init__(self, name: str, *, needs_explanation: bool, needs_truth: bool = False) -> None:
         self.name, self.needs_explanation, self.needs_truth = name, needs_explanation, needs_truth
-        self.columns = {name: None}
+        self.columns: dict[str, Any] = {name: None}
         self.asked: list[str] = []
 
     def settings(self) -> dict[str, object]:

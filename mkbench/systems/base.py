@@ -1,0 +1,134 @@
+"""What the systems of `mkbench predict` share: a frozen model, and what a result bundle asks of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from mkbench.backbones import Backbone, Geometry, load_backbone
+from mkbench.datamodules.base import ClassGroupDataModule, attached_data
+from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.errors import UsageError
+from mkbench.results.bundle import GroupRecord
+from mkbench.systems.text_cache import TextCache, cache_folder
+
+Precision = Literal["32", "bf16", "16"]
+_DTYPES: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
+
+
+class BenchmarkSystem(L.LightningModule, ABC):
+    """A question asked of one frozen model, class group by class group; predict-only.
+
+    A subclass answers a group in ``predict_step`` (None if none of its pictures could be read) and says how answers
+    become rows and rows become results; ``ResultWriter`` keeps them.
+
+    Args:
+        backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
+        pretrained: weight tag, for a bare architecture name.
+        random_weights: build the architecture with random weights; every result then says so.
+        encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
+            folder.
+        precision: of the encoders; everything after them is computed in fp32 or fp64.
+
+    Attributes:
+        seed: run seed.
+
+    Raises:
+        UsageError: a chunk below 1, or a model that there is not.
+    """
+
+    seed: int = 0
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        *,
+        pretrained: str | None = None,
+        random_weights: bool = False,
+        encoder_chunk: int = 64,
+        text_cache: str = "auto",
+        precision: Precision = "32",
+    ) -> None:
+        super().__init__()
+        if encoder_chunk < 1:
+            raise UsageError(f"Expected --model.encoder_chunk to be at least 1, found {encoder_chunk}.")
+        loaded = (
+            load_backbone(backbone, pretrained=pretrained, random_weights=random_weights)
+            if isinstance(backbone, str)
+            else backbone
+        )
+        self.backbone = loaded.to(_DTYPES[precision]).eval().requires_grad_(False)
+        self.encoder_chunk, self.precision = encoder_chunk, precision
+        self.text_cache = TextCache(cache_folder(text_cache))
+
+    @property
+    def geometry(self) -> Geometry:
+        """Resizing and normalisation of the weights."""
+        return self.backbone.geometry
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return every choice that changes numbers, for results and for telling runs apart."""
+
+    @abstractmethod
+    def prepare(self, data: ClassGroupDataModule) -> None:
+        """Encode all texts; called once before the first group, and before results are built without any group."""
+
+    @abstractmethod
+    def record(self, group: ClassGroup, answer: Any, class_names: Sequence[str]) -> GroupRecord:
+        """Return the rows of a group.
+
+        Args:
+            group: the group.
+            answer: what ``predict_step`` returned for it.
+            class_names: names in class order.
+        """
+
+    @abstractmethod
+    def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
+        """Return the entries of ``results.json`` that follow from the rows.
+
+        Args:
+            records: all groups of a run, in any order.
+            data: the data they were computed from.
+
+        Returns:
+            At least ``metrics``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry.
+        """
+
+    def on_predict_start(self) -> None:
+        """Prepare the texts, on the first device of every machine; the others then find them in the cache.
+
+        Raises:
+            UsageError: another precision of the trainer than full, or a DataModule without class groups.
+        """
+        data = attached_data(self.trainer)
+        if self.trainer.precision != "32-true":
+            raise UsageError(
+                f"Expected --trainer.precision 32-true, found {self.trainer.precision}; the analysis needs it: set the "
+                "encoders' precision with --model.precision."
+            )
+        torch.set_float32_matmul_precision("highest")  # TF32 would change similarities in the third digit
+        waits = self.text_cache.folder is not None and self.trainer.local_rank > 0
+        if waits:
+            self.trainer.strategy.barrier("texts")
+        self.prepare(data)
+        if self.text_cache.folder is not None and not waits:
+            self.trainer.strategy.barrier("texts")
+
+    def _chunks(self, images: Tensor) -> Iterator[Tensor]:
+        return (images[start : start + self.encoder_chunk] for start in range(0, len(images), self.encoder_chunk))
+
+    def _encode(self, images: Tensor) -> Tensor:
+        """Encode uint8 pictures (n, 3, S, S) to (n, d), not normalised, a chunk at a time."""
+        return torch.cat([self.backbone.encode_image(chunk) for chunk in self._chunks(images)])
+
+    @staticmethod
+    def _rank(unit: Tensor, classes: Tensor) -> Tensor:
+        """Return the (up to) five nearest classes of every image, ties to the lower index."""
+        similarity = unit.double() @ classes.double().T
+        return similarity.argsort(dim=1, descending=True, stable=True)[:, :5]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from chat_server import ChatServer
+
+from mkbench.heads.labels import Endpoint, HeadTexts, LabelContext
+
+SECRET = "sk-a-secret-of-the-tests"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    """A chat server on this machine; the key of the tests is set."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TEST_KEY", SECRET)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    server = ChatServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def endpoint(server: ChatServer) -> Any:
+    """Makes an endpoint on the server that gives up soon."""
+
+    def make(**changes: Any) -> Endpoint:
+        usual = {
+            "model": "toy",
+            "base_url": server.url,
+            "api_key_variable": "TEST_KEY",
+            "max_retries": 0,
+            "timeout": 20,
+        }
+        return Endpoint(**(usual | changes))
+
+    return make
+
+
+@pytest.fixture
+def heads() -> tuple[HeadTexts, ...]:
+    """Three heads of five texts."""
+    words = ("red", "green", "blue", "grey", "pink")
+    return tuple(HeadTexts(10, head, tuple(f"{word} thing {head}" for word in words)) for head in range(3))
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> LabelContext:
+    return LabelContext(log=tmp_path / "answers.jsonl", progress=False)
+
+
+class Directions:
+    """A text encoder whose words are directions: a text is the sum of those of its words that it knows."""
+
+    def __init__(self, **words: list[float]) -> None:
+        self.words = words
+        self.seen: list[str] = []
+
+    def encode_text(self, texts: list[str], /) -> torch.Tensor:
+        self.seen += texts
+        width = len(next(iter(self.words.values())))
+        rows = torch.zeros(len(texts), width)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.split():
+                row.add_(torch.tensor(self.words.get(word, [0.0] * width)))
+        return rows
+
+
+@pytest.fixture
+def directions() -> type[Directions]:
+    return Directions
