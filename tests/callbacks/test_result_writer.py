@@ -339,7 +339,7 @@ def trainer_of(devices: int, data: Any) -> Any:
 
 def test_other_systems_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match="Expected a BenchmarkSystem such as MutualKnowledge to write .*, found LightningModule"
+        UsageError, match=r"Expected a BenchmarkSystem such as MutualKnowledge to write .*, found LightningModule"
     ):
         ResultWriter(tmp_path).setup(trainer_of(1, None), L.LightningModule(), "predict")
 
