@@ -74,15 +74,15 @@ def textspan(
     j = argmax_j std_i <C_i, R_j>, t = R_j, C -= (C t / |t|^2) t', R -= (R t / |t|^2) t'. Ties go to the lowest index;
     whether the deviation is divided by K or by K - 1 changes no pick. All heads are handled at once, in float64.
 
-    C is never rewritten: with S = LL' its covariance inside the span, and R what is left of the texts, the variances
-    are the squared row lengths of RL, from which every pick takes away a matrix of rank one.
+    Neither C nor R is rewritten: with S the covariance of C inside the span, u = t / |t| and a = <R_j, u>, a pick
+    changes the variance along R_j by -2 a R_j' S u + a^2 u' S u.
 
     Args:
         contributions: (K, d) of one head for K images, or (G, K, d) of G heads (``HeadContributions.per_head``).
         text_embeddings: (T, d) unit rows in the joint space; taken as they are.
         num_texts: how many texts to pick, at least 1.
-        basis: (r, d) or (G, r, d), rows that span what the head can add, whatever the images
-            (``Decomposer.basis``). Without it the span is that of the data, as in the published code.
+        basis: (G, r, d), rows that span what each head can add, whatever the images (``Decomposer.basis``), or (r, d)
+            for one head or one span of all. Without it the span is that of the data, as in the published code.
         rank: of the span of the data, how many right singular vectors of the uncentred contributions to keep (80 in
             the published code); by default all.
 
@@ -106,7 +106,7 @@ def textspan(
             f"Expected contributions (K, d) or (G, K, d), none of them 0, got {tuple(contributions.shape)}."
         )
     heads = contributions if contributions.ndim == 3 else contributions[None]  # (G, K, d)
-    bases = basis[None] if basis is not None and contributions.ndim == 2 else basis
+    bases = basis.expand(len(heads), *basis.shape) if basis is not None and basis.ndim == 2 else basis
     _check(heads, text_embeddings, bases, num_texts, rank)
     parts = [
         _span_chunk(heads[chunk], text_embeddings.double(), num_texts, None if bases is None else bases[chunk], rank)
@@ -124,10 +124,7 @@ def _check(heads: Tensor, texts: Tensor, bases: Tensor | None, num_texts: int, r
     if texts.ndim != 2 or not len(texts) or texts.shape[1] != width:
         raise ValueError(f"Expected text embeddings (T, {width}) of at least one text, got {tuple(texts.shape)}.")
     if bases is not None and (bases.ndim != 3 or (bases.shape[0], bases.shape[2]) != (groups, width)):
-        raise ValueError(
-            f"Expected a basis ({groups}, r, {width}), the first for several heads only, got one of "
-            f"{tuple(bases.shape)}."
-        )
+        raise ValueError(f"Expected a basis (r, {width}) or ({groups}, r, {width}), got {tuple(bases.shape)}.")
     if num_texts < 1:
         raise ValueError(f"Expected at least one text to pick, got num_texts={num_texts}.")
     if rank is not None and (bases is not None or rank < 1):
@@ -140,7 +137,7 @@ def _check(heads: Tensor, texts: Tensor, bases: Tensor | None, num_texts: int, r
 def _chunks(heads: Tensor, texts: Tensor, bases: Tensor | None, rank: int | None) -> Iterator[slice]:
     groups, images, width = heads.shape
     span = min(images, width, rank or width) if bases is None else bases.shape[1]
-    needed = 8 * (images * (2 * width + span) + 3 * len(texts) * span + 3 * width * width)
+    needed = 8 * (images * (2 * width + span) + 2 * len(texts) * span + 3 * width * width)
     step = max(1, CHUNK_BYTES // needed)
     return (slice(start, start + step) for start in range(0, groups, step))
 
@@ -158,7 +155,7 @@ def _span_chunk(
     total = torch.where(total > _energy(rows) * (max(rows.shape[1:]) * torch.finfo(rows.dtype).eps) ** 2, total, 0)
     scores = centred @ span.mT * (total > 0)[:, None, None]  # (g, K, r)
     coordinates = (span.flatten(0, 1) @ texts.T).view(*span.shape[:2], len(texts))  # (g, r, T)
-    picks = _pick(coordinates, _square_root(scores.mT @ scores), num_texts)
+    picks = _pick(coordinates, scores.mT @ scores, num_texts)
     explained = picks.removed / torch.where(total > 0, total, 1)[:, None]
     return picks.indices, explained, picks.directions @ span, mean
 
@@ -181,36 +178,35 @@ def _data_span(rows: Tensor, rank: int | None) -> Tensor:
     return leading_directions(rows, min(rows.shape[-2:]) if rank is None else rank).mT
 
 
-def _square_root(scatter: Tensor) -> Tensor:
-    """Return L with LL' = S for a positive semidefinite S, (g, r, r)."""
-    strengths, vectors = torch.linalg.eigh(scatter)
-    root: Tensor = vectors * strengths.clamp(min=0).sqrt()[:, None, :]
-    return root
-
-
-def _pick(texts: Tensor, root: Tensor, num_texts: int) -> _Picks:
-    """Pick texts (g, r, T), in coordinates of the span, given a root (g, r, r) of the scatter matrix."""
+def _pick(texts: Tensor, scatter: Tensor, num_texts: int) -> _Picks:
+    """Pick texts (g, r, T), in coordinates of the span, given the scatter matrix (g, r, r) of the contributions."""
     heads = torch.arange(len(texts), device=texts.device)
-    spread = texts.mT @ root  # (g, T, r), what is left of it
-    lengths = texts.square().sum(dim=1)  # (g, T), what is left of them
+    lengths = texts.square().sum(dim=1)  # (g, T), of what is left of the texts
+    spread = (scatter @ texts).mul_(texts).sum(dim=1)  # (g, T), squared deviations along what is left of them
     found = texts.new_zeros(len(texts), num_texts, texts.shape[1])  # (g, m, r)
+    shadows = texts.new_zeros(len(texts), num_texts, texts.shape[2])  # (g, m, T), of the texts on what was found
+    floor = spread.amax(dim=-1, keepdim=True) * ROUNDING
     indices, removed = [], []
-    floor: Tensor | None = None
     for number in range(num_texts):
-        variance = torch.linalg.vector_norm(spread, dim=-1).square().masked_fill(lengths < SHORTEST, -1)  # (g, T)
-        top = variance.amax(dim=-1, keepdim=True)
-        floor = top * ROUNDING if floor is None else floor
-        chosen = (variance >= top - top.abs() * TIE - floor).int().argmax(dim=-1)  # the first of the ties
-        left = (top >= 0).squeeze(-1)  # (g,)
+        chosen, left = _first_largest(spread.clamp(min=0).masked_fill(lengths < SHORTEST, -1), floor)
         direction = _left_over(texts[heads, :, chosen], found) * left[:, None]  # (g, r)
-        found[:, number] = direction
-        along = (direction[:, None] @ texts).squeeze(1)  # (g, T)
-        shadow = (direction[:, None] @ root).squeeze(1)  # (g, r)
-        spread.baddbmm_(along[..., None], shadow[:, None], alpha=-1)
+        towards = (scatter @ direction[..., None]).squeeze(-1)  # (g, r)
+        along, cross = (torch.stack([direction, towards], dim=1) @ texts).unbind(dim=1)  # (g, T) each
+        cross = cross - ((found @ towards[..., None]).mT @ shadows).squeeze(1)  # of what is left of the texts
+        variance = (direction * towards).sum(dim=-1).clamp(min=0)  # (g,)
+        spread = spread - 2 * along * cross + along.square() * variance[:, None]
         lengths = lengths - along.square()
+        found[:, number], shadows[:, number] = direction, along
         indices.append(torch.where(left, chosen, -1))
-        removed.append(shadow.square().sum(dim=-1))
+        removed.append(variance)
     return _Picks(torch.stack(indices, dim=1), torch.stack(removed, dim=1), found)
+
+
+def _first_largest(spread: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the first index (g,) of the largest entries of (g, T) up to rounding, and whether any entry is left."""
+    top = spread.amax(dim=-1, keepdim=True)
+    ties = spread >= top - top.abs() * TIE - floor
+    return ties.int().argmax(dim=-1), (top >= 0).squeeze(-1)
 
 
 def _left_over(rows: Tensor, found: Tensor) -> Tensor:

@@ -108,6 +108,13 @@ def test_one_head_and_many_agree() -> None:
         torch.testing.assert_close(alone.reconstruction, together.reconstruction[group])
 
 
+def test_heads_may_share_a_span() -> None:
+    contributions, basis = heads(3, 30, 10, 4)
+    texts = unit_texts(20, 10)
+    shared = textspan(contributions, texts, num_texts=3, basis=basis[0])
+    assert torch.equal(shared.indices[1], textspan(contributions[1], texts, num_texts=3, basis=basis[0]).indices)
+
+
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     contributions, basis = heads(5, 30, 10, 4)
     texts = unit_texts(20, 10)
@@ -234,8 +241,10 @@ def test_a_constant_offset_changes_no_pick_within_the_span_of_the_weights() -> N
         ({"contributions": torch.zeros(2, 0, 3)}, r"got \(2, 0, 3\)"),
         ({"text_embeddings": torch.zeros(4, 2)}, r"text embeddings \(T, 3\) of at least one text, got \(4, 2\)"),
         ({"text_embeddings": torch.zeros(0, 3)}, "at least one text"),
-        ({"basis": torch.zeros(1, 3)}, r"basis \(2, r, 3\), the first for several heads only, got one of \(1, 3\)"),
-        ({"basis": torch.zeros(2, 1, 4)}, r"got one of \(2, 1, 4\)"),
+        ({"basis": torch.zeros(3, 1, 3)}, r"basis \(r, 3\) or \(2, r, 3\), got \(3, 1, 3\)"),
+        ({"basis": torch.zeros(2, 1, 4)}, r"got \(2, 1, 4\)"),
+        ({"basis": torch.zeros(1, 4)}, r"got \(2, 1, 4\)"),
+        ({"basis": torch.zeros(3)}, r"got \(3,\)"),
         ({"num_texts": 0}, "at least one text to pick, got num_texts=0"),
         ({"rank": 0}, "rank of at least 1, and none beside a basis, got 0"),
         ({"rank": 2, "basis": torch.ones(2, 1, 3)}, "none beside a basis"),
