@@ -13,20 +13,12 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from toy_data import CONFIGS, DESCRIPTORS
 
 from mkbench.backbones import save_local
 from mkbench.backbones.openclip import seeded
 from mkbench.cli import main
 from mkbench.datamodules.critters_vocabulary import write_vocabulary
-
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-#: Descriptors for generated folders of pictures; few, so that tests stay fast.
-DESCRIPTORS = [
-    f"{size} {colour} {part}"
-    for size in ("a long", "a short")
-    for colour in ("red", "blue", "green")
-    for part in ("tail", "ear", "leg", "wing")
-]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import DESCRIPTORS
 from data_trees import write_food101, write_imagenet, write_places365
 from packed_pictures import write_flat, write_names, write_saved, write_shards
+from toy_data import DESCRIPTORS
+from toy_features import shrink_baseline
 
 from mkbench import load_backbone
 from mkbench.backbones import find_model
+from mkbench.baselines import load_head
 from mkbench.datamodules.imagenet import load_imagenet_classes
 from mkbench.verbs.bench import read_config
 from mkbench.verbs.boost import read_boost
@@ -33,12 +35,13 @@ SMALL = {
     "Places365": ["--data.root=places", "--data.bank=bank.json"],
     "WebDataset": ["--data.shards=packed", *PACKED],
 }
+KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "boost")
 #: Explainers of the configurations that list their own.
 EXPLAINERS = {
     "saliency_methods": {"pca", "gradcam", "rollout", "random"},
     "truth": {"pca", "kmeans", "random"},
 }
-#: Options of small runs that classification by descriptions does not have.
+#: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
 #: The classes that a bank for `mkbench boost` has descriptors of; the others have none.
 DESCRIBED = {"Food101": ["apple pie", "baklava"], "ImageNet": ["tench", "goldfish"]}
@@ -50,7 +53,13 @@ def kind_of(content: dict[str, Any]) -> str:
     if "protocol" in content:
         return "boost" if "split" in content else "bench"
     system = content["model"]["class_path"].rpartition(".")[2]
-    return {"ContrastiveTraining": "fit", "DescriptionZeroShot": "describe"}.get(system, "predict")
+    kinds = {
+        "BaselineTraining": "baseline",
+        "ContrastiveTraining": "fit",
+        "DescriptionZeroShot": "describe",
+        "HeadDecomposition": "heads",
+    }
+    return kinds.get(system, "predict")
 
 
 def of_kind(kind: str) -> list[Any]:
@@ -120,7 +129,7 @@ def small_predict(content: dict[str, Any], model: Path) -> list[str]:
 
 
 def test_all_configurations_are_found() -> None:
-    assert sum(len(of_kind(kind)) for kind in ("predict", "bench", "fit", "describe", "boost")) == len(ALL) > 0
+    assert sum(len(of_kind(kind)) for kind in KINDS) == len(ALL) > 0
 
 
 @pytest.mark.parametrize("path", of_kind("predict"))
@@ -158,6 +167,8 @@ def test_bench(
     content = yaml.safe_load(config.protocol.read_text(encoding="utf-8"))
     write_data(content)
     small = small_predict(content, tiny_model)
+    if kind_of(content) != "predict":
+        small = [word for word in small if word not in ONLY_MINING]
     outcome = command("bench", "--config=bench.yaml", "--out=runs", *small[1:])
     assert (outcome.code, outcome.error) == (0, "")
     assert outcome.results()["data"]["images"] == 4
@@ -173,6 +184,22 @@ def test_describe(
     outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
     assert (outcome.code, outcome.error) == (0, "")
     assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top1_descriptors"]
+
+
+@pytest.mark.parametrize("path", of_kind("heads"))
+def test_heads(
+    path: Path, command: Callable[..., Any], tiny_model: Path, write_data: Callable[[dict[str, Any]], None]
+) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    write_data(content)
+    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
+    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
+    assert (outcome.code, outcome.error) == (0, "")
+    assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top5"]
+    assert command("heads", "runs/tiny").code == 0
+    assert {"entanglement", "association", "top1_reconstructed"} <= {
+        metric["name"] for metric in outcome.results()["metrics"]
+    }
 
 
 @pytest.mark.parametrize("path", of_kind("boost"))
@@ -220,3 +247,19 @@ def test_fit(path: Path, command: Callable[..., Any], tmp_path: Path) -> None:
     backbone = load_backbone(f"local-dir:{tmp_path / path.stem}")
     assert backbone.image_size == content["model"]["init_args"]["model"]["vision_cfg"]["image_size"]
     assert backbone.image_size == content["data"]["init_args"]["image_size"]
+
+
+@pytest.mark.parametrize("path", of_kind("baseline"))
+def test_baseline(path: Path, command: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    name = path.stem.replace("_", "-")
+    assert content["trainer"]["callbacks"][0]["init_args"]["file"] == f"runs/baselines/{name}.safetensors"
+    shrink_baseline(content, model=tiny_model, cache=tmp_path / "cache")
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    outcome = command("fit", "--config=fit.yaml")
+    assert (outcome.code, outcome.error) == (0, "")
+    trained = load_head(tmp_path / "runs" / "baselines" / f"{name}.safetensors")
+    assert (trained.head.name, trained.record["backbone"]["name"]) == (name, "tiny")
+    assert outcome.output == (
+        f"{name}: top-1 {100 * trained.top1:.1f} % of 8 test pictures, written to runs/baselines/{name}.safetensors\n"
+    )

@@ -7,8 +7,8 @@ from typing import Any
 import matplotlib.image
 import pytest
 import torch
-from conftest import DESCRIPTORS
 from PIL import Image
+from toy_data import DESCRIPTORS
 
 import mkbench
 from mkbench.backbones import load_backbone

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import DESCRIPTORS
 from data_trees import write_food101
+from toy_data import DESCRIPTORS
 
 from mkbench.datamodules.critters import CrittersSource
 from mkbench.errors import UsageError
