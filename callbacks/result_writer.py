@@ -14,9 +14,12 @@ from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
 from mkbench.results.bundle import (
+    CONTRIBUTIONS,
     ENVIRONMENT,
     FIGURES,
     GROUPS,
+    HEADS,
+    LABELS,
     LOG,
     MANIFEST,
     RESULTS,
@@ -63,9 +66,10 @@ class ResultWriter(Callback):
         data = attached_data(trainer)
         self._folder = self.root / folder_name(pl_module.backbone.name)
         self._manifest = describe_run(pl_module, data)
-        data.finished = frozenset(() if self.overwrite else self._finished(data, warn=trainer.is_global_zero))
+        finished = () if self.overwrite else self._finished(pl_module, data, warn=trainer.is_global_zero)
+        data.finished = frozenset(finished)
 
-    def _finished(self, data: ClassGroupDataModule, *, warn: bool) -> list[str]:
+    def _finished(self, system: BenchmarkSystem, data: ClassGroupDataModule, *, warn: bool) -> list[str]:
         """Return the groups that need not be computed: those of this very run whose files are whole."""
         files = finished_groups(self.folder)
         earlier = read_manifest(self.folder / MANIFEST) or {}
@@ -78,7 +82,7 @@ class ResultWriter(Callback):
         samples = {spec.key: set(spec.sample_ids) for spec in data.specs}
         finished = []
         for key in files:
-            reason = _why_not(self.folder, key, samples.get(key, set()))
+            reason = _why_not(self.folder, key, samples.get(key, set()), system)
             if reason is None:
                 finished.append(key)
             elif warn:
@@ -110,6 +114,7 @@ class ResultWriter(Callback):
         """Write the group."""
         if batch.idle or not isinstance(pl_module, BenchmarkSystem):
             return
+        pl_module.keep(self.folder, batch, outputs)
         record = pl_module.record(batch, outputs, attached_data(trainer).class_names)
         write_group(self.folder, record)
         log_group(self.folder, record, images=len(batch))
@@ -146,11 +151,11 @@ class ResultWriter(Callback):
         return self._folder
 
 
-#: Temporary files of a process that was killed while it wrote.
-_LEFT_BEHIND = (".*.json.*", f"{GROUPS}/.*.parquet.*")
+#: Temporary files of a process that was killed while it wrote, and what followed from fewer groups.
+_LEFT_BEHIND = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*", HEADS, LABELS)
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
-    *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
+    *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
     *(MANIFEST, RESULTS, ENVIRONMENT, LOG),
 )
 
@@ -162,14 +167,16 @@ def _clear(run: Path, patterns: Sequence[str]) -> None:
             path.unlink()
 
 
-def _why_not(run: Path, key: str, samples: set[str]) -> str | None:
-    """Say why a group file cannot be kept: it is damaged, or it holds other pictures than the group; None if it can."""
+def _why_not(run: Path, key: str, samples: set[str], system: BenchmarkSystem) -> str | None:
+    """Say why a group file cannot be kept: it, or what lies beside it, is damaged or another's; None if it can."""
     try:
         record = read_group(run / GROUPS / f"{key}.parquet")
     except DataError as error:
         return str(error)
     foreign = set(record.rows["sample_id"].to_pylist()) - samples
-    return f"its file holds pictures of another group, such as {min(foreign)!r}." if foreign else None
+    if foreign:
+        return f"its file holds pictures of another group, such as {min(foreign)!r}."
+    return system.why_not_kept(run, record)
 
 
 def find_writer(trainer: L.Trainer) -> ResultWriter:

@@ -17,6 +17,7 @@ VERBS: Mapping[str, str] = {
     "doctor": "mkbench.verbs.doctor",
     "bench": "mkbench.verbs.bench",
     "boost": "mkbench.verbs.boost",
+    "heads": "mkbench.verbs.heads",
     "compare": "mkbench.verbs.compare",
     "verify": "mkbench.verbs.verify",
     "explain": "mkbench.verbs.explain",

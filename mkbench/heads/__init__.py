@@ -3,15 +3,28 @@
 from mkbench.heads.ablation import mean_ablate, reconstruct_heads, replace_heads
 from mkbench.heads.contributions import HeadContributions
 from mkbench.heads.decomposition import Decomposer, decompose
+from mkbench.heads.head_bank import HeadBank
+from mkbench.heads.pruning import PruningEffect, matched_random_heads, prune_heads, pruning_effect
+from mkbench.heads.segmentation import Segmentation, attention_maps, class_maps, random_heads, segment
 from mkbench.heads.text_span import TextSpan, textspan
 
 __all__ = [
     "Decomposer",
+    "HeadBank",
     "HeadContributions",
+    "PruningEffect",
+    "Segmentation",
     "TextSpan",
+    "attention_maps",
+    "class_maps",
     "decompose",
+    "matched_random_heads",
     "mean_ablate",
+    "prune_heads",
+    "pruning_effect",
+    "random_heads",
     "reconstruct_heads",
     "replace_heads",
+    "segment",
     "textspan",
 ]

@@ -25,8 +25,8 @@ from mkbench.results.sample_panels import draw_image
 
 _MARGIN, _GUTTER = 6.0, 8.0  # points
 _HEADING, _SIZE, _SMALL = 8.5, 6.5, 5.5  # fonts, points
-_ACROSS = 6  # neighbours beside each other
-_PICTURE = (PAGE_WIDTH - 2 * _MARGIN - _ACROSS * _GUTTER) / (_ACROSS + 1)  # with room for the query at the left
+_ACROSS = 7  # pictures beside each other
+_PICTURE = (PAGE_WIDTH - 2 * _MARGIN - (_ACROSS - 1) * _GUTTER) / _ACROSS
 _PANEL = 120.0  # side of a map, points
 _BAR_ROOM = 22.0  # below the maps, points
 
@@ -97,14 +97,14 @@ def _bars(heading: str, ids: Sequence[str], scores: Sequence[float]) -> Figure:
     axes.barh(places, scores, height=0.7, color=PALETTE[0])
     low, high = min([*scores, 0.0]), max([*scores, 1e-9])
     room = 0.1 * (high - low)  # for the numbers at the ends of the bars
-    axes.set(ylim=(len(ids) - 0.5, -0.5), xlim=(low - room * (low < 0), high + room), xticks=[], yticks=[])
+    axes.set(ylim=(max(len(ids), 1) - 0.5, -0.5), xlim=(low - room * (low < 0), high + room), xticks=[], yticks=[])
     axes.axvline(0, color=GREY, linewidth=0.5)
     axes.spines[:].set_visible(False)
     for place, name, score in zip(places, names, scores, strict=True):
         side = "left" if score >= 0 else "right"
         gap = 2 if score >= 0 else -2
         axes.annotate(
-            f"{score:.3f}", (score, place), (gap, 0), textcoords="offset points", ha=side, va="center", fontsize=_SMALL
+            f"{score:#.3g}", (score, place), (gap, 0), textcoords="offset points", ha=side, va="center", fontsize=_SMALL
         )
         middle = top + (int(place) + 0.5) * pitch - _SIZE * LINE_HEIGHT / 2
         write_lines(page.canvas, [name], x=left - 4, top=middle, size=_SIZE, align="right")
@@ -130,18 +130,19 @@ def _gallery(
     lines = wrap_text(heading, PAGE_WIDTH - 2 * _MARGIN, _HEADING)
     top = _MARGIN + len(lines) * _HEADING * LINE_HEIGHT + 6
     captions = [
-        [f"{rank}.  {score:.3f}", *wrap_text(name, _PICTURE, _SMALL)]
+        [f"{rank}.  {score:#.3g}", *wrap_text(name, _PICTURE, _SMALL)]
         for rank, (name, score) in enumerate(zip(ids, scores, strict=True), 1)
     ]
     asked = ["query", *(wrap_text(query_id, _PICTURE, _SMALL) if query_id else [])]
+    lead = int(query is not None)  # the query has the first column to itself
     pitch = _PICTURE + max(map(len, [*captions, asked])) * _SMALL * LINE_HEIGHT + 10
-    page = Page(PAGE_WIDTH, top + max(1, math.ceil(len(ids) / _ACROSS)) * pitch + _MARGIN)
+    page = Page(PAGE_WIDTH, top + max(1, math.ceil(len(ids) / (_ACROSS - lead))) * pitch + _MARGIN)
     _write_heading(page, lines)
     if query is not None:
         _draw_captioned(page, query, asked, left=_MARGIN, top=top)
     for place, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        row, column = divmod(place, _ACROSS)
-        left = _MARGIN + (column + (query is not None)) * (_PICTURE + _GUTTER)
+        row, column = divmod(place, _ACROSS - lead)
+        left = _MARGIN + (column + lead) * (_PICTURE + _GUTTER)
         _draw_captioned(page, picture, caption, left=left, top=top + row * pitch)
     return page.figure
 

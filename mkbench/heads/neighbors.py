@@ -10,7 +10,7 @@ from torch import Tensor
 from mkbench.concepts.linalg import require_finite, unit_rows
 from mkbench.heads.analysis_figures import neighbors_figure
 
-#: ``dot``: as published; ``cosine``: both of length 1; ``centred``: the cosine after the mean of the rows is taken away.
+#: ``dot``: as published; ``cosine``: both of length 1; ``centred``: without the mean of what is searched in.
 Similarity = Literal["dot", "cosine", "centred"]
 _CHUNK = 8192
 
@@ -45,7 +45,7 @@ def nearest_rows(
         query: (Q, d) or (d,).
         rows: (n, d).
         top: how many to find; fewer are returned where there are fewer.
-        similarity: see ``Similarity``; the mean is that of all rows.
+        similarity: ``dot``, ``cosine``, or ``centred``: the cosine after the mean of all rows is taken away.
         centre_query: whether ``centred`` takes the mean away from the query as well; not for a text, which the mean
             image is no part of.
         skip: a row that is left out.

@@ -10,6 +10,7 @@ from mkbench.metrics.deletion import Deletion
 from mkbench.metrics.entanglement import Entanglement
 from mkbench.metrics.insertion import Insertion
 from mkbench.metrics.mutual_information import MutualInformation, MutualInformationAUC, MutualInformationExcess
+from mkbench.metrics.segmentation import PixelAccuracy, SegmentationAveragePrecision, SegmentationMeanIoU
 
 __all__ = [
     "AccuracyDrop",
@@ -24,4 +25,7 @@ __all__ = [
     "MutualInformation",
     "MutualInformationAUC",
     "MutualInformationExcess",
+    "PixelAccuracy",
+    "SegmentationAveragePrecision",
+    "SegmentationMeanIoU",
 ]

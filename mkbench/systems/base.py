@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
@@ -99,6 +100,19 @@ class BenchmarkSystem(L.LightningModule, ABC):
         Returns:
             At least ``metrics``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry.
         """
+
+    def keep(self, run: Path, group: ClassGroup, answer: Any) -> None:
+        """Write what is kept of a group beside its rows; called before they are written, so that it is there with them.
+
+        Args:
+            run: folder of the run.
+            group: the group.
+            answer: what ``predict_step`` returned for it.
+        """
+
+    def why_not_kept(self, run: Path, record: GroupRecord) -> str | None:
+        """Say why what is kept beside the rows of a finished group cannot be used; None if it can."""
+        return None
 
     def on_predict_start(self) -> None:
         """Prepare the texts, on the first device of every machine; the others then find them in the cache.

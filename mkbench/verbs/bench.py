@@ -296,6 +296,7 @@ def report(runs: Sequence[Path], out: Path) -> None:
     from mkbench.results.boost_tables import is_boost, write_boost  # noqa: PLC0415
     from mkbench.results.compare import write_comparison  # noqa: PLC0415
     from mkbench.results.faithfulness_table import write_faithfulness  # noqa: PLC0415
+    from mkbench.results.head_tables import is_heads, write_heads  # noqa: PLC0415
     from mkbench.results.runs import read_runs  # noqa: PLC0415
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
@@ -304,7 +305,10 @@ def report(runs: Sequence[Path], out: Path) -> None:
         boosts = [run for run in everything if is_boost(run.results)]
         if boosts:
             console.print(write_boost(boosts, out, width=console.width))
-        finished = [run for run in everything if run not in boosts]
+        heads = [run for run in everything if is_heads(run.results)]
+        if heads:
+            console.print(write_heads(heads, out, width=console.width))
+        finished = [run for run in everything if run not in boosts + heads]
         if not finished:
             return
         console.print(write_comparison(finished, out, width=console.width))

@@ -22,6 +22,9 @@ from mkbench.metrics import (
     MutualInformation,
     MutualInformationAUC,
     MutualInformationExcess,
+    PixelAccuracy,
+    SegmentationAveragePrecision,
+    SegmentationMeanIoU,
 )
 
 PROCESSES = 2
@@ -86,6 +89,19 @@ def numbered_fit_updates() -> list[tuple[Any, ...]]:
     return [(fits, heads) for (fits,), heads in zip(fit_updates(), ([3], [5, 0, 1], [4, 2]), strict=True)]
 
 
+def score_updates() -> list[tuple[Any, ...]]:
+    generator = torch.Generator().manual_seed(3)
+    return [(torch.rand(count, 4, 5, generator=generator), masks(count, generator)) for count in (3, 1, 2)]
+
+
+def mask_updates() -> list[tuple[Any, ...]]:
+    return [(scores > 0.6, truth) for scores, truth in score_updates()]
+
+
+def masks(count: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.rand(count, 4, 5, generator=generator) > 0.3
+
+
 def entangled_with_any() -> Entanglement:
     return Entanglement("any")
 
@@ -123,6 +139,9 @@ METRICS: dict[str, tuple[Callable[[], Metric], list[tuple[Any, ...]]]] = {
     "entanglement_any": (entangled_with_any, label_updates()),
     "association": (Association, fit_updates()),
     "concept_consistency": (ConceptConsistency, numbered_fit_updates()),
+    "pixel_accuracy": (PixelAccuracy, mask_updates()),
+    "segmentation_mean_iou": (SegmentationMeanIoU, mask_updates()),
+    "segmentation_average_precision": (SegmentationAveragePrecision, score_updates()),
 }
 
 # Once with the updates dealt out in turn, once with a second process that sees no image.

@@ -29,6 +29,11 @@ from mkbench.metrics.functional.mutual_information import (
 from mkbench.metrics.functional.rank_correlation import rank_correlation
 from mkbench.metrics.functional.removal_curve import average_removal_curve, curve_mean, curve_sum
 from mkbench.metrics.functional.removal_sequence import correctness_curve, removal_images, removal_order, score_curve
+from mkbench.metrics.functional.segmentation import (
+    pixel_accuracy,
+    segmentation_average_precision,
+    segmentation_mean_iou,
+)
 
 __all__ = [
     "DescriptorAgreement",
@@ -67,9 +72,12 @@ __all__ = [
     "named_part_iou",
     "padded_mutual_information_curves",
     "paired_bootstrap_difference",
+    "pixel_accuracy",
     "rank_correlation",
     "removal_images",
     "removal_order",
     "score_curve",
+    "segmentation_average_precision",
+    "segmentation_mean_iou",
     "sort_by_importance",
 ]

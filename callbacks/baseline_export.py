@@ -1,0 +1,43 @@
+"""Writes a trained baseline as a file that explainers and tables read."""
+
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+from mkbench.baselines.trained_head import save_head
+from mkbench.errors import UsageError
+from mkbench.systems.baselines.baseline_training import BaselineTraining, measure_top1
+from mkbench.systems.baselines.cached_features import attached_features
+
+
+class BaselineExport(Callback):
+    """Exports the head when training ends, with its top-1 on the test pictures, and says both on standard output.
+
+    Args:
+        file: the file to write, safetensors.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Refuse another system before it is trained in vain."""
+        if not isinstance(pl_module, BaselineTraining):
+            raise UsageError(f"Expected a BaselineTraining system to export, found {type(pl_module).__name__}.")
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Measure, while the head is still on its device, and write."""
+        if not (trainer.is_global_zero and isinstance(pl_module, BaselineTraining)):
+            return
+        data, head = attached_features(trainer), pl_module.head
+        test = data.sets["test"]
+        top1 = measure_top1(head, test, device=pl_module.device, batch_size=data.batch_size)
+        training = {
+            "learning_rate": [pl_module.learning_rate, pl_module.final_learning_rate],
+            "batch_size": data.batch_size,
+            "steps": trainer.global_step,
+        }
+        record = data.record | {"training": training, "top1": top1, "test_images": len(test)}
+        save_head(self.file, head, record)
+        print(f"{head.name}: top-1 {100 * top1:.1f} % of {len(test)} test pictures, written to {self.file}")

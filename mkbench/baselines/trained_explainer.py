@@ -1,0 +1,158 @@
+"""What explainers made of trained heads share: the file, the checks, and the way from patches to an explanation."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from mkbench.baselines.head import Head
+from mkbench.baselines.trained_head import load_head
+from mkbench.concepts.descriptors import VisionConcepts
+from mkbench.concepts.explainer import GroupContext, embed_parts
+from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.parts import part_masks
+from mkbench.concepts.prompts import PROMPTS, require_prompts
+from mkbench.errors import UsageError
+
+#: Pictures that a head looks at at once: it needs (pictures, bank, patches) numbers.
+_CHUNK = 16
+
+H = TypeVar("H", bound=Head)
+
+
+class FoundParts(NamedTuple):
+    """What a head says of pictures.
+
+    Attributes:
+        labels: (B, N) int64 part of every patch, -1 where it belongs to none.
+        descriptor_ids: (B, L, k) int64, -1 where there is none and for a part without patches.
+        vision: the descriptors of all parts, most important first.
+    """
+
+    labels: Tensor
+    descriptor_ids: Tensor
+    vision: VisionConcepts
+
+
+class TrainedExplainer(ABC, Generic[H]):
+    """An explainer made of a head that `mkbench fit` trained.
+
+    The pixels of a part are its patches, upscaled; the foreground of the group is not looked at. A part is embedded by
+    its prompted pictures, as the parts of `PartsExplainer` are, so that their order of removal compares. Unlike there,
+    the number of a part says how important it is in its picture, not where it recurs in others.
+
+    Args:
+        file: the trained head.
+        kind: the class of the head.
+        num_parts: most parts L of a picture.
+        topk: most descriptors k of a part.
+        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        chunk: parts rendered and encoded at once; bounds the memory and changes no result.
+
+    Raises:
+        ValueError: if a number is below 1 or a prompt is unknown.
+        UsageError: there is no such file, or it holds another head.
+        DataError: the file is damaged.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        kind: type[H],
+        *,
+        num_parts: int = 5,
+        topk: int = 3,
+        prompts: Sequence[str] = PROMPTS,
+        chunk: int = 96,
+    ) -> None:
+        if min(num_parts, topk, chunk) < 1:
+            raise ValueError(f"num_parts, topk and chunk must be at least 1, found {num_parts}, {topk} and {chunk}")
+        require_prompts(prompts)
+        self.trained = load_head(file)
+        head = self.trained.head
+        if type(head) is not kind:
+            raise UsageError(f"Expected a head {kind.name} in {file}, found {head.name}; choose a file of {kind.name}.")
+        self.head: H = head
+        self.num_parts, self.topk = num_parts, topk
+        self.prompts, self.chunk = tuple(prompts), chunk
+
+    @property
+    def name(self) -> str:
+        """Name of the explainer in results: that of its head."""
+        return self.head.name
+
+    @property
+    def max_concepts(self) -> int:
+        """Most vision concepts of an image: k for each of the L parts."""
+        return self.num_parts * self.topk
+
+    @property
+    def top1(self) -> float:
+        """Accuracy of the head itself on its test pictures, 0 to 1; a row of the paper's Table 5."""
+        return self.trained.top1
+
+    def settings(self) -> dict[str, object]:
+        """Every choice that changes numbers, the file by its content; and the accuracy of the head."""
+        return {
+            "file_sha256": self.trained.sha256,
+            "top1": self.top1,
+            "num_parts": self.num_parts,
+            "topk": self.topk,
+            "prompts": list(self.prompts),
+        }
+
+    @torch.no_grad()
+    def explain(self, context: GroupContext) -> GroupExplanation:
+        """Explain all images of a class group.
+
+        Args:
+            context: the group.
+
+        Returns:
+            `GroupExplanation`; its `fallbacks` count `no_part`, images without any part, and `contour_box`, parts
+            whose ring comes from a bounding box.
+
+        Raises:
+            UsageError: features or descriptors of another model or bank than the head was trained on.
+            ValueError: if the encoder returns embeddings that are not finite.
+        """
+        self._require_fit(context)
+        with context.stage("partition"):
+            self.head.to(context.features.device)
+            starts = range(0, len(context.features), _CHUNK)
+            found = [self.find_parts(context.features[start : start + _CHUNK].float()) for start in starts]
+            labels = torch.cat([part.labels for part in found]).view_as(context.foreground_patches)  # (images, h, w)
+            vision = VisionConcepts(*map(torch.cat, zip(*(part.vision for part in found), strict=True)))
+            pixels = part_masks(labels, self.num_parts, context.images.shape[-1])
+            present = pixels.flatten(2).any(dim=2)  # (images, parts)
+        embeddings, boxes = embed_parts(pixels, context, prompts=self.prompts, chunk=self.chunk)
+        return GroupExplanation(
+            explainer=self.name,
+            part_labels=labels,
+            part_pixels=pixels,
+            present=present,
+            part_embeddings=embeddings,
+            descriptor_ids=torch.cat([part.descriptor_ids for part in found]),
+            vision=vision,
+            fallbacks={"no_part": int((~present.any(dim=1)).sum()), "contour_box": boxes},
+        )
+
+    @abstractmethod
+    def find_parts(self, features: Tensor) -> FoundParts:
+        """Return the parts of pictures with (B, N, C) patch features."""
+
+    def _require_fit(self, context: GroupContext) -> None:
+        if context.backbone is not None:
+            self.trained.require_backbone(context.backbone)
+        self.trained.require_concepts(context.prompted_embeddings)
+        shape, width = self.head.inputs_shape, context.features.shape[-1]
+        grid = list(context.foreground_patches.shape[1:])
+        if (width, grid) != (shape["feature_dim"], shape["grid"]):
+            raise UsageError(
+                f"Expected {shape['grid'][0]} x {shape['grid'][1]} patches of width {shape['feature_dim']}, which "
+                f"{self.trained.file} was trained on, found {grid[0]} x {grid[1]} of width {width}; choose the same "
+                "--model.features and model, or train the head again."
+            )

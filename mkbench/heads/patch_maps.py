@@ -1,0 +1,119 @@
+"""How much of a text the heads write while they attend to each patch, and the results that hold such maps."""
+
+from dataclasses import dataclass
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from mkbench.concepts.linalg import unit_rows
+from mkbench.heads.analysis_figures import maps_figure
+from mkbench.heads.neighbors import Similarity, check_similarity
+
+
+def patch_maps(patches: Tensor, texts: Tensor, *, grid: tuple[int, int], similarity: Similarity = "dot") -> Tensor:
+    """Compare what was written at each patch with texts.
+
+    Args:
+        patches: (..., N, d) in raster order.
+        texts: (..., d), with the leading dimensions of the patches or broadcast against them.
+        grid: rows and columns of the patches, (h, w) with h w = N.
+        similarity: ``dot``; ``cosine``; ``centred``, the product minus its mean over the patches. That is no cosine,
+            for a patch where next to nothing is written has a direction, but no meaning.
+
+    Returns:
+        (..., h, w).
+
+    Raises:
+        ValueError: for another similarity or a grid that does not fit.
+
+    >>> patch_maps(torch.tensor([[2.0, 0.0], [3.0, 4.0]]), torch.tensor([1.0, 0.0]), grid=(1, 2))
+    tensor([[2., 3.]])
+    """
+    check_similarity(similarity)
+    if patches.shape[-2] != grid[0] * grid[1]:
+        raise ValueError(f"Expected {grid[0]} x {grid[1]} patches, got {patches.shape[-2]}.")
+    if similarity == "centred":
+        patches = patches - patches.mean(dim=-2, keepdim=True)
+    if similarity == "cosine":
+        patches, texts = unit_rows(patches), unit_rows(texts)
+    values = torch.einsum("...nd,...d->...n", patches, texts)
+    return values.view(*values.shape[:-1], *grid)
+
+
+@dataclass(frozen=True)
+class TopicMap:
+    """Where in an image the heads write what a text says.
+
+    Attributes:
+        values: (h, w), signed; higher is closer to the text.
+        text: the text.
+        heads: what wrote it, such as ``layer 11 head 3`` or ``all heads``.
+        similarity: what the values are.
+    """
+
+    values: Tensor
+    text: str
+    heads: str
+    similarity: Similarity
+
+    def plot(self, picture: Tensor | None = None) -> Figure:
+        """Draw the map, alone or beside and over the picture.
+
+        Args:
+            picture: (3, S, S) uint8.
+
+        Raises:
+            ValueError: for another picture.
+
+        >>> found = TopicMap(torch.eye(2), "an owl", "all heads", "dot")
+        >>> len(found.plot().axes), len(found.plot(torch.zeros(3, 8, 8, dtype=torch.uint8)).axes)
+        (3, 5)
+        """
+        heading = f"“{self.text}” in {self.heads} ({self.similarity})"
+        return maps_figure(heading, [(self.text, self.values)], picture=picture, overlay=True)
+
+
+@dataclass(frozen=True)
+class ContrastiveMaps:
+    """Where in an image the heads write one text rather than another.
+
+    Attributes:
+        first: (h, w), the map M1 of the first text.
+        second: (h, w), the map M2 of the second text.
+        texts: both texts.
+        similarity: what the values are.
+    """
+
+    first: Tensor
+    second: Tensor
+    texts: tuple[str, str]
+    similarity: Similarity
+
+    @property
+    def difference(self) -> Tensor:
+        """M1 - M2, (h, w): positive where the first text is closer."""
+        return self.first - self.second
+
+    @property
+    def limit(self) -> float:
+        """The largest magnitude of the difference: both views are shown between its negative and itself."""
+        return float(self.difference.abs().max())
+
+    def plot(self, picture: Tensor | None = None) -> Figure:
+        """Draw M1 - M2 and M2 - M1 on one common scale.
+
+        Args:
+            picture: (3, S, S) uint8, drawn beside them.
+
+        Raises:
+            ValueError: for another picture.
+
+        >>> found = ContrastiveMaps(torch.eye(2), 3 * torch.eye(2), ("an owl", "a tree"), "dot")
+        >>> [axes.images[0].get_clim() for axes in found.plot().axes[1:3]]
+        [(-2.0, 2.0), (-2.0, 2.0)]
+        """
+        one, other = self.texts
+        panels = [(f"{one} \u2212 {other}", self.difference), (f"{other} \u2212 {one}", -self.difference)]
+        heading = f"“{one}” against “{other}” in all heads ({self.similarity})"
+        return maps_figure(heading, panels, picture=picture)

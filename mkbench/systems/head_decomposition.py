@@ -1,0 +1,176 @@
+"""What does every attention head of a model add to an image embedding? The predict-only system that keeps it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mkbench.backbones import Backbone
+from mkbench.concepts import class_embeddings
+from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.errors import DataError, UsageError
+from mkbench.heads import Decomposer, HeadContributions
+from mkbench.heads.store import read_shape, write_contributions
+from mkbench.heads.tower_adapters import find_tower
+from mkbench.results.bundle import GroupRecord
+from mkbench.results.head_rows import ranking_record, summarise_rankings
+from mkbench.systems.base import BenchmarkSystem, Precision
+
+StoredAs = Literal["fp32", "fp16"]
+_DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class DecomposedGroup:
+    """What is known of the images of a class group.
+
+    Attributes:
+        ranking: (B, up to 5) int64, predicted classes, best first.
+        terms: what adds up to their embeddings, on the CPU, without ``attention``.
+    """
+
+    ranking: Tensor
+    terms: HeadContributions
+
+
+class HeadDecomposition(BenchmarkSystem):
+    """What each attention head adds to image embeddings (Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916).
+
+    Every image is classified zero-shot, and what the heads of the last layers, the MLPs and the rest of the tower add
+    to its embedding is kept in ``contributions/`` of the run. ``mkbench heads`` describes the heads by texts from it.
+
+    Args:
+        backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration);
+            a vision transformer.
+        pretrained: weight tag, for a bare architecture name.
+        random_weights: build the architecture with random weights; every result then says so.
+        num_layers: the last layers whose heads are told apart; all layers of a model that has fewer.
+        stored_as: precision of what is kept: ``fp32``, or ``fp16`` for half the space.
+        encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
+            folder.
+        precision: of the encoders; everything after them is computed in fp32 or fp64.
+
+    Raises:
+        UsageError: fewer than one layer.
+        BackboneError: a model whose embedding is no sum over attention heads.
+    """
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        *,
+        pretrained: str | None = None,
+        random_weights: bool = False,
+        num_layers: int = 4,
+        stored_as: StoredAs = "fp32",
+        encoder_chunk: int = 64,
+        text_cache: str = "auto",
+        precision: Precision = "32",
+    ) -> None:
+        if num_layers < 1:
+            raise UsageError(f"Expected --model.num_layers to be at least 1, found {num_layers}.")
+        super().__init__(
+            backbone,
+            pretrained=pretrained,
+            random_weights=random_weights,
+            encoder_chunk=encoder_chunk,
+            text_cache=text_cache,
+            precision=precision,
+        )
+        depth = len(find_tower(self.backbone).layers)  # refuses what cannot be decomposed before anything is read
+        self.layers = tuple(range(max(depth - num_layers, 0), depth))
+        self.stored_as = stored_as
+        self._decomposer: Decomposer | None = None
+        self._classes: Tensor | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return every choice that changes numbers, for results and for telling runs apart."""
+        return {
+            "system": type(self).__name__,
+            "num_layers": len(self.layers),
+            "layers": list(self.layers),
+            "stored_as": self.stored_as,
+            "precision": self.precision,
+        }
+
+    def prepare(self, data: ClassGroupDataModule) -> None:
+        """Encode the classes of the data, and fold the weights of the heads."""
+        self.prepare_classes(data.class_names, data.templates)
+
+    @torch.no_grad()
+    def prepare_classes(self, class_names: Sequence[str], templates: Sequence[str]) -> None:
+        """Encode classes, and get ready to decompose with the weights where they now are.
+
+        Args:
+            class_names: Y names, in class order.
+            templates: prompts with ``{}``.
+        """
+        backbone = self.backbone
+        backbone.truncated_texts = 0
+        self._classes = self.text_cache.embed(
+            backbone, class_names, templates, lambda: class_embeddings(backbone, class_names, templates)
+        )
+        self._decomposer = Decomposer(backbone)
+
+    @property
+    def decomposer(self) -> Decomposer:
+        """What decomposes; known after ``prepare``."""
+        if self._decomposer is None:
+            raise RuntimeError("Expected a prepared system, found none; call prepare first.")
+        return self._decomposer
+
+    def classify(self, embeddings: Tensor) -> Tensor:
+        """Return the (up to) five nearest classes (B, 5) of image embeddings (B, d), rebuilt ones or the model's.
+
+        Raises:
+            RuntimeError: ``prepare`` was not called.
+        """
+        if self._classes is None:
+            raise RuntimeError("Expected prepared texts, found none; call prepare first.")
+        return self._rank(F.normalize(embeddings.double(), dim=-1), self._classes.to(embeddings.device))
+
+    # -- pictures ------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def predict_step(self, batch: ClassGroup, batch_idx: int) -> DecomposedGroup | None:
+        """Decompose and classify a class group; None if none of its pictures could be read."""
+        if not len(batch):
+            return None
+        terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(batch.images)])
+        return DecomposedGroup(self.classify(terms.embedding), terms)
+
+    def _decompose(self, images: Tensor) -> HeadContributions:
+        terms = self.decomposer(images, layers=self.layers)
+        return replace(terms, attention=terms.attention[..., :0]).map(Tensor.cpu)
+
+    # -- what a result bundle asks -------------------------------------------------------------------------------------
+
+    def keep(self, run: Path, group: ClassGroup, answer: DecomposedGroup | None) -> None:
+        """Write the contributions of a group; nothing for one of which no picture could be read."""
+        if answer is not None:
+            dtype, fingerprint = _DTYPES[self.stored_as], self.backbone.fingerprint
+            write_contributions(run, group.key, answer.terms, group.sample_ids, fingerprint=fingerprint, dtype=dtype)
+
+    def why_not_kept(self, run: Path, record: GroupRecord) -> str | None:
+        """Say why the contributions of a finished group cannot be used; None if they can."""
+        sample_ids = record.rows["sample_id"].to_pylist()
+        try:
+            if sample_ids:
+                read_shape(run, record.key, sample_ids, fingerprint=self.backbone.fingerprint, layers=self.layers)
+        except DataError as error:
+            return str(error)
+        return None
+
+    def record(self, group: ClassGroup, answer: DecomposedGroup | None, class_names: Sequence[str]) -> GroupRecord:
+        """Return the rows of a group, one for each image."""
+        return ranking_record(group, None if answer is None else answer.ranking, class_names)
+
+    def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
+        """Return the accuracy, and the names of the classes, with which rebuilt embeddings are classified later."""
+        return summarise_rankings(records) | {"class_names": list(data.class_names), "fallbacks": {}}

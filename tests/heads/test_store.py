@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.errors import DataError, MkbenchError, UsageError
+from mkbench.heads import HeadContributions
+from mkbench.heads.store import ContributionStore, StoredGroup, group_path, open_store, read_shape, write_contributions
+from mkbench.results.bundle import write_group, write_json
+from mkbench.results.head_rows import ranking_record
+
+LAYERS, IDS = (2, 3), {"00000-000": ("a", "b"), "00001-000": (), "00004-000": ("c", "d", "e")}
+
+
+def random_terms(images: int, seed: int = 0) -> HeadContributions:
+    """Two layers of three heads, in a joint space of four dimensions, of a tower of five layers."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(images, *shape, generator=generator)
+
+    return HeadContributions(draw(2, 3, 4), draw(5, 4), draw(4), draw(4), draw(4), draw(4), draw(2, 3, 0), LAYERS)
+
+
+@pytest.fixture
+def terms() -> dict[str, HeadContributions]:
+    return {key: random_terms(len(ids), seed) for seed, (key, ids) in enumerate(IDS.items()) if ids}
+
+
+@pytest.fixture
+def run(tmp_path: Path, terms: dict[str, HeadContributions]) -> Path:
+    """A finished run with a group of two images, one without any, and one of three."""
+    for key, ids in IDS.items():
+        group = ClassGroup(torch.zeros(len(ids), 3, 8, 8, dtype=torch.uint8), int(key[:5]), 0, ids)
+        if ids:
+            write_contributions(tmp_path, key, terms[key], ids, fingerprint="f")
+        ranking = torch.zeros(len(ids), 5, dtype=torch.int64) if ids else None
+        write_group(tmp_path, ranking_record(group, ranking, list("vwxyz")))
+    settings = {"system": "HeadDecomposition", "layers": list(LAYERS)}
+    groups = {key: list(ids) for key, ids in IDS.items()}
+    write_json(tmp_path / "manifest.json", {"model": {"fingerprint": "f"}, "settings": settings, "groups": groups})
+    return tmp_path
+
+
+def test_groups_are_read_in_the_order_of_the_classes(run: Path, terms: dict[str, HeadContributions]) -> None:
+    store = open_store(run)
+    assert (store.layers, store.num_heads, store.width, store.num_images) == (LAYERS, 3, 4, 5)
+    assert store.sample_ids == ("a", "b", "c", "d", "e")
+    assert store.class_index.tolist() == [0, 0, 4, 4, 4]
+    for read, written in zip(store, terms.values(), strict=True):
+        for name in ("heads", "mlp", "initial", "rest", "constant", "embedding"):
+            assert torch.equal(getattr(read, name), getattr(written, name)), name
+        assert (read.layers, read.attention.shape[-1]) == (LAYERS, 0)
+
+
+def test_a_layer_is_that_of_all_images(run: Path, terms: dict[str, HeadContributions]) -> None:
+    store, joined = open_store(run), HeadContributions.concatenate(list(terms.values()))
+    for place, layer in enumerate(LAYERS):
+        assert torch.equal(store.layer(layer), joined.per_head()[3 * place : 3 * place + 3])
+    assert torch.equal(store.layer(3, [2, 0]), joined.per_head()[[5, 3]])
+
+
+def test_mean_is_over_images_not_over_groups(run: Path, terms: dict[str, HeadContributions]) -> None:
+    mean, expected = open_store(run).mean(), HeadContributions.concatenate(list(terms.values())).mean()
+    for name in ("heads", "mlp", "initial", "rest", "constant", "embedding"):
+        torch.testing.assert_close(getattr(mean, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize(("layer", "heads"), [(1, None), (2, [3]), (3, [-1])])
+def test_layer_or_head_that_is_not_there_is_refused(run: Path, layer: int, heads: list[int] | None) -> None:
+    with pytest.raises(ValueError, match=r"one of the layers \[2, 3\] and heads of 0 to 2, got"):
+        open_store(run).layer(layer, heads)
+
+
+def test_tokens_are_summed_and_half_precision_is_read_as_single(
+    tmp_path: Path, terms: dict[str, HeadContributions]
+) -> None:
+    whole = terms["00000-000"]
+    by_token = replace(whole, heads=torch.stack([whole.heads, whole.heads], dim=2))
+    path = write_contributions(tmp_path, "k", by_token, ["a", "b"], fingerprint="f", dtype=torch.float16)
+    assert load_file(path)["heads"].dtype == torch.float16
+    assert read_shape(tmp_path, "k", ["a", "b"], fingerprint="f", layers=LAYERS) == (2, 2, 3, 4)
+    store = ContributionStore(tmp_path, LAYERS, 3, 4, (StoredGroup(path, ("a", "b"), None),))
+    assert store.layer(2).dtype == torch.float32
+    assert store.class_index.tolist() == [-1, -1]
+    torch.testing.assert_close(load_file(path)["heads"].float(), 2 * whole.heads, rtol=1e-3, atol=1e-4)
+
+
+def test_numbers_too_large_for_the_precision_are_refused(tmp_path: Path) -> None:
+    terms = random_terms(1)
+    with pytest.raises(MkbenchError, match=r"that torch.float16 can hold, .* --model.stored_as fp32"):
+        write_contributions(
+            tmp_path, "k", terms.map(lambda values: 1e6 * values), ["a"], fingerprint="f", dtype=torch.float16
+        )
+    assert not group_path(tmp_path, "k").exists()
+
+
+def test_full_disk_is_an_error_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_contributions(tmp_path, "k", random_terms(1), ["a"], fingerprint="f")
+    assert not list(tmp_path.rglob("*.safetensors*"))
+
+
+def test_sample_ids_must_be_those_of_the_images(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a sample id for each of 2 images, got 1"):
+        write_contributions(tmp_path, "k", random_terms(2), ["a"], fingerprint="f")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"fingerprint": "other"}, "other fingerprint"),
+        ({"layers": (1, 2)}, "other layers"),
+        ({"sample_ids": ("a", "c")}, "other sample_ids"),
+    ],
+)
+def test_contributions_of_another_run_are_refused(run: Path, change: dict[str, object], found: str) -> None:
+    written = {"sample_ids": ("a", "b"), "fingerprint": "f", "layers": LAYERS, **change}
+    terms = replace(random_terms(2), layers=written["layers"])  # type: ignore[arg-type]
+    write_contributions(run, "00000-000", terms, written["sample_ids"], fingerprint=written["fingerprint"])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=rf"00000-000.safetensors, found those of another run \({found}\)"):
+        open_store(run)
+
+
+@pytest.mark.parametrize("how", ["gone", "cut short", "without description", "no tensors"])
+def test_damaged_contributions_are_refused(run: Path, how: str) -> None:
+    path = group_path(run, "00004-000")
+    if how == "gone":
+        path.unlink()
+    elif how == "cut short":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif how == "without description":
+        save_file(load_file(path), path)
+    else:
+        path.write_text("no tensors")
+    with pytest.raises(DataError, match=r"found none that can be read .*; run `mkbench predict` again"):
+        open_store(run)
+
+
+def test_contributions_that_vanish_are_missed_when_they_are_read(run: Path) -> None:
+    store = open_store(run)
+    group_path(run, "00004-000").unlink()
+    with pytest.raises(DataError, match=r"00004-000.safetensors, found none"):
+        store.layer(2)
+    with pytest.raises(DataError, match=r"00004-000.safetensors, found none"):
+        list(store)
+
+
+def test_unfinished_run_is_refused(run: Path) -> None:
+    (run / "groups" / "00001-000.parquet").unlink()
+    with pytest.raises(UsageError, match="lacks 1 of 3 class groups; run the same `mkbench predict` again"):
+        open_store(run)
+
+
+def test_other_runs_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"run of mkbench.systems.HeadDecomposition, found none"):
+        open_store(tmp_path / "nothing")
+    manifest = json.loads((run / "manifest.json").read_text())
+    write_json(run / "manifest.json", manifest | {"settings": {"estimator": "paper"}})
+    with pytest.raises(UsageError, match=r"run of mkbench.systems.HeadDecomposition, found none"):
+        open_store(run)
+
+
+def test_run_without_any_image_is_refused(run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    write_json(run / "manifest.json", manifest | {"groups": {"00001-000": []}})
+    with pytest.raises(DataError, match=r"contributions of one shape in .*, found 0"):
+        open_store(run)
