@@ -38,6 +38,7 @@ SMALL = {
 KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "boost")
 #: Explainers of the configurations that list their own.
 EXPLAINERS = {
+    "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random"},
     "saliency_methods": {"pca", "gradcam", "rollout", "random"},
     "truth": {"pca", "kmeans", "random"},
 }
@@ -128,6 +129,20 @@ def small_predict(content: dict[str, Any], model: Path) -> list[str]:
     ]
 
 
+def train_heads(protocol: dict[str, Any], command: Callable[..., Any], model: Path, folder: Path) -> None:
+    """Train what the explainers of a configuration read, in the folder of the test."""
+    options = protocol["model"]["init_args"]
+    for explainer in options.get("explainers") or []:
+        file = Path(explainer["init_args"].get("file", ""))
+        if file.suffix:
+            recipe = CONFIGS / "critters" / "baselines" / f"{file.stem.replace('-', '_')}.yaml"
+            content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+            shrink_baseline(content, model=model, cache=folder / "cache")
+            content["data"]["init_args"]["features"] = options["features"]
+            (folder / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+            assert command("fit", "--config=fit.yaml").code == 0
+
+
 def test_all_configurations_are_found() -> None:
     assert sum(len(of_kind(kind)) for kind in KINDS) == len(ALL) > 0
 
@@ -137,12 +152,14 @@ def test_predict(
     path: Path,
     command: Callable[..., Any],
     tiny_model: Path,
+    tmp_path: Path,
     write_data: Callable[[dict[str, Any]], None],
 ) -> None:
     if path.stem == "saliency_methods":
         pytest.importorskip("captum")
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     write_data(content)
+    train_heads(content, command, tiny_model, tmp_path)
     outcome = command("predict", f"--config={path}", "--results.root=runs", *small_predict(content, tiny_model))
     assert (outcome.code, outcome.error) == (0, "")
     results = outcome.results()
@@ -166,6 +183,7 @@ def test_bench(
     (tmp_path / "bench.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
     content = yaml.safe_load(config.protocol.read_text(encoding="utf-8"))
     write_data(content)
+    train_heads(content, command, tiny_model, tmp_path)
     small = small_predict(content, tiny_model)
     if kind_of(content) != "predict":
         small = [word for word in small if word not in ONLY_MINING]

@@ -32,13 +32,14 @@ class BenchConfig:
         models: options of `--model` for each model; at least `backbone`.
         variants: name -> options that override the protocol's; every model is evaluated in each, in a folder by the
             variant's name.
-        train: configurations of `mkbench fit` to be trained for each model before, unless that is done already.
+        train: configurations of `mkbench fit` to be trained before, unless that is done already, with options that
+            override theirs.
     """
 
     protocol: Path
     models: tuple[dict[str, Any], ...]
     variants: Mapping[str, dict[str, Any]] = field(default_factory=lambda: {"": {}})
-    train: tuple[Path, ...] = ()
+    train: Mapping[Path, dict[str, Any]] = field(default_factory=dict)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,14 +76,14 @@ def read_config(path: Path) -> BenchConfig:
             f"Expected {path} to have the entries `protocol` and `models`, and none beside them but `variants` and "
             f"`train`, found {found}."
         )
-    recipes = content.get("train", [])
-    if not isinstance(recipes, list) or not all(isinstance(recipe, str) for recipe in recipes):
-        raise UsageError(f"Expected `train` in {path} to be a list of configurations, found {recipes!r}.")
+    recipes = content.get("train", {})
+    if not isinstance(recipes, dict) or not all(isinstance(options, dict) for options in recipes.values()):
+        raise UsageError(f"Expected `train` in {path} to map configurations to options, found {recipes!r}.")
     return BenchConfig(
         path.parent / str(content["protocol"]),
         read_models(content["models"], path),
         _read_variants(content.get("variants", {"": {}}), path),
-        tuple(path.parent / recipe for recipe in recipes),
+        {path.parent / str(recipe): options for recipe, options in recipes.items()},
     )
 
 
@@ -160,7 +161,35 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
         results = [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
         return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
 
+    for recipe, options in config.train.items():
+        train(recipe, options, again=overwrite)
     return run_jobs([(job.name, partial(evaluate, job)) for job in list_jobs(config, overrides)], out)
+
+
+def train(recipe: Path, options: Mapping[str, Any], *, again: bool = False) -> None:
+    """Train by a configuration of `mkbench fit`, unless the file that it writes is there already.
+
+    Whether that file belongs to the model and the data is for its reader to check.
+
+    Args:
+        recipe: the configuration; one of its callbacks has a `file` to write.
+        options: of `mkbench fit`, which override the configuration's.
+        again: train in any case.
+
+    Raises:
+        UsageError: no such file, or no callback that writes one.
+    """
+    from mkbench.cli import run_trainer  # noqa: PLC0415 - the command line imports the verbs
+
+    content = read_yaml(recipe, kind="a configuration of `mkbench fit`")
+    callbacks = content.get("trainer", {}).get("callbacks", []) if isinstance(content, dict) else []
+    files = [Path(callback["init_args"]["file"]) for callback in callbacks if "file" in callback.get("init_args", {})]
+    if not files:
+        raise UsageError(
+            f"Expected a callback with a `file` to write in {recipe}, found none; see `train` of the bench."
+        )
+    if again or not all(file.is_file() for file in files):
+        run_trainer(["fit", "--config", str(recipe), *(f"--{name}={_word(value)}" for name, value in options.items())])
 
 
 class Job(NamedTuple):

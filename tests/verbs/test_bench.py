@@ -12,7 +12,7 @@ import yaml
 
 from mkbench import cli
 from mkbench.errors import DataError, UsageError
-from mkbench.verbs.bench import BenchConfig, read_config, run_bench, starts_processes
+from mkbench.verbs.bench import BenchConfig, read_config, run_bench, starts_processes, train
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
@@ -111,7 +111,7 @@ def test_finished_models_are_not_computed_again(
         ("protocol: a.yaml\nmodels: [a]\nmodles: [b]\n", "found protocol, models, modles"),
         ("protocol: a.yaml\nmodels: [a]\nvariants: [b]\n", "`variants` .* to map different names to options such as"),
         ("protocol: a.yaml\nmodels: [a]\nvariants: {b c: {}, 'b, c': {}}\n", "to map different names"),
-        ("protocol: a.yaml\nmodels: [a]\ntrain: b.yaml\n", "`train` .* to be a list of configurations"),
+        ("protocol: a.yaml\nmodels: [a]\ntrain: b.yaml\n", "`train` .* to map configurations to options"),
         ("- a\n", "found list"),
         ("protocol: a.yaml\nmodels: []\n", "to be a list of names"),
         ("protocol: a.yaml\nmodels: 3\n", "to be a list of names or a set of models, found 3"),
@@ -165,6 +165,26 @@ def test_every_variant_is_evaluated_and_named(
     assert list(settings["no-transport/tiny"]["explainers"]) == ["pca"]
     assert not settings["no-transport/second"]["explainers"]["pca"]["transport"]
     assert "tiny (no-transport)" in (tmp_path / "runs" / "table.csv").read_text()
+
+
+@pytest.mark.parametrize(("there", "again", "trained"), [(False, False, 1), (True, False, 0), (True, True, 1)])
+def test_what_the_protocol_needs_is_trained_once(
+    there: bool, again: bool, trained: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callbacks = [{"class_path": "a.B", "init_args": {"folder": "x"}}, {"init_args": {"file": str(tmp_path / "head")}}]
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
+    if there:
+        (tmp_path / "head").touch()
+    asked: list[list[str]] = []
+    monkeypatch.setattr(cli, "run_trainer", asked.append)
+    train(tmp_path / "fit.yaml", {"data.features": "keys"}, again=again)
+    assert asked == [["fit", "--config", str(tmp_path / "fit.yaml"), "--data.features=keys"]] * trained
+
+
+def test_recipe_must_write_a_file(tmp_path: Path) -> None:
+    (tmp_path / "fit.yaml").write_text("trainer: {callbacks: []}\n")
+    with pytest.raises(UsageError, match=r"a callback with a `file` to write in .*fit\.yaml, found none"):
+        train(tmp_path / "fit.yaml", {})
 
 
 def test_models_may_be_a_named_set(tmp_path: Path) -> None:
