@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 #: A parsed ``results.json`` or ``environment.json``.
 Document = Mapping[str, Any]
 
-EXPLAINER_LABELS = {"pca": "PCA", "kmeans": "K-means"}
+EXPLAINER_LABELS = {
+    "pca": "PCA",
+    "kmeans": "K-means",
+    "mm-cbm": "MM-CBM",
+    "mm-protosim": "MM-ProtoSim",
+    "feature-maps": "Feature Maps",
+    "gradcam": "Grad-CAM",
+}
 _FAMILIES, _OTHER_FAMILY = ("ViT", "ResNet", "ConvNeXt"), "other"
 ABSENT = "\u2013"  # an en dash, never a zero
 RANDOM_WEIGHTS = "(random weights)"
@@ -88,8 +95,8 @@ def sort_explainers(names: set[str]) -> list[str]:
 def explainer_label(name: str) -> str:
     """Return an explainer's name as it is printed.
 
-    >>> explainer_label("kmeans"), explainer_label("mm-cbm")
-    ('K-means', 'mm-cbm')
+    >>> explainer_label("kmeans"), explainer_label("mine")
+    ('K-means', 'mine')
     """
     return EXPLAINER_LABELS.get(name, name)
 

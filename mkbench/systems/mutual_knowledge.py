@@ -14,6 +14,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from mkbench.backbones import Backbone, PatchFeatures
+from mkbench.baselines import TrainedExplainer
 from mkbench.concepts import (
     Explainer,
     Foreground,
@@ -199,7 +200,14 @@ class MutualKnowledge(BenchmarkSystem):
         ).to(self.device)
 
     def prepare(self, data: ClassGroupDataModule) -> None:
-        """Encode the texts of the data; see ``prepare_texts``."""
+        """Check that trained explainers fit the data, and encode its texts; see ``prepare_texts``.
+
+        Raises:
+            UsageError: an explainer was trained with another bank, class list or kind of features.
+        """
+        for explainer in self.explainers:
+            if isinstance(explainer, TrainedExplainer):
+                explainer.trained.require_run(data.describe(), features=self.features)
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
 
     def prepare_texts(self, class_names: Sequence[str], descriptors: Sequence[str], templates: Sequence[str]) -> None:

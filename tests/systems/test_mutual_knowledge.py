@@ -8,9 +8,14 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch.utils.data import DataLoader
 from toy_classes import ColourBackbone, WholeForeground
+from toy_data import CONFIGS
+from toy_features import shrink_baseline
 
+from mkbench.baselines import MMCBMExplainer
+from mkbench.cli import main
 from mkbench.concepts import PartsExplainer
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.base import take_only
@@ -430,3 +435,16 @@ def test_truth_is_read_only_if_a_measure_needs_it(
         assert truth is not None
         assert truth.part_masks is not None
         assert truth.part_masks.shape == (GROUP_SIZE, 8, 32, 32)
+
+
+def test_heads_trained_on_other_features_are_refused(tiny_model: Path, data: Critters, tmp_path: Path) -> None:
+    content = yaml.safe_load((CONFIGS / "critters" / "baselines" / "mm_cbm.yaml").read_text(encoding="utf-8"))
+    shrink_baseline(content, model=tiny_model, cache=tmp_path / "cache")
+    file = tmp_path / "mm-cbm.safetensors"
+    content["trainer"]["callbacks"][0]["init_args"]["file"] = str(file)
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert main(["fit", f"--config={tmp_path / 'fit.yaml'}"]) == 0
+    options = {**OPTIONS, "explainers": [MMCBMExplainer(file)]}
+    MutualKnowledge(f"local-dir:{tiny_model}", **options).prepare(data)
+    with pytest.raises(UsageError, match=r"kind of features that .* was trained with \(tokens\), found another \(keys"):
+        MutualKnowledge(f"local-dir:{tiny_model}", features="keys", **options).prepare(data)
