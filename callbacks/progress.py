@@ -4,18 +4,10 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TaskID
 
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.progress import counting_bar
 
 
 class GroupProgress(Callback):
@@ -37,17 +29,7 @@ class GroupProgress(Callback):
             return
         batches: Any = trainer.num_predict_batches
         self._images = 0
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("groups, {task.fields[rate]} images/s,"),
-            TimeElapsedColumn(),
-            TextColumn("so far,"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=Console(stderr=True),
-        )
+        self._progress = counting_bar("groups, {task.fields[rate]} images/s,")
         name = getattr(getattr(pl_module, "backbone", None), "name", type(pl_module).__name__)
         self._task = self._progress.add_task(name, total=sum(batches), rate="-")
         self._progress.start()
