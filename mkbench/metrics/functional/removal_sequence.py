@@ -38,10 +38,8 @@ def removal_order(image_embedding: Tensor, part_embeddings: Tensor, descriptor_e
         raise ValueError("expected image_embedding (dim,) and as many descriptors as parts, (parts, dim) each")
     if part_embeddings.ndim != 2 or part_embeddings.shape[1:] != dim:
         raise ValueError(f"expected part embeddings of width {dim[0]}, found {tuple(part_embeddings.shape)}")
-    image = image_embedding.double()[None]
-    to_part = F.cosine_similarity(image, part_embeddings.double())  # (parts,)
-    to_descriptor = F.cosine_similarity(image, descriptor_embeddings.double())
-    return (to_part * to_descriptor).argsort(descending=True, stable=True)
+    products = part_importance(image_embedding[None], part_embeddings[None], descriptor_embeddings[None])[0]  # (parts,)
+    return products.argsort(descending=True, stable=True)
 
 
 def removal_order_batch(
