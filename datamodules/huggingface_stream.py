@@ -1,8 +1,6 @@
 """Pictures of a stream, which can be read only once and in one order, kept as files so that classes can be grouped."""
 
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from mkbench.datamodules.pictures import decode_picture
 from mkbench.errors import DataError
+from mkbench.files import temporary_folder
 
 _INDEX = "index.json"
 
@@ -130,9 +129,7 @@ def store_pictures(pictures: Iterable[StreamedPicture], folder: Path, class_name
     Raises:
         DataError: no picture.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    temporary.mkdir(parents=True)
-    try:
+    with temporary_folder(folder) as temporary:
         rows = []
         for picture in pictures:
             (temporary / f"{picture.row:08d}").write_bytes(picture.encoded)
@@ -145,8 +142,6 @@ def store_pictures(pictures: Iterable[StreamedPicture], folder: Path, class_name
         (temporary / _INDEX).write_text(json.dumps(index), encoding="utf-8")
         with suppress(OSError):  # another device, with the same pictures, may have been faster
             temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def open_stored(folder: Path, split: str) -> StoredSource:

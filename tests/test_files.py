@@ -1,8 +1,9 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
-from mkbench.files import written_whole
+from mkbench.files import temporary_folder, written_whole
 
 
 def test_file_takes_its_place_and_nothing_stays_behind(tmp_path: Path) -> None:
@@ -32,3 +33,20 @@ def test_folder_that_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="file"), written_whole(tmp_path / "file" / "a.txt"):
         pass
+
+
+def test_folder_that_is_not_renamed_is_deleted(tmp_path: Path) -> None:
+    place = tmp_path / "new" / "kept"
+    with pytest.raises(OSError, match="disk full"), temporary_folder(place) as temporary:
+        raise OSError(f"disk full: {temporary}")
+    assert list(place.parent.iterdir()) == []
+
+
+def test_folder_begins_empty_and_takes_its_place(tmp_path: Path) -> None:
+    for _ in range(2):  # the second time, the first one's content must not come back
+        with temporary_folder(tmp_path / "kept") as temporary:
+            assert list(temporary.iterdir()) == []
+            (temporary / "a.txt").write_text("whole")
+            shutil.rmtree(tmp_path / "kept", ignore_errors=True)
+            temporary.rename(tmp_path / "kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

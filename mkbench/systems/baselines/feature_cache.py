@@ -2,18 +2,15 @@
 
 import hashlib
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader
@@ -23,6 +20,8 @@ from mkbench.backbones.base import Kind
 from mkbench.datamodules.base import ClassGroupDataModule, take_only
 from mkbench.datamodules.class_groups import ClassGroup, GroupSpec
 from mkbench.errors import BackboneError, DataError, UsageError
+from mkbench.files import temporary_folder
+from mkbench.progress import counting_bar
 from mkbench.systems.baselines.feature_set import FeatureChunk, FeatureSet
 
 _INDEX = "index.json"
@@ -131,7 +130,7 @@ class FeatureCache:
             generator=torch.Generator(),  # so that training draws the same whether or not pictures are encoded first
         )
         unreadable: list[str] = []
-        with _progress(self.show) as progress:
+        with counting_bar("pictures,", shown=self.show) as progress:
             task = progress.add_task(
                 f"{backbone.name} encodes {data.name}", total=sum(len(spec.sample_ids) for spec in data.specs)
             )
@@ -230,29 +229,10 @@ def _blaming(folder: Path) -> Iterator[None]:
 @contextmanager
 def _folder_written_whole(place: Path) -> Iterator[Path]:
     """Give a temporary folder; it takes the place of `place` at the end, and is deleted after an error."""
-    temporary = place.with_name(f".{place.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    with _blaming(place.parent):
-        temporary.mkdir()
-    try:
+    with ExitStack() as stack:
+        with _blaming(place.parent):
+            temporary = stack.enter_context(temporary_folder(place))
         yield temporary
         with _blaming(place.parent):
             shutil.rmtree(place, ignore_errors=True)
             temporary.rename(place)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _progress(show: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pictures,"),
-        TimeElapsedColumn(),
-        TextColumn("so far,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        disable=not show,
-    )
