@@ -11,7 +11,7 @@ import pytest
 import yaml
 from data_trees import write_food101, write_imagenet, write_places365
 from packed_pictures import write_flat, write_names, write_saved, write_shards
-from toy_data import DESCRIPTORS
+from toy_data import CONFIGS, DESCRIPTORS
 from toy_features import shrink_baseline
 
 from mkbench import load_backbone
@@ -21,7 +21,6 @@ from mkbench.datamodules.imagenet import load_imagenet_classes
 from mkbench.verbs.bench import read_config
 from mkbench.verbs.boost import read_boost
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 ALL = sorted(CONFIGS.rglob("*.yaml"))
 PACKED = ["--data.bank=bank.json", "--data.class_names=names.txt"]
 #: Options that make a data set small, by the name of its class.

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from toy_data import CONFIGS
 
 from mkbench.backbones.registry import BUNDLED, model_entries
 from mkbench.results.bundle import RESULTS
 
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 #: Five groups, a prime number, so that two devices never have the same share.
 GROUPS = 5
 DDP = ("--trainer.devices=2", "--trainer.strategy=ddp")

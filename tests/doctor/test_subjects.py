@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from toy_data import CONFIGS
 
 from mkbench.doctor.subjects import figures_of, list_subjects, needed_descriptors
 from mkbench.errors import UsageError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
 
 

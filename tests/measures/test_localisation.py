@@ -15,12 +15,12 @@ import torch
 import yaml
 from PIL import Image
 from toy_context import ALL, NONE, ONE, make_context
+from toy_data import CONFIGS
 
 from mkbench.datamodules.truth import GroupTruth, PictureTruth, stack_truths
 from mkbench.errors import UsageError
 from mkbench.measures import Localisation, MeasureContext
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TINY = Path(__file__).resolve().parents[3] / "shared" / "data" / "images" / "tiny-imagenet-20x10"
 
 

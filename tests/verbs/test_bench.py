@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from toy_data import CONFIGS
 
 from mkbench import cli
 from mkbench.errors import DataError, UsageError
 from mkbench.verbs.bench import BenchConfig, read_config, run_bench, starts_processes, train
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
 SMALL = [
     "--model.refine=components",

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from data_trees import write_food101
-from toy_data import DESCRIPTORS
+from toy_data import CONFIGS, DESCRIPTORS
 
 from mkbench.datamodules.critters import CrittersSource
 from mkbench.errors import UsageError
 from mkbench.verbs.boost import PHASES, BoostConfig, compose, read_boost, share_out
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SMALL = [
     "--model.refine=components",
     "--data.limit_classes=3",

@@ -11,6 +11,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
+from toy_data import CONFIGS
 from toy_features import make_inputs, make_set, shrink_baseline
 
 from mkbench.baselines import MMCBM, Head, load_head
@@ -18,7 +19,7 @@ from mkbench.errors import UsageError
 from mkbench.systems.baselines import BaselineTraining
 from mkbench.systems.baselines.baseline_training import measure_top1
 
-CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "critters" / "baselines"
+BASELINES = CONFIGS / "critters" / "baselines"
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def fit(command: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> Callab
     """Trains a head on few pictures and returns its file."""
 
     def run(stem: str, name: str, *words: str, code: int = 0, error: str = "") -> Path:
-        content = yaml.safe_load((CONFIGS / f"{stem}.yaml").read_text(encoding="utf-8"))
+        content = yaml.safe_load((BASELINES / f"{stem}.yaml").read_text(encoding="utf-8"))
         shrink_baseline(content, model=tiny_model, cache=tmp_path / "cache")
         content["trainer"]["callbacks"][0]["init_args"]["file"] = str(tmp_path / f"{name}.safetensors")
         (tmp_path / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
