@@ -1,4 +1,4 @@
-"""Explanations against ground truth: are descriptors visible, do parts lie where they are named, is importance real?"""
+"""Explanations against ground truth: are descriptors visible, and do parts lie where their descriptors say?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,13 @@ from torch import Tensor
 
 from mkbench.errors import UsageError
 from mkbench.measures.base import MeasureContext, to_values
-from mkbench.measures.calibration import Calibration
 from mkbench.metrics.functional import descriptor_agreement, named_part_iou
 
 
 class Truth:
-    """Descriptor precision and recall, part overlap, and calibration, on pictures of which everything is known.
+    """Descriptor precision and recall, and part overlap, on pictures of which everything is known.
+
+    It needs no forward pass.
 
     - Descriptor precision: share of the vision concepts that the picture shows; by chance it is the share of the bank
       that the picture shows.
@@ -23,7 +24,6 @@ class Truth:
     - Part overlap: for each part whose first descriptor names a part of the object that can be seen, intersection over
       union of the two in pixels, averaged over these parts. A descriptor names a part even if it is wrong about it; one
       that speaks of the background names none.
-    - Calibration: see :class:`mkbench.measures.Calibration`, whose column is filled too.
 
     >>> list(Truth().columns)[:2]
     ['descriptor_precision', 'descriptor_precision_chance']
@@ -33,12 +33,9 @@ class Truth:
     needs_truth = True
     needs_explanation = True
 
-    def __init__(self) -> None:
-        self._calibration = Calibration()
-
     @property
     def columns(self) -> Mapping[str, pa.DataType]:
-        """Shares in 0..1, and the calibration in -1..1."""
+        """Shares in 0..1."""
         shares = (
             "descriptor_precision",
             "descriptor_precision_chance",
@@ -46,7 +43,7 @@ class Truth:
             "descriptor_recall_bound",
             "part_iou",
         )
-        return {**dict.fromkeys(shares, pa.float64()), **self._calibration.columns}
+        return dict.fromkeys(shares, pa.float64())
 
     def settings(self) -> dict[str, object]:
         """It has no choices."""
@@ -71,7 +68,6 @@ class Truth:
             "descriptor_recall": to_values(agreement.recall),
             "descriptor_recall_bound": to_values(agreement.recall_bound),
             "part_iou": to_values(overlap),
-            **self._calibration.measure(context),
         }
 
 

@@ -13,7 +13,7 @@ from mkbench.concepts import GroupExplanation, VisionConcepts
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.truth import GroupTruth
 from mkbench.errors import UsageError
-from mkbench.measures import Calibration, MeasureContext, Truth
+from mkbench.measures import MeasureContext, Truth
 from mkbench.measures.summary import COLUMN_METRICS
 
 
@@ -72,16 +72,11 @@ def test_parts_that_cannot_be_seen_are_left_out() -> None:
     assert Truth().measure(context)["part_iou"] == [pytest.approx(8 / 12)]
 
 
-def test_calibration_is_filled_too() -> None:
-    context = with_truth(make_context([ALL, ONE]))
-    assert Truth().measure(context)["importance_effect"] == Calibration().measure(context)["importance_effect"]
-
-
 def test_columns_are_those_announced_and_have_metrics() -> None:
     measure = Truth()
     assert list(measure.measure(with_truth(make_context([ALL])))) == list(measure.columns)
     names = [metric.name for column in measure.columns for metric in COLUMN_METRICS[column]]
-    assert {"descriptor_precision", "descriptor_recall", "part_iou", "importance_calibration"} <= set(names)
+    assert {"descriptor_precision", "descriptor_recall", "part_iou"} <= set(names)
     assert measure.settings() == {}
 
 
