@@ -11,6 +11,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from chat_server import SECRET, ChatServer
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from toy_data import CONFIGS, DESCRIPTORS
@@ -164,3 +165,15 @@ def folder_words(tiny_model: Path, write_bank: Callable[[], Path]) -> list[str]:
 def _one_thread() -> None:
     """One thread: sums come out alike in this process and in the ones it starts."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    """A chat server on this machine; the key of the tests is set."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TEST_KEY", SECRET)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    server = ChatServer()
+    yield server
+    server.close()

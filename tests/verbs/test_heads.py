@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from chat_server import SECRET, ChatServer, Request, Response, completion, failure
 from safetensors.torch import load_file
 from torch.nn import functional as F
 from toy_data import CONFIGS
@@ -211,6 +212,50 @@ def test_language_model_is_asked_where_the_options_say() -> None:
     expected = Endpoint("llama", base_url="http://localhost:1/v1", api_key_variable="MY_KEY")
     assert labeller.endpoint == judge.endpoint == expected
     assert labeller.settings()["name"] == judge.settings()["name"] == "language model"  # as published tables want it
+
+
+def answer(request: Request) -> Response:
+    """Judges the property that it names, and knows three of five texts to fit."""
+    judged = "Property: size" in request.prompt
+    return completion('{"fits": [true, true, true, false, false]}' if judged else '{"label": "Sizes"}')
+
+
+def llm_words(server: ChatServer) -> list[str]:
+    words = ["--labeller=llm", "--judge=llm", "--llm=toy", f"--base-url={server.url}"]
+    return [*words, "--api-key-variable=TEST_KEY", "--shuffles=0"]
+
+
+def test_language_model_labels_and_judges(command: Callable[..., Any], run: Path, server: ChatServer) -> None:
+    pytest.importorskip("openai")
+    server.respond = answer
+    outcome = command("heads", run, *llm_words(server))
+    assert outcome.code == 0
+    metrics = metrics_of(outcome)
+    # Four heads of one label: three have it from an earlier one; three texts of five are enough to fit.
+    values = {name: metrics[name]["value"] for name in ("entanglement", "association", "ccs@3")}
+    assert values == {"entanglement": 0.75, "association": 1.0, "ccs@3": 1.0}
+    assert len(server.requests) == 8
+    document = read_labels(run / "labels.json")
+    assert [head.label.label for head in document.heads] == ["size"] * 4
+    assert {head.label.source.model for head in document.heads} == {"toy"}
+    written = b"".join(path.read_bytes() for path in run.rglob("*.json*"))
+    assert SECRET.encode() not in written
+    server.requests.clear()
+    before = (run / "results.json").read_bytes()
+    assert command("heads", run, *llm_words(server)).code == 0  # from the answers that are kept
+    assert (server.requests, (run / "results.json").read_bytes()) == ([], before)
+
+
+def test_language_model_that_lets_nobody_in_changes_nothing(
+    command: Callable[..., Any], run: Path, server: ChatServer
+) -> None:
+    pytest.importorskip("openai")
+    server.respond = lambda request: failure(401, "bad key")
+    before = (run / "results.json").read_bytes()
+    outcome = command("heads", run, *llm_words(server))
+    assert outcome.code == 2
+    assert "mkbench: Expected" in outcome.error
+    assert ((run / "results.json").read_bytes(), (run / "labels.json").exists()) == (before, False)
 
 
 def test_other_data_needs_a_pool(command: Callable[..., Any], run: Path) -> None:

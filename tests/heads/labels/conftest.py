@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +8,6 @@ import torch
 from chat_server import ChatServer
 
 from mkbench.heads.labels import Endpoint, HeadTexts, LabelContext
-
-SECRET = "sk-a-secret-of-the-tests"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
-    """A chat server on this machine; the key of the tests is set."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TEST_KEY", SECRET)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    server = ChatServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from chat_server import HANG, ChatServer, Response, completion, failure
+from chat_server import HANG, SECRET, ChatServer, Response, completion, failure
 
 from mkbench.errors import UsageError
 from mkbench.heads.labels import Endpoint
@@ -18,7 +18,6 @@ from mkbench.heads.labels.answer_log import Answer
 from mkbench.heads.labels.endpoint import ChatClient, UnansweredError, import_openai, read_wait
 
 pytest.importorskip("openai")
-SECRET = "sk-a-secret-of-the-tests"
 
 
 def ask(endpoint: Endpoint, prompt: str = "Why?") -> Answer:

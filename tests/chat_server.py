@@ -38,6 +38,8 @@ def failure(status: int, message: str = "no", *, code: str | None = None, **head
 
 
 HANG = Response(b"", hang=True)
+#: What tests give as a key.
+SECRET = "sk-a-secret-of-the-tests"
 
 
 @dataclass(frozen=True)
