@@ -14,12 +14,13 @@ from torch import Tensor
 from mkbench.concepts import ConceptBank
 from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
 from mkbench.datamodules.class_groups import OnBadImage
+from mkbench.datamodules.critters_backgrounds import find_background, find_habitat
 from mkbench.datamodules.critters_drawing import PARTS
 from mkbench.datamodules.critters_world import Critter, load_world, render
 from mkbench.datamodules.pictures import Resize
 from mkbench.datamodules.truth import PictureTruth
 
-Split = Literal["test", "val", "train"]
+Split = Literal["test", "val", "train", "background", "background-train"]
 #: A picture that is read and whose truth is asked for next is rendered once.
 _render = lru_cache(maxsize=1)(render)
 
@@ -73,16 +74,34 @@ class CrittersSource:
             descriptor_parts=_descriptor_parts(),
         )
 
+    def habitat(self, class_index: int) -> str:
+        """Return the background that a kind is tied to in the splits made for it: ``land`` or ``water``."""
+        return find_habitat(class_index)
+
+    def background(self, class_index: int, sample_id: str) -> str | None:
+        """Return ``land`` or ``water``; None in the splits whose backgrounds have nothing to do with the kinds.
+
+        >>> source = CrittersSource("background", 2, 0)
+        >>> [source.background(0, sample_id) for sample_id in source.sample_ids(0)]
+        ['land', 'water']
+        """
+        return find_background(self.split, class_index, _number(sample_id))
+
     def _critter(self, class_index: int, sample_id: str) -> Critter:
-        index = int(sample_id.rsplit("/", 1)[1])
-        return _render(self.class_names[class_index], index, split=self.split, seed=self.seed)
+        return _render(self.class_names[class_index], _number(sample_id), split=self.split, seed=self.seed)
+
+
+def _number(sample_id: str) -> int:
+    return int(sample_id.rsplit("/", 1)[1])
 
 
 class Critters(ClassGroupDataModule):
     """The bundled data set: 32 kinds of invented animals, rendered with the truth about every part.
 
     Args:
-        split: ``"test"``, ``"val"`` or ``"train"``.
+        split: ``"test"``, ``"val"`` or ``"train"``, whose backgrounds have nothing to do with the kinds; or one of two
+            where each kind has a habitat, ``land`` or ``water``, as in Waterbirds: ``"background-train"``, where 19 of
+            20 pictures of a kind show its habitat, and ``"background"``, where every second one does.
         images_per_class: pictures of each class.
         seed: seed of the pictures.
         templates: see :class:`ClassGroupDataModule`, as all that follow.

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mkbench.datamodules.critters_backgrounds import BACKGROUNDS, find_background
 from mkbench.datamodules.critters_drawing import PARTS, Canvas, Picture, draw_critter
 from mkbench.datamodules.critters_scene import draw_scene
 
@@ -142,7 +143,8 @@ def render(class_name: str, index: int, *, split: str = "test", seed: int = 0) -
     Args:
         class_name: one of ``load_world().class_names``.
         index: number of the picture within its class and split, from 0.
-        split: ``"train"``, ``"val"`` or ``"test"``; any name gives pictures of its own.
+        split: ``"train"``, ``"val"`` or ``"test"``; any name gives pictures of its own. Those of ``"background"`` and
+            ``"background-train"`` have backgrounds that are tied to the classes, see ``find_background``.
         seed: seed of the whole data set.
 
     Raises:
@@ -156,7 +158,9 @@ def render(class_name: str, index: int, *, split: str = "test", seed: int = 0) -
     if class_name not in world.classes:
         raise ValueError(f"Expected a class of Critters, one of {', '.join(world.classes)}, got {class_name!r}.")
     rng = _generator(seed, split, class_name, index)
-    return _draw(world.classes[class_name], rng, f"{split}/{class_name}/{index:04d}")
+    background = find_background(split, world.class_names.index(class_name), index)
+    grounds = None if background is None else BACKGROUNDS[background]
+    return _draw(world.classes[class_name], rng, f"{split}/{class_name}/{index:04d}", grounds=grounds)
 
 
 def render_wild(index: int, *, split: str = "train", seed: int = 0) -> Critter:
@@ -177,10 +181,13 @@ def render_wild(index: int, *, split: str = "train", seed: int = 0) -> Critter:
     return _draw(attributes, rng, f"{split}/wild/{index:04d}")
 
 
-def _draw(attributes: Mapping[str, str], rng: np.random.Generator, sample_id: str) -> Critter:
-    """Draw an animal in a random scene and pose."""
+def _draw(
+    attributes: Mapping[str, str], rng: np.random.Generator, sample_id: str, *, grounds: tuple[str, ...] | None = None
+) -> Critter:
+    """Draw an animal in a random pose and scene, on one of the given grounds or on any."""
     world = load_world()
-    scene = {key: str(rng.choice(values)) for key, values in world.scene.items()}
+    possible = world.scene if grounds is None else {**world.scene, "ground": grounds}
+    scene = {key: str(rng.choice(values)) for key, values in possible.items()}
     size = PICTURE_SIZE * _SUPERSAMPLING
     canvas = Canvas(draw_scene(size, scene, rng), np.zeros((size, size), np.uint8), _pose(size, scene["facing"], rng))
     draw_critter(canvas, attributes, rng)

@@ -2,22 +2,32 @@
 
 import argparse
 import errno
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from mkbench import __version__
-from mkbench.errors import MkbenchError, sentence
+from mkbench.errors import MkbenchError, UsageError, sentence
 
-#: Verb -> module with `HELP`, `add_arguments(parser)` and `run(options) -> int`, imported only when it is used.
+#: Verb, of one word or two -> module or `module:object`, imported only when it is used, with `HELP`,
+#: `add_arguments(parser)` and `run(options) -> int`.
 VERBS: Mapping[str, str] = {
     "demo": "mkbench.verbs.demo",
     "doctor": "mkbench.verbs.doctor",
     "bench": "mkbench.verbs.bench",
     "boost": "mkbench.verbs.boost",
     "heads": "mkbench.verbs.heads",
+    "heads property-neighbors": "mkbench.verbs.head_analyses:PROPERTY_NEIGHBORS",
+    "heads image-neighbors": "mkbench.verbs.head_analyses:IMAGE_NEIGHBORS",
+    "heads text-neighbors": "mkbench.verbs.head_analyses:TEXT_NEIGHBORS",
+    "heads topic-segmentation": "mkbench.verbs.head_analyses:TOPIC_SEGMENTATION",
+    "heads contrastive-segmentation": "mkbench.verbs.head_analyses:CONTRASTIVE_SEGMENTATION",
+    "heads remove": "mkbench.verbs.head_removal",
     "compare": "mkbench.verbs.compare",
     "verify": "mkbench.verbs.verify",
     "explain": "mkbench.verbs.explain",
@@ -32,6 +42,10 @@ _HELP = """usage: mkbench VERB [options]
 What the image and text encoders of a CLIP model know in common. Start with `mkbench demo`.
 
 {verbs}
+
+What can be done with a run of attention heads:
+
+{analyses}
 
 `mkbench VERB --help` explains the options of a verb. Exit codes: 0 done, 1 failed, 2 wrong usage,
 3 verify found a mismatch.
@@ -76,7 +90,9 @@ def _interrupted() -> int:
 def _dispatch(words: list[str]) -> int:
     verb = words[0] if words else "--help"
     if verb in ("-h", "--help"):
-        print(_HELP.format(verbs=_list_verbs()))
+        names = [*TRAINER_VERBS, *VERBS]
+        short, long = ([name for name in names if (" " in name) == two] for two in (False, True))
+        print(_HELP.format(verbs=_list_verbs(short), analyses=_list_verbs(long)))
         return 0
     if verb == "--version":
         print(f"mkbench {__version__}")
@@ -84,17 +100,35 @@ def _dispatch(words: list[str]) -> int:
     if verb in TRAINER_VERBS:
         run_trainer(words)
         return 0
+    verb = " ".join(words[:2]) if " ".join(words[:2]) in VERBS else verb
     if verb not in VERBS:
-        print(
-            f"mkbench: expected a verb out of {', '.join([*TRAINER_VERBS, *VERBS])}, found {verb!r}.", file=sys.stderr
+        known = [*TRAINER_VERBS, *(name for name in VERBS if " " not in name)]
+        raise UsageError(f"expected a verb out of {', '.join(known)}, found {verb!r}.")
+    rest = words[len(verb.split()) :]
+    _refuse_misspelt(verb, rest)
+    return _run_verb(verb, rest)
+
+
+def _refuse_misspelt(verb: str, rest: list[str]) -> None:
+    """Keep a second word that is nearly one of a verb from being taken for a folder."""
+    seconds = [name.removeprefix(f"{verb} ") for name in VERBS if name.startswith(f"{verb} ")]
+    nearest = get_close_matches(rest[0], seconds, n=1, cutoff=0.8) if rest else []
+    if nearest and not Path(rest[0]).exists():
+        raise UsageError(
+            f"expected a folder or a verb, found {' '.join([verb, rest[0]])!r}; did you mean {nearest[0]}?"
         )
-        return 2
-    module: Any = import_module(VERBS[verb])
+
+
+def _run_verb(verb: str, words: list[str]) -> int:
+    module = _load_verb(verb)
     parser = argparse.ArgumentParser(
-        prog=f"mkbench {verb}", description=module.HELP, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog=f"mkbench {verb}",
+        description=textwrap.fill(module.HELP, shutil.get_terminal_size().columns - 2),
+        epilog=_list_verbs(name for name in VERBS if name.startswith(f"{verb} ")),
+        formatter_class=_HelpFormatter,
     )
     module.add_arguments(parser)
-    options, rest = parser.parse_known_args(words[1:])
+    options, rest = parser.parse_known_args(words)
     if rest and not hasattr(options, "overrides"):
         parser.error(f"unknown options: {' '.join(rest)}")
     if rest:
@@ -103,10 +137,21 @@ def _dispatch(words: list[str]) -> int:
     return exit_code
 
 
-def _list_verbs() -> str:
-    lines = dict(TRAINER_VERBS)
-    lines |= {verb: import_module(module).HELP.split(". ")[0] for verb, module in VERBS.items()}
-    return "\n".join(f"  {verb:<8} {line}" for verb, line in lines.items())
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Names the defaults of options, and leaves the lines of the verbs below them alone."""
+
+
+def _load_verb(verb: str) -> Any:
+    module, _, name = VERBS[verb].partition(":")
+    loaded = import_module(module)
+    return getattr(loaded, name) if name else loaded
+
+
+def _list_verbs(verbs: Iterable[str]) -> str:
+    """Return a line of help for each verb, in columns."""
+    lines = {verb: TRAINER_VERBS.get(verb) or _load_verb(verb).HELP.split(". ")[0].rstrip(".") for verb in verbs}
+    width = max(map(len, lines), default=0)
+    return "\n".join(f"  {verb:<{width}} {line}" for verb, line in lines.items())
 
 
 def run_trainer(words: Sequence[str]) -> Path | None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,7 +39,7 @@ def test_help_lists_every_verb(command: Callable[..., Any], words: list[str]) ->
     outcome = command(*words)
     assert outcome.code == 0
     for verb in (*VERBS, *TRAINER_VERBS):
-        assert f"\n  {verb} " in outcome.output
+        assert f"\n  {verb} " in outcome.output, verb
 
 
 def test_version(command: Callable[..., Any]) -> None:
@@ -47,7 +49,7 @@ def test_version(command: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("verb", [*VERBS, *TRAINER_VERBS])
 def test_every_verb_explains_its_options(command: Callable[..., Any], verb: str) -> None:
-    outcome = command(verb, "--help")
+    outcome = command(*verb.split(), "--help")
     assert (outcome.code, outcome.error) == (0, "")
     assert verb in outcome.output
     assert "--help" in outcome.output
@@ -59,6 +61,43 @@ def test_unknown_verb(command: Callable[..., Any]) -> None:
     assert_one_sentence(outcome.error)
     assert "found 'explode'" in outcome.error
     assert "predict" in outcome.error
+
+
+def test_verbs_of_two_words_are_looked_for_first(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+
+    def stand_in(verb: str) -> SimpleNamespace:
+        def run(options: argparse.Namespace) -> int:
+            heard.append((verb, options.words))
+            return 0
+
+        return SimpleNamespace(HELP="", add_arguments=lambda parser: parser.add_argument("words", nargs="*"), run=run)
+
+    monkeypatch.setattr("mkbench.cli._load_verb", stand_in)
+    assert command("heads", "text-neighbors", "a").code == 0
+    assert command("heads", "runs", "text-neighbors").code == 0
+    assert command("heads").code == 0
+    assert heard == [("heads text-neighbors", ["a"]), ("heads", ["runs", "text-neighbors"]), ("heads", [])]
+
+
+def test_verb_lists_the_verbs_below_it(command: Callable[..., Any]) -> None:
+    shown = command("heads", "--help").output
+    below = [verb for verb in VERBS if verb.startswith("heads ")]
+    assert len(below) >= 5
+    for verb in below:
+        assert f"\n  {verb} " in shown, verb
+    assert "\n  compare " not in shown
+    assert "heads text" not in command("compare", "--help").output
+
+
+@pytest.mark.parametrize("second", ["property-neighbours", "topic-segmentations", "contrastive-segment"])
+def test_misspelt_second_word_is_no_folder(command: Callable[..., Any], tmp_path: Path, second: str) -> None:
+    outcome = command("heads", second, "runs", "--image", "a.png")
+    assert outcome.code == 2
+    assert_one_sentence(outcome.error)
+    assert f"found 'heads {second}'; did you mean " in outcome.error
+    (tmp_path / second).mkdir()  # a folder of that name is meant
+    assert "did you mean" not in command("heads", second).error
 
 
 def test_words_come_from_the_process_by_default(

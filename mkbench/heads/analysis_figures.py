@@ -29,6 +29,7 @@ _ACROSS = 7  # pictures beside each other
 _PICTURE = (PAGE_WIDTH - 2 * _MARGIN - (_ACROSS - 1) * _GUTTER) / _ACROSS
 _PANEL = 120.0  # side of a map, points
 _BAR_ROOM = 22.0  # below the maps, points
+_OPACITY = 0.75  # of the strongest colour over a picture
 
 
 def _pixels(picture: Tensor) -> NDArray[np.uint8]:
@@ -127,21 +128,24 @@ def _gallery(
     query: Tensor | None,
     query_id: str | None,
 ) -> Figure:
-    lines = wrap_text(heading, PAGE_WIDTH - 2 * _MARGIN, _HEADING)
+    lead = int(query is not None)  # the query has the first column to itself
+    rows = max(1, math.ceil(len(ids) / (_ACROSS - lead)))
+    across = math.ceil(len(ids) / rows)  # rows as even as they can be
+    width = max(2 * _MARGIN + (across + lead) * (_PICTURE + _GUTTER) - _GUTTER, PAGE_WIDTH / 2)
+    lines = wrap_text(heading, width - 2 * _MARGIN, _HEADING)
     top = _MARGIN + len(lines) * _HEADING * LINE_HEIGHT + 6
     captions = [
         [f"{rank}.  {score:#.3g}", *wrap_text(name, _PICTURE, _SMALL)]
         for rank, (name, score) in enumerate(zip(ids, scores, strict=True), 1)
     ]
     asked = ["query", *(wrap_text(query_id, _PICTURE, _SMALL) if query_id else [])]
-    lead = int(query is not None)  # the query has the first column to itself
     pitch = _PICTURE + max(map(len, [*captions, asked])) * _SMALL * LINE_HEIGHT + 10
-    page = Page(PAGE_WIDTH, top + max(1, math.ceil(len(ids) / (_ACROSS - lead))) * pitch + _MARGIN)
+    page = Page(width, top + rows * pitch)
     _write_heading(page, lines)
     if query is not None:
         _draw_captioned(page, query, asked, left=_MARGIN, top=top)
     for place, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        row, column = divmod(place, _ACROSS - lead)
+        row, column = divmod(place, across)
         left = _MARGIN + (column + lead) * (_PICTURE + _GUTTER)
         _draw_captioned(page, picture, caption, left=left, top=top + row * pitch)
     return page.figure
@@ -200,27 +204,29 @@ def maps_figure(
     return page.figure
 
 
-def _draw_map(axes: Axes, values: Tensor, limit: float, *, size: int | None = None, alpha: float = 1.0) -> AxesImage:
+def _draw_map(axes: Axes, values: Tensor, limit: float, *, size: int | None = None) -> AxesImage:
+    """Draw a map on its own, or over a picture of some size, where it shows as strongly as it differs from zero."""
     height, width = (size, size) if size else values.shape
-    shown = axes.imshow(
-        values.detach().cpu().double().numpy(),
+    shown = values.detach().cpu().double().numpy()
+    image = axes.imshow(
+        shown,
         cmap="RdBu_r",
         vmin=-limit,
         vmax=limit,
         extent=(0, width, height, 0),
         interpolation="nearest",
         aspect="auto",
-        alpha=alpha,
+        alpha=_OPACITY * np.sqrt(np.abs(shown) / limit) if size else None,
     )
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, linewidth=0.4)
-    return shown
+    return image
 
 
 def _draw_overlay(axes: Axes, picture: Tensor, values: Tensor, limit: float) -> None:
     grey = _pixels(picture).astype(np.float64).mean(axis=0, keepdims=True)  # floats cannot overflow
     draw_image(axes, np.repeat(grey, 3, axis=0).round().astype(np.uint8))
-    _draw_map(axes, values, limit, size=picture.shape[-1], alpha=0.55)
+    _draw_map(axes, values, limit, size=picture.shape[-1])
 
 
 def _draw_colour_bar(page: Page, shown: AxesImage, *, left: float, top: float) -> None:

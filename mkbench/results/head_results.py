@@ -117,11 +117,7 @@ def explain_heads(
     """
     store = open_store(run)
     results, _ = read_results(run)
-    if results["model"]["fingerprint"] != system.backbone.fingerprint:
-        raise DataError(
-            f"Expected {system.backbone.name} with the weights that {run} was made with, found others; restore them, "
-            "or run `mkbench predict` again with --results.overwrite true."
-        )
+    require_own_weights(run, results, system)
     system.prepare_classes(results["class_names"], results["data"]["templates"])
     span, rank = _find_span(store, system, pool, options)
     heads = head_texts(span.indices, pool.descriptors, layers=store.layers, num_texts=NUM_TEXTS)
@@ -142,6 +138,24 @@ def explain_heads(
     write_json(run / RESULTS, merged)
     explained = span.explained_variance.double().sum(dim=1).tolist()
     return HeadReport(merged, document, tuple(explained))
+
+
+def require_own_weights(run: Path, results: Document, system: HeadDecomposition) -> None:
+    """Check that a system has the weights that a run was made with.
+
+    Args:
+        run: folder of the run.
+        results: its ``results.json``.
+        system: built again.
+
+    Raises:
+        DataError: it has others.
+    """
+    if results["model"]["fingerprint"] != system.backbone.fingerprint:
+        raise DataError(
+            f"Expected {system.backbone.name} with the weights that {run} was made with, found others; restore them, "
+            "or run `mkbench predict` again with --results.overwrite true."
+        )
 
 
 def _find_span(

@@ -3,7 +3,7 @@
 import argparse
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from rich.console import Console
@@ -12,6 +12,7 @@ from mkbench.errors import UsageError
 
 if TYPE_CHECKING:
     from mkbench.concepts import ConceptBank
+    from mkbench.datamodules.base import ClassGroupDataModule
     from mkbench.heads.labels import Endpoint, Judge, Labeller
     from mkbench.systems import HeadDecomposition
 
@@ -174,6 +175,31 @@ def load_system(run: Path) -> "HeadDecomposition":
         BackboneError: its model cannot be loaded any more.
     """
     from mkbench.systems import HeadDecomposition  # noqa: PLC0415
+
+    system = _build(run, "model")
+    if not isinstance(system, HeadDecomposition):
+        raise UsageError(
+            f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found one of {type(system).__name__} "
+            f"at {run}; run `mkbench predict` with a configuration such as critters/heads.yaml first."
+        )
+    return system
+
+
+def load_data(run: Path) -> "ClassGroupDataModule":
+    """Build the data of a finished run again, as its ``config.yaml`` says; pictures are read when they are asked for.
+
+    Raises:
+        UsageError: the run has no configuration, or one of data without class groups.
+    """
+    from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
+
+    data = _build(run, "data")
+    if not isinstance(data, ClassGroupDataModule):
+        raise UsageError(f"Expected a DataModule of class groups in {run}, found {type(data).__name__}.")
+    return data
+
+
+def _build(run: Path, part: Literal["model", "data"]) -> Any:
     from mkbench.trainer_cli import MkbenchCLI  # noqa: PLC0415
     from mkbench.verbs.bench import read_yaml  # noqa: PLC0415
 
@@ -181,10 +207,4 @@ def load_system(run: Path) -> "HeadDecomposition":
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "config.yaml"  # without what only a trainer reads
         own.write_text(yaml.safe_dump({name: content[name] for name in ("model", "data")}), encoding="utf-8")
-        system: Any = MkbenchCLI(["--config", str(own)], run=False).build("model")
-    if not isinstance(system, HeadDecomposition):
-        raise UsageError(
-            f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found one of {type(system).__name__} "
-            f"at {run}; run `mkbench predict` with a configuration such as critters/heads.yaml first."
-        )
-    return system
+        return MkbenchCLI(["--config", str(own)], run=False).build(part)

@@ -95,12 +95,23 @@ def test_pictures_are_shown_with_rank_score_and_name() -> None:
     assert all(box.x0 > 0 and box.x1 < 1 and box.y0 > 0 and box.y1 < 1 for box in boxes)
 
 
-def test_without_the_query_its_column_is_free() -> None:
-    pictures = torch.zeros(8, 3, 8, 8, dtype=torch.uint8)
-    boxes = [axes.get_position() for axes in make_neighbors(8).plot(pictures).axes[1:]]
-    assert len({round(box.y0, 6) for box in boxes[:7]}) == 1
-    assert boxes[7].x0 == boxes[0].x0
-    assert boxes[7].y0 < boxes[0].y0
+@pytest.mark.parametrize(("count", "with_query", "rows"), [(8, False, [4, 4]), (7, False, [7]), (8, True, [4, 4])])
+def test_rows_of_pictures_are_even(count: int, with_query: bool, rows: list[int]) -> None:
+    pictures = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
+    figure = make_neighbors(count).plot(pictures, query=pictures[0] if with_query else None)
+    boxes = [axes.get_position() for axes in figure.axes[1 + with_query :]]
+    tops = [round(box.y0, 6) for box in boxes]
+    assert [tops.count(top) for top in dict.fromkeys(tops)] == rows
+    columns = rows[0]
+    assert [box.x0 for box in boxes[columns:]] == [box.x0 for box in boxes[: count - columns]]
+    if with_query:  # which has the first column to itself
+        assert figure.axes[1].get_position().x1 < min(box.x0 for box in boxes)
+
+
+def test_one_neighbour_leaves_room_for_the_heading() -> None:
+    figure = make_neighbors(1).plot(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+    heading = figure.axes[0].texts[0].get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+    assert heading.x1 < figure.bbox.x1
 
 
 def test_bars_stand_for_pictures_that_are_not_given() -> None:

@@ -78,6 +78,13 @@ def test_the_map_is_laid_over_the_picture_the_right_way_round() -> None:
     assert left.sum() > right.sum()  # bright stays bright
 
 
+def test_picture_stays_visible_where_the_map_is_zero() -> None:
+    picture = torch.full((3, 8, 8), 120, dtype=torch.uint8)
+    overlay = TopicMap(torch.tensor([[0.0, 2.0, 0.5]]), "an owl", "all heads", "dot").plot(picture).axes[3]
+    opacity = np.asarray(overlay.images[1].get_alpha())
+    np.testing.assert_allclose(opacity, [[0.0, 0.75, 0.375]])  # as the root of the value
+
+
 def test_a_flat_map_and_no_picture() -> None:
     flat = TopicMap(torch.zeros(2, 2), "an owl", "all heads", "dot").plot()
     assert flat.axes[1].images[0].get_clim() == (-1.0, 1.0)

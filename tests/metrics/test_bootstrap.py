@@ -33,6 +33,13 @@ def test_interval_matches_resampling_by_index() -> None:
     assert bootstrap_interval(sample, level=0.9, resamples=200, seed=7) == pytest.approx(expected, abs=1e-13)
 
 
+def test_means_are_of_the_same_images_in_every_column() -> None:
+    sample = torch.stack([values(50), values(50).square()], dim=1)
+    drawn = torch.randint(50, (200, 50), generator=torch.Generator().manual_seed(7))
+    means = bootstrap.bootstrap_means(sample, resamples=200, seed=7)
+    torch.testing.assert_close(means, sample[drawn].mean(dim=1), rtol=1e-12, atol=0)
+
+
 def test_columns_share_their_draws() -> None:
     sample = values()
     both = bootstrap_intervals(torch.stack([sample, 2 * sample + 1], dim=1))

@@ -33,6 +33,26 @@ def bootstrap_intervals(values: Tensor, *, level: float = 0.95, resamples: int =
         raise ValueError(f"values must be (images, quantities) with at least one image, found {tuple(values.shape)}")
     if not 0 < level < 1 or resamples < 1:
         raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
+    means = bootstrap_means(values, resamples=resamples, seed=seed)
+    tail = (1 - level) / 2
+    return torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0).T
+
+
+def bootstrap_means(values: Tensor, *, resamples: int = 1000, seed: int = 0) -> Tensor:
+    """Return the means of several columns over images drawn with replacement, for what follows from the means.
+
+    Args:
+        values: (n, m) one row per image, at least one, one column per quantity.
+        resamples: number of bootstrap samples.
+        seed: seed of the draws.
+
+    Returns:
+        (resamples, m) float64, in every row the means over the same images.
+
+    Example:
+        >>> bootstrap_means(torch.tensor([[1.0, 5.0], [1.0, 5.0]]), resamples=1).tolist()
+        [[1.0, 5.0]]
+    """
     rows = values.detach().double().cpu()
     images = len(rows)
     generator = torch.Generator().manual_seed(seed)
@@ -41,8 +61,7 @@ def bootstrap_intervals(values: Tensor, *, level: float = 0.95, resamples: int =
         draw_counts(min(chunk, resamples - start), images, generator) @ rows / images
         for start in range(0, resamples, chunk)
     ]
-    tail = (1 - level) / 2
-    return torch.quantile(torch.cat(means), torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0).T
+    return torch.cat(means)
 
 
 def draw_counts(resamples: int, images: int, generator: torch.Generator) -> Tensor:
