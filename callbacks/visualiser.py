@@ -8,16 +8,26 @@ from lightning.pytorch.callbacks import Callback
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.heads.segmented_group import SegmentedGroup
 from mkbench.results.bundle import FIGURES, RESULTS, read_results
 from mkbench.results.drawing import save_figure
 from mkbench.results.figures import mi_curve_figure
 from mkbench.results.sample_figure import sample_figure
 from mkbench.results.sample_view import sample_view
+from mkbench.results.segmentation import METHODS
+from mkbench.results.segmentation_figure import segmentation_figure
+from mkbench.results.segmentation_table import method_label
+from mkbench.systems.head_segmentation import HeadSegmentation
 from mkbench.systems.mutual_knowledge import GroupResult, MutualKnowledge
+
+#: Pictures of a class that are drawn with the maps that segment them.
+_SEGMENTED = 3
 
 
 class Visualiser(Callback):
     """Draws the first picture with parts of some classes, or some of the pictures without labels, to ``figures/``.
+
+    Of a run that segments pictures, it draws the first pictures of some classes with their maps.
 
     Args:
         samples: classes to draw, spread evenly over the class list, or pictures without labels, spread evenly over all
@@ -37,11 +47,15 @@ class Visualiser(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw the chosen pictures of the group."""
+        if isinstance(outputs, SegmentedGroup) and isinstance(pl_module, HeadSegmentation):
+            self._draw_segmented(trainer, pl_module, outputs)
         if not (isinstance(outputs, GroupResult) and isinstance(pl_module, MutualKnowledge)):
             return
         data = attached_data(trainer)
         folder = find_writer(trainer).folder / FIGURES
-        for name, index in self._pictures(outputs, data):
+        with_parts = outputs.foreground.patches.flatten(1).any(1)
+        first = int(with_parts.int().argmax())  # 0 if there is no picture with parts to show
+        for name, index in self._pictures(outputs.group, data, first=first):
             for explainer in outputs.explained:
                 figure = sample_figure(
                     sample_view(
@@ -56,15 +70,27 @@ class Visualiser(Callback):
                 )
                 save_figure(figure, folder / f"sample-{name}-{explainer}")
 
-    def _pictures(self, result: GroupResult, data: ClassGroupDataModule) -> list[tuple[str, int]]:
+    def _draw_segmented(self, trainer: L.Trainer, system: HeadSegmentation, answer: SegmentedGroup) -> None:
+        """Draw the chosen pictures of a group, and those after them."""
+        data, settings = attached_data(trainer), system.settings()
+        for name, index in self._pictures(answer.group, data, first=0):
+            figure = segmentation_figure(
+                answer,
+                range(index, min(index + _SEGMENTED, len(answer.group))),
+                labels=[method_label(method, settings) for method in METHODS],
+                class_names=data.class_names,
+                model=system.backbone.name,
+            )
+            save_figure(figure, find_writer(trainer).folder / FIGURES / f"segmentation-{name}")
+
+    def _pictures(self, group: ClassGroup, data: ClassGroupDataModule, *, first: int) -> list[tuple[str, int]]:
         """Return what to draw of a group: a name for each picture, and its number within the group."""
-        label = result.group.class_index
+        label = group.class_index
         if label is None:
-            return self._unlabelled_pictures(result.group, data)
-        if result.group.part or label not in self._chosen(len(data.class_names)):
+            return self._unlabelled_pictures(group, data)
+        if group.part or label not in self._chosen(len(data.class_names)):
             return []
-        with_parts = result.foreground.patches.flatten(1).any(1)
-        return [(f"{label:05d}", int(with_parts.int().argmax()))]  # 0 if there is no picture with parts to show
+        return [(f"{label:05d}", first)]
 
     def _unlabelled_pictures(self, group: ClassGroup, data: ClassGroupDataModule) -> list[tuple[str, int]]:
         ids = data.specs[group.part].sample_ids

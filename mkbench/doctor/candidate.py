@@ -1,7 +1,7 @@
 """Examines one model on the ground that all models share."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from mkbench.doctor import bank, class_list, data, resources
 from mkbench.doctor.accuracy import check_accuracy
@@ -17,9 +17,19 @@ from mkbench.systems.base import BenchmarkSystem
 from mkbench.trainer_cli import MkbenchCLI
 
 
-def examine_model(
-    notebook: Notebook, model: str | None, cli: MkbenchCLI, ground: Ground, *, fast: bool
-) -> Measurement | None:
+class Candidate(NamedTuple):
+    """What is known of a model after its examination.
+
+    Attributes:
+        measured: what a few pictures took; None if that was not measured.
+        kept_bytes: bytes that are kept of a picture beside its rows.
+    """
+
+    measured: Measurement | None = None
+    kept_bytes: int = 0
+
+
+def examine_model(notebook: Notebook, model: str | None, cli: MkbenchCLI, ground: Ground, *, fast: bool) -> Candidate:
     """Check a model, and what depends on it in the other areas.
 
     Args:
@@ -30,7 +40,7 @@ def examine_model(
         fast: leave out what needs more than a few forward passes.
 
     Returns:
-        What a few pictures took, if that was measured.
+        What was found out; nothing of a model that cannot be loaded.
     """
     if ground.bank is not None:
         needed = needed_descriptors(cli.config.model.get("init_args") or {})
@@ -38,17 +48,17 @@ def examine_model(
     shown = model or "the model"
     system = notebook.attempt("model", partial(_build, cli, ground), doing=f"loading {shown}", model=model)
     if system is None:
-        return None
+        return Candidate()
     resize = ground.pictures.data.resize if ground.pictures else None
     notebook.note("model", check_model(system.backbone, resize=resize), doing=f"trying {shown}", model=model)
     _examine_texts(notebook, model, system, ground)
     if ground.pictures is not None:
         notebook.note("data", data.check_size(ground.pictures.sample, system.backbone.image_size), model=model)
     if fast:
-        return None
+        return Candidate(None, system.kept_bytes)
     if ground.pictures is not None:
         _examine_accuracy(notebook, model, system, ground.pictures)
-    return _examine_time(notebook, model, system, ground)
+    return Candidate(_examine_time(notebook, model, system, ground), system.kept_bytes)
 
 
 def _build(cli: MkbenchCLI, ground: Ground) -> BenchmarkSystem:

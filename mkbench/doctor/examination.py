@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mkbench.doctor.candidate import examine_model
+from mkbench.doctor.candidate import Candidate, examine_model
 from mkbench.doctor.findings import Finding, duration, ok
 from mkbench.doctor.ground import Ground, examine_ground
 from mkbench.doctor.notebook import Notebook, merge
 from mkbench.doctor.resources import check_disk, disk_bytes, run_seconds
 from mkbench.doctor.subjects import Subject, figures_of, list_subjects
-from mkbench.doctor.timing import Measurement
 from mkbench.errors import UsageError
 from mkbench.trainer_cli import MkbenchCLI
 
@@ -36,10 +35,10 @@ def examine(
     parsed = _parse(list_subjects(config, overrides), notebook)
     first = parsed[0][1]
     ground = examine_ground(notebook, first)
-    measured = [examine_model(notebook, subject.label, cli, ground, fast=fast) for subject, cli in parsed]
+    candidates = [examine_model(notebook, subject.label, cli, ground, fast=fast) for subject, cli in parsed]
     if fast:
         notebook.note("resources", [ok("time, memory and zero-shot accuracy were not tried (--fast)")])
-    _examine_whole(notebook, first, ground, measured)
+    _examine_whole(notebook, first, ground, candidates)
     return merge(notebook.findings, [subject.label for subject, _ in parsed])
 
 
@@ -58,12 +57,13 @@ def _parse(subjects: Sequence[Subject], notebook: Notebook) -> list[tuple[Subjec
     return parsed
 
 
-def _examine_whole(notebook: Notebook, cli: MkbenchCLI, ground: Ground, measured: Sequence[Measurement | None]) -> None:
+def _examine_whole(notebook: Notebook, cli: MkbenchCLI, ground: Ground, candidates: Sequence[Candidate]) -> None:
     """Check what all models together take."""
+    measured, kept = [each.measured for each in candidates], [each.kept_bytes for each in candidates]
     known, size = [each for each in measured if each is not None], ground.run_size
     if len(known) > 1 and size is not None:
         total = sum(run_seconds(each, size) for each in known)
         notebook.note("resources", [ok(f"{duration(total)} for all {len(known)} runs that were measured")])
     pictures = 0 if ground.pictures is None else len(ground.pictures.listing.pictures)
-    needed = disk_bytes(measured, pictures=pictures, figures=figures_of(cli))
+    needed = disk_bytes(measured, pictures=pictures, figures=figures_of(cli), kept=kept)
     notebook.note("resources", check_disk(Path(cli.config.results.root), needed), doing="looking at the disk")

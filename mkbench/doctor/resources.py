@@ -114,16 +114,19 @@ def check_memory(measured: Measurement, largest: int, available: int | None) -> 
         )
 
 
-def disk_bytes(measured: Sequence[Measurement | None], *, pictures: int, figures: int) -> float:
+def disk_bytes(
+    measured: Sequence[Measurement | None], *, pictures: int, figures: int, kept: Sequence[int] = ()
+) -> float:
     """Estimate what a run writes.
 
     Args:
         measured: of each model, what a few pictures took; None if that was not measured.
         pictures: of the run.
         figures: figures that are drawn for each model.
+        kept: of each model, bytes that are kept of a picture beside its rows; of one that is not named, nothing.
     """
     rows = sum((each.row_bytes if each else ROW_BYTES) * pictures for each in measured)
-    return rows + len(measured) * figures * FIGURE_BYTES
+    return rows + sum(kept) * pictures + len(measured) * figures * FIGURE_BYTES
 
 
 def check_disk(root: Path, needed: float) -> Iterator[Remark]:

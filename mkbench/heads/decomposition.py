@@ -14,6 +14,7 @@ from mkbench.heads.contributions import HeadContributions
 from mkbench.heads.folding import Fold, fold_layer
 from mkbench.heads.hooks import Keep, tap
 from mkbench.heads.reading import Reading, read_layer
+from mkbench.heads.token_readings import TokenReadings
 from mkbench.heads.tower_adapters import find_tower
 
 
@@ -95,13 +96,41 @@ class Decomposer:
             ValueError: for no layer, or one that does not exist or is named twice.
         """
         chosen = self._find_layers(layers)
+        tape, embedding, scale = self._record(images, chosen, by_token=tokens)
+        return self._project(tape, chosen, embedding, scale)
+
+    @torch.no_grad()
+    def read_tokens(self, images: Tensor, *, layers: Iterable[int] | None = None) -> TokenReadings:
+        """Return what heads take from each token, as (B, L, T, H, k) numbers, and not yet what they add by it.
+
+        Args:
+            images: (B, 3, S, S) as for ``Backbone.encode_image``.
+            layers: the layers whose heads are told apart, counted from 0, or from the end if negative; by default all.
+
+        Raises:
+            ValueError: for no layer, or one that does not exist or is named twice.
+        """
+        chosen = self._find_layers(layers)
+        tape, embedding, scale = self._record(images, chosen, by_token=True)
+        return TokenReadings(
+            mixed=tuple(tape.readings[index].mixed * scale[:, None, None, None] for index in chosen),
+            folds=tuple(self._fold(index).heads for index in chosen),
+            embedding=embedding,
+            attention=torch.stack([tape.readings[index].attention for index in chosen], dim=1),
+            layers=chosen,
+        )
+
+    def _record(self, images: Tensor, chosen: tuple[int, ...], *, by_token: bool) -> tuple[Tape, Tensor, Tensor]:
+        """Run the model; return what was kept of it, the embedding (B, d), and the scale of the final norm (B,)."""
         pixels = self.backbone.prepare_pixels(images)
         norm = self._tower.norm
         shares = self._token_shares(pixels, norm) if norm is not None and self._tower.averages_normed else None
         tape = Tape()
-        with tap(self._points(tape, chosen, shares, tokens)):
+        with tap(self._points(tape, chosen, shares, by_token)):
             embedding: Tensor = self._model.encode_image(pixels, normalize=False).to(self.dtype)  # (B, d)
-        return self._project(tape, chosen, embedding, scaled=shares is None)
+        if norm is None or shares is not None:  # these shares hold the scale of each token
+            return tape, embedding, embedding.new_ones(len(embedding))
+        return tape, embedding, norm.scale(tape.streams["end", 0])
 
     def _find_layers(self, layers: Iterable[int] | None) -> tuple[int, ...]:
         asked = list(range(self.num_layers) if layers is None else layers)
@@ -157,11 +186,8 @@ class Decomposer:
 
         return keep
 
-    def _project(self, tape: Tape, chosen: tuple[int, ...], embedding: Tensor, *, scaled: bool) -> HeadContributions:
+    def _project(self, tape: Tape, chosen: tuple[int, ...], embedding: Tensor, scale: Tensor) -> HeadContributions:
         tower = self._tower
-        scale = embedding.new_ones(len(embedding))  # (B,)
-        if scaled and tower.norm is not None:
-            scale = tower.norm.scale(tape.streams["end", 0])
 
         def read(kind: str, index: int = 0) -> Tensor:
             stream = tape.streams.get((kind, index))

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from mkbench.heads.contributions import HeadContributions
 from mkbench.heads.head_values import Head, patch_contributions, pick_heads
+from mkbench.heads.token_readings import TokenReadings
 
 
 class Segmentation(NamedTuple):
@@ -92,16 +93,74 @@ def class_maps(
             f"Expected class embeddings (classes, {width}) and the class of {images} images, got "
             f"{tuple(class_embeddings.shape)} and {tuple(classes.shape)}."
         )
-    if images and not 0 <= int(classes.min()) <= int(classes.max()) < len(class_embeddings):
-        raise ValueError(f"Expected classes of 0 to {len(class_embeddings) - 1}, got {classes.tolist()}.")
-    texts = class_embeddings.to(patches)
-    directions = texts[classes.to(texts.device)] - texts.mean(dim=0)  # (B, d)
+    directions = class_directions(class_embeddings.to(patches), classes)  # (B, d)
     by_patch = patches.transpose(1, 2)  # (B, N, L, H, d)
     picked = by_patch.flatten(2, 3) if heads is None else pick_heads(by_patch, heads, layers=contributions.layers)
     return torch.einsum("bnsd,bd->bn", picked, directions).view(images, *grid)
 
 
-def attention_maps(contributions: HeadContributions, *, grid: tuple[int, int]) -> Tensor:
+def class_directions(class_embeddings: Tensor, classes: Tensor) -> Tensor:
+    """Return the class of each image less the average class: the direction that its map is the product with.
+
+    Args:
+        class_embeddings: (classes, d) unit rows.
+        classes: (B,) int64.
+
+    Returns:
+        (B, d).
+
+    Raises:
+        ValueError: for classes that there are not.
+
+    >>> class_directions(torch.eye(2), torch.tensor([1]))
+    tensor([[-0.5000,  0.5000]])
+    """
+    if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < len(class_embeddings):
+        raise ValueError(f"Expected classes of 0 to {len(class_embeddings) - 1}, got {classes.tolist()}.")
+    return class_embeddings[classes.to(class_embeddings.device)] - class_embeddings.mean(dim=0)
+
+
+def product_maps(products: Tensor, shares: Tensor, *, grid: tuple[int, int]) -> Tensor:
+    """Map what several choices of heads add along a direction: ``class_maps`` without contributions in joint space.
+
+    Args:
+        products: (B, L, T, H), of ``TokenReadings.along`` with ``class_directions``; the last N tokens are the patches.
+        shares: (R, L, H), how much each head counts in each of R choices, such as 1 or 0.
+        grid: rows and columns of the patches, ``backbone.grid``.
+
+    Returns:
+        (B, R, h, w) float64.
+
+    Raises:
+        ValueError: for shapes that do not fit.
+
+    >>> product_maps(torch.arange(4.0).view(1, 1, 2, 2), torch.tensor([[[1, 1]], [[0, 1]]]), grid=(1, 2)).tolist()
+    [[[[1.0, 5.0]], [[1.0, 3.0]]]]
+    """
+    patches = grid[0] * grid[1]
+    if products.ndim != 4 or shares.shape[1:] != products.shape[1::2] or not 0 < patches <= products.shape[2]:
+        raise ValueError(
+            f"Expected products (B, L, T, H), shares (R, L, H) and a grid of at most T patches, got "
+            f"{tuple(products.shape)}, {tuple(shares.shape)} and {grid[0]} x {grid[1]}."
+        )
+    last = products[:, :, -patches:].double()
+    return torch.einsum("blnh,rlh->brn", last, shares.to(last)).view(len(products), len(shares), *grid)
+
+
+def head_shares(heads: Sequence[Head], contributions: HeadContributions | TokenReadings) -> Tensor:
+    """Return a choice of heads as ``product_maps`` takes it, (L, H): 1 for those that are chosen, 0 for the others.
+
+    >>> readings = TokenReadings((), (), torch.ones(1, 2), torch.ones(1, 2, 3, 5), layers=(10, 11))
+    >>> head_shares([(11, 0)], readings).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    shares = torch.zeros(contributions.attention.shape[1:3], dtype=torch.float64)
+    layers, numbers = zip(*heads, strict=True)
+    shares[[contributions.layers.index(layer) for layer in layers], list(numbers)] = 1
+    return shares
+
+
+def attention_maps(contributions: HeadContributions | TokenReadings, *, grid: tuple[int, int]) -> Tensor:
     """Map what the class token takes from each patch in the last layer, averaged over heads: a map of no class.
 
     The raw attention that published tables compare with; the control of ``class_maps``.
@@ -129,7 +188,7 @@ def attention_maps(contributions: HeadContributions, *, grid: tuple[int, int]) -
     return last[:, tokens - patches :].reshape(-1, *grid)
 
 
-def random_heads(contributions: HeadContributions, count: int, *, seed: int) -> list[Head]:
+def random_heads(contributions: HeadContributions | TokenReadings, count: int, *, seed: int) -> list[Head]:
     """Draw different heads of the layers that the contributions tell apart: the control of a choice of heads.
 
     Args:
@@ -149,7 +208,7 @@ def random_heads(contributions: HeadContributions, count: int, *, seed: int) -> 
     >>> random_heads(terms, 2, seed=0)
     [(11, 0), (11, 1)]
     """
-    width = contributions.heads.shape[-2]
+    width = contributions.attention.shape[2]
     every = [(layer, head) for layer in sorted(contributions.layers) for head in range(width)]
     if not 1 <= count <= len(every):
         raise ValueError(f"Expected 1 to {len(every)} heads, got {count}.")

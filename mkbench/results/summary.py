@@ -90,7 +90,12 @@ def _summarise_measures(rows: pa.Table, explainer: str | None) -> tuple[list[Met
     return metrics, averaged
 
 
-def _add_up(fallbacks: Sequence[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+def add_up_fallbacks(fallbacks: Sequence[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    """Sum how often each rule of each explainer applied, over class groups.
+
+    >>> add_up_fallbacks([{"pca": {"no_foreground": 1}}, {"pca": {"no_foreground": 2}}])
+    {'pca': {'no_foreground': 3}}
+    """
     total: dict[str, dict[str, int]] = {}
     for group in fallbacks:
         for explainer, rules in group.items():
@@ -138,7 +143,7 @@ def summarise(records: Sequence[GroupRecord]) -> dict[str, Any]:
         "metrics": metrics,
         "curves": curves,
         "controls": compare_controls(rows),
-        "fallbacks": _add_up([record.fallbacks for record in records]),
+        "fallbacks": add_up_fallbacks([record.fallbacks for record in records]),
         "images": images,
         "unreadable": [message for record in records for message in record.unreadable],
     }

@@ -71,6 +71,11 @@ class BenchmarkSystem(L.LightningModule, ABC):
         """Resizing and normalisation of the weights."""
         return self.backbone.geometry
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that ``keep`` writes of each image beside its rows, as far as they can be told beforehand."""
+        return 0
+
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""

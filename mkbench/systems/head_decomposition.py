@@ -83,11 +83,20 @@ class HeadDecomposition(BenchmarkSystem):
             text_cache=text_cache,
             precision=precision,
         )
-        depth = len(find_tower(self.backbone).layers)  # refuses what cannot be decomposed before anything is read
+        tower = find_tower(self.backbone)  # refuses what cannot be decomposed before anything is read
+        depth = len(tower.layers)
+        self._terms = tower.layers[0].attention.num_heads, depth  # heads of a layer, MLPs
         self.layers = tuple(range(max(depth - num_layers, 0), depth))
         self.stored_as = stored_as
         self._decomposer: Decomposer | None = None
         self._classes: Tensor | None = None
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the terms of each image: its heads and MLPs, and four more of the width of the joint space."""
+        heads, mlps = self._terms
+        terms = len(self.layers) * heads + mlps + 4  # initial, rest, constant and embedding
+        return terms * self.backbone.embed_dim * _DTYPES[self.stored_as].itemsize
 
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""

@@ -82,6 +82,13 @@ def test_disk_that_a_run_takes() -> None:
     assert disk_bytes([MEASURED, None], pictures=100, figures=9) == 100 * (3_000 + ROW_BYTES) + 2 * 9 * FIGURE_BYTES
 
 
+def test_disk_that_is_kept_beside_the_rows() -> None:
+    more = disk_bytes([None, None], pictures=50, figures=0, kept=[0, 1_000]) - disk_bytes(
+        [None, None], pictures=50, figures=0
+    )
+    assert more == 50_000
+
+
 def test_disk_that_is_too_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Path] = []
 

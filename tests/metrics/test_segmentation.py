@@ -7,6 +7,12 @@ from sklearn.metrics import accuracy_score, average_precision_score, jaccard_sco
 
 from mkbench.metrics import PixelAccuracy, SegmentationAveragePrecision, SegmentationMeanIoU
 from mkbench.metrics.functional import pixel_accuracy, segmentation_average_precision, segmentation_mean_iou
+from mkbench.metrics.functional.segmentation import (
+    accuracy_of_counts,
+    image_mask_counts,
+    iou_of_counts,
+    mean_iou_of_counts,
+)
 
 
 def draw(images: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,6 +48,21 @@ def test_values_are_those_of_scikit_learn() -> None:
         for s, t in zip(scores.flatten(1).numpy(), truth.flatten(1).numpy(), strict=True)
     ]
     np.testing.assert_allclose(segmentation_average_precision(scores, truth).numpy(), expected, rtol=1e-12)
+
+
+def test_counts_of_each_image() -> None:
+    scores, truth = draw()
+    counts = image_mask_counts(scores > 0.5, truth)
+    for own, mask, true in zip(counts, scores > 0.5, truth, strict=True):
+        assert float(accuracy_of_counts(own)) == pixel_accuracy(mask[None], true[None])
+        assert float(mean_iou_of_counts(own)) == segmentation_mean_iou(mask[None], true[None])
+        expected = jaccard_score(true.flatten().numpy(), mask.flatten().numpy(), average=None)
+        np.testing.assert_allclose(iou_of_counts(own).numpy(), expected)
+    batched = counts.view(2, 3, 2, 2)
+    assert torch.equal(iou_of_counts(batched), iou_of_counts(counts).view(2, 3, 2))
+    assert torch.equal(accuracy_of_counts(batched), accuracy_of_counts(counts).view(2, 3))
+    assert image_mask_counts(truth[:0], truth[:0]).shape == (0, 2, 2)
+    assert iou_of_counts(torch.tensor([[4.0, 0.0], [0.0, 0.0]])).isnan().tolist() == [False, True]
 
 
 def test_the_best_the_worst_and_no_score() -> None:

@@ -168,6 +168,18 @@ def test_half_precision_takes_half_the_space_and_keeps_three_digits(
     assert outcome.results()["settings"]["stored_as"] == "fp16"
 
 
+@pytest.mark.parametrize("stored_as", ["fp32", "fp16"])
+def test_bytes_of_an_image_are_those_of_the_file(
+    command: Callable[..., Any], heads_words: list[str], tiny_model: Path, stored_as: Any
+) -> None:
+    run = command(*heads_words, f"--model.stored_as={stored_as}", "--model.num_layers=1").run
+    stored = load_file(run / "contributions" / f"{KEYS[0]}.safetensors")
+    system = HeadDecomposition(f"local-dir:{tiny_model}", num_layers=1, stored_as=stored_as)
+    # Two heads of one layer, both MLPs and four more terms, each 32 wide, of two pictures.
+    assert system.kept_bytes == 8 * 32 * (4 if stored_as == "fp32" else 2)
+    assert sum(tensor.nbytes for tensor in stored.values()) == 2 * system.kept_bytes
+
+
 def test_layers_are_the_last_ones_and_settings_say_how_many(
     command: Callable[..., Any], heads_words: list[str]
 ) -> None:

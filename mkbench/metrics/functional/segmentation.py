@@ -20,35 +20,58 @@ def mask_counts(masks: Tensor, truth: Tensor) -> Tensor:
     >>> mask_counts(torch.tensor([[[True, True, False]]]), torch.tensor([[[True, False, False]]])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
+    return image_mask_counts(masks, truth).sum(dim=0)
+
+
+def image_mask_counts(masks: Tensor, truth: Tensor) -> Tensor:
+    """Count as ``mask_counts``, but in each image of its own: (B, 2, 2) float64.
+
+    Raises:
+        ValueError: for shapes or types that do not fit.
+
+    >>> image_mask_counts(torch.tensor([[[True]], [[False]]]), torch.tensor([[[True]], [[True]]])).tolist()
+    [[[0.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [1.0, 0.0]]]
+    """
     if masks.ndim != 3 or masks.shape != truth.shape or masks.dtype != torch.bool or truth.dtype != torch.bool:
         raise ValueError(
             "expected bool masks and truth (images, height, width) of the same shape, found "
             f"{tuple(masks.shape)} {masks.dtype} and {tuple(truth.shape)} {truth.dtype}"
         )
-    places = (2 * truth.long() + masks.long()).flatten()
-    return torch.bincount(places, minlength=4).view(2, 2).double()
+    images = torch.arange(len(masks), device=masks.device)[:, None, None]
+    places = (4 * images + 2 * truth.long() + masks.long()).flatten()
+    return torch.bincount(places, minlength=4 * len(masks)).view(len(masks), 2, 2).double()
 
 
 def accuracy_of_counts(counts: Tensor) -> Tensor:
-    """Share of the pixels that are taken for what they are, from ``mask_counts``; NaN without pixels.
+    """Share of the pixels that are taken for what they are, (...), from ``mask_counts`` (..., 2, 2); NaN without any.
 
     >>> accuracy_of_counts(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
     tensor(0.6667)
     """
-    return counts.diagonal().sum() / counts.sum()
+    return counts.diagonal(dim1=-2, dim2=-1).sum(dim=-1) / counts.sum(dim=(-2, -1))
+
+
+def iou_of_counts(counts: Tensor) -> Tensor:
+    """Intersection over union of background and object, (..., 2), from ``mask_counts`` (..., 2, 2).
+
+    NaN for what neither the truth nor the masks have anywhere.
+
+    >>> iou_of_counts(torch.tensor([[1.0, 1.0], [0.0, 3.0]]))
+    tensor([0.5000, 0.7500])
+    """
+    overlap = counts.diagonal(dim1=-2, dim2=-1)
+    return overlap / (counts.sum(dim=-2) + counts.sum(dim=-1) - overlap)
 
 
 def mean_iou_of_counts(counts: Tensor) -> Tensor:
-    """Intersection over union, averaged over background and object, from ``mask_counts``.
+    """Intersection over union, averaged over background and object, (...), from ``mask_counts`` (..., 2, 2).
 
     What neither the truth nor the masks have anywhere is left out of the average; NaN without pixels.
 
     >>> mean_iou_of_counts(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
     tensor(0.5000)
     """
-    overlap = counts.diagonal()
-    union = counts.sum(dim=0) + counts.sum(dim=1) - overlap
-    return (overlap / union).nanmean()
+    return iou_of_counts(counts).nanmean(dim=-1)
 
 
 def pixel_accuracy(masks: Tensor, truth: Tensor) -> float:

@@ -11,7 +11,8 @@ from mkbench.backbones import Geometry
 from mkbench.datamodules.pictures import resize_picture
 from mkbench.datamodules.truth import PictureTruth
 from mkbench.datamodules.truth_geometry import fit_truth
-from mkbench.heads import attention_maps, class_maps, decompose, random_heads, segment
+from mkbench.heads import Decomposer, attention_maps, class_maps, decompose, random_heads, segment
+from mkbench.heads.segmentation import class_directions, head_shares, product_maps
 from mkbench.metrics.functional import pixel_accuracy, segmentation_average_precision, segmentation_mean_iou
 
 
@@ -70,6 +71,29 @@ def test_heads_are_drawn_by_the_seed() -> None:
     for count in (0, 7):
         with pytest.raises(ValueError, match=f"Expected 1 to 6 heads, got {count}"):
             random_heads(terms, count, seed=0)
+
+
+def test_maps_without_contributions_in_joint_space_are_the_same() -> None:
+    backbone = clip().double()
+    pixels, classes = pictures(backbone, 3), torch.tensor([1, 0, 4])
+    texts = F.normalize(torch.randn(5, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64), dim=1)
+    terms, readings = decompose(backbone, pixels, tokens=True), Decomposer(backbone).read_tokens(pixels)
+    some = random_heads(readings, 4, seed=2)
+    assert some == random_heads(terms, 4, seed=2)
+    shares = torch.stack([torch.ones(3, 3), head_shares(some, readings)])
+    maps = product_maps(readings.along(class_directions(texts, classes)), shares, grid=(4, 4))
+    torch.testing.assert_close(maps[:, 0], class_maps(terms, texts, classes, grid=(4, 4)))
+    torch.testing.assert_close(maps[:, 1], class_maps(terms, texts, classes, grid=(4, 4), heads=some))
+    torch.testing.assert_close(attention_maps(readings, grid=(4, 4)), attention_maps(terms, grid=(4, 4)))
+
+
+@pytest.mark.parametrize(
+    ("products", "shares", "grid"),
+    [((2, 3, 5), (1, 3, 5), (2, 2)), ((2, 3, 5, 4), (1, 3, 5), (2, 2)), ((2, 3, 5, 4), (1, 3, 4), (2, 3))],
+)
+def test_shapes_of_products(products: tuple[int, ...], shares: tuple[int, ...], grid: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"Expected products \(B, L, T, H\), shares \(R, L, H\) and a grid"):
+        product_maps(torch.zeros(products), torch.zeros(shares), grid=grid)
 
 
 @pytest.mark.parametrize(

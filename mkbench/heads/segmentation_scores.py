@@ -1,0 +1,61 @@
+"""How well maps of patches find the true object: the numbers of every image."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mkbench.heads.segmentation import segment
+from mkbench.metrics.functional.segmentation import image_mask_counts, iou_of_counts, segmentation_average_precision
+
+
+class MapScores(NamedTuple):
+    """What was measured of the maps of B images, each number the mean over the maps of an image.
+
+    Attributes:
+        counts: (B, 2, 2) float64, pixels by truth (rows) and by what they are taken for, background first.
+        iou: (B, 2) float64, of background and object; NaN for what neither truth nor mask has.
+        average_precision: (B,) float64.
+        flat: (B,) bool, whether a map of the image has no contrast, so that no object is cut out.
+    """
+
+    counts: Tensor
+    iou: Tensor
+    average_precision: Tensor
+    flat: Tensor
+
+    @staticmethod
+    def concatenate(parts: Sequence["MapScores"]) -> "MapScores":
+        """Join the scores of batches of images."""
+        return MapScores(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+
+def score_maps(maps: Tensor, truth: Tensor) -> MapScores:
+    """Cut the object out of maps and compare it with the true one.
+
+    Args:
+        maps: (B, R, h, w), R maps of each image.
+        truth: (B, S, S) bool, the true object, in the geometry of the picture.
+
+    Raises:
+        ValueError: for shapes that do not fit, or no map.
+
+    >>> scores = score_maps(torch.tensor([[[[0.0, 1.0]]]]), torch.tensor([[[False, True], [True, True]]]))
+    >>> scores.counts.tolist(), scores.flat.tolist()
+    ([[[1.0, 0.0], [1.0, 2.0]]], [False])
+    """
+    if maps.ndim != 4 or not maps.shape[1] or truth.ndim != 3 or len(truth) != len(maps):
+        raise ValueError(
+            f"Expected maps (B, R, h, w) and truth (B, S, S), got {tuple(maps.shape)} and {tuple(truth.shape)}."
+        )
+    each = [_score(own, truth) for own in maps.unbind(dim=1)]  # one by one: ranking all pixels takes memory
+    counts, iou, precision, flat = (torch.stack(values) for values in zip(*each, strict=True))
+    return MapScores(counts.mean(dim=0), iou.mean(dim=0), precision.mean(dim=0), flat.any(dim=0))
+
+
+def _score(maps: Tensor, truth: Tensor) -> MapScores:
+    found = segment(maps.double(), truth.shape[-1])
+    counts = image_mask_counts(found.masks, truth)
+    flat = ~(found.scores > 0).flatten(1).any(dim=1)
+    return MapScores(counts, iou_of_counts(counts), segmentation_average_precision(found.scores, truth), flat)

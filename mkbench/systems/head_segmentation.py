@@ -1,0 +1,193 @@
+"""Do attention heads write the name of an object where the object is? The predict-only system that measures it."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mkbench.backbones import Backbone
+from mkbench.concepts import class_embeddings
+from mkbench.datamodules.base import ClassGroupDataModule, attached_data
+from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.truth import truth_reader
+from mkbench.errors import UsageError
+from mkbench.heads import Decomposer, attention_maps, random_heads
+from mkbench.heads.segmentation import class_directions, head_shares, product_maps
+from mkbench.heads.segmentation_scores import score_maps
+from mkbench.heads.segmented_group import SegmentedGroup, SegmentedImages
+from mkbench.heads.token_readings import TokenReadings
+from mkbench.heads.tower_adapters import find_tower
+from mkbench.results.bundle import GroupRecord
+from mkbench.results.segmentation import METHODS, segmentation_record, summarise_segmentation
+from mkbench.systems.base import BenchmarkSystem, Precision
+
+_ADVICE = "use Critters, or a data set whose source tells `part_masks`"
+
+
+class HeadSegmentation(BenchmarkSystem):
+    """Zero-shot segmentation by attention heads (Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916, Table 2).
+
+    Three maps of every picture are brought to pixels and cut at their mean: ``heads``, how much of the class rather
+    than of the average class all heads of all layers write at each patch; ``attention``, the raw attention of the class
+    token in the last layer, averaged over heads, which knows of no class; and ``random_heads``, the first one from some
+    heads alone, drawn once for a run, in several draws whose numbers are averaged. The last two are controls.
+
+    Args:
+        backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration);
+            a vision transformer.
+        pretrained: weight tag, for a bare architecture name.
+        random_weights: build the architecture with random weights; every result then says so.
+        condition_on: look for the ``true`` class of a picture or for the ``predicted`` one.
+        num_random_heads: heads in a random draw; None takes half of them, rounded down, but at least one.
+        draws: random draws.
+        encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
+            folder.
+        precision: of the encoders; everything after them is computed in fp32 or fp64.
+        seed: run seed, of the draws.
+
+    Raises:
+        UsageError: no draw, no head in it, or more than there are.
+        BackboneError: a model whose embedding is no sum over attention heads.
+    """
+
+    needs_truth = True
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        *,
+        pretrained: str | None = None,
+        random_weights: bool = False,
+        condition_on: Literal["predicted", "true"] = "true",
+        num_random_heads: int | None = None,
+        draws: int = 5,
+        encoder_chunk: int = 64,
+        text_cache: str = "auto",
+        precision: Precision = "32",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            backbone,
+            pretrained=pretrained,
+            random_weights=random_weights,
+            encoder_chunk=encoder_chunk,
+            text_cache=text_cache,
+            precision=precision,
+        )
+        layers = find_tower(self.backbone).layers  # refuses what cannot be decomposed before anything is read
+        self.num_heads = sum(layer.attention.num_heads for layer in layers)
+        self.num_random_heads = max(self.num_heads // 2, 1) if num_random_heads is None else num_random_heads
+        if not 1 <= self.num_random_heads <= self.num_heads:
+            raise UsageError(
+                f"Expected --model.num_random_heads of 1 to {self.num_heads}, found {self.num_random_heads}."
+            )
+        if draws < 1:
+            raise UsageError(f"Expected --model.draws to be at least 1, found {draws}.")
+        self.condition_on, self.draws, self.seed = condition_on, draws, seed
+        self._decomposer: Decomposer | None = None
+        self._classes: Tensor | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return every choice that changes numbers, for results and for telling runs apart."""
+        return {
+            "system": type(self).__name__,
+            "condition_on": self.condition_on,
+            "num_heads": self.num_heads,
+            "num_random_heads": self.num_random_heads,
+            "draws": self.draws,
+            "precision": self.precision,
+            "seed": self.seed,
+        }
+
+    def setup(self, stage: str) -> None:
+        """Refuse data on which nothing can be measured, before any of it is read.
+
+        Raises:
+            UsageError: nothing is known of its pictures, or not their class, though that is looked for.
+        """
+        data = attached_data(self.trainer)
+        if truth_reader(data.source) is None:
+            raise UsageError(
+                f"Expected pictures with masks of the object, found none in {type(data).__name__}; {_ADVICE}."
+            )
+        if not data.labelled and self.condition_on == "true":
+            raise UsageError(
+                "Expected --model.condition_on predicted for pictures without labels (no true class is known), found "
+                "true."
+            )
+
+    @torch.no_grad()
+    def prepare(self, data: ClassGroupDataModule) -> None:
+        """Encode the classes of the data, and get ready to decompose with the weights where they now are."""
+        backbone, names, templates = self.backbone, data.class_names, data.templates
+        backbone.truncated_texts = 0
+        self._classes = self.text_cache.embed(
+            backbone, names, templates, lambda: class_embeddings(backbone, names, templates)
+        )
+        self._decomposer = Decomposer(backbone)
+
+    # -- pictures ------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def predict_step(self, batch: ClassGroup, batch_idx: int) -> SegmentedGroup | None:
+        """Segment a class group; None if none of its pictures could be read.
+
+        Raises:
+            UsageError: pictures whose object is not known.
+            RuntimeError: ``prepare`` was not called.
+        """
+        if not len(batch):
+            return None
+        truth = object_masks(batch)
+        chunks = zip(self._chunks(batch.images), self._chunks(truth), strict=True)
+        parts = [self._segment(images, masks, batch.class_index) for images, masks in chunks]
+        return SegmentedGroup(batch, truth, SegmentedImages.concatenate(parts))
+
+    def _segment(self, images: Tensor, truth: Tensor, label: int | None) -> SegmentedImages:
+        if self._decomposer is None or self._classes is None:
+            raise RuntimeError("Expected a prepared system, found none; call prepare first.")
+        readings = self._decomposer.read_tokens(images)
+        texts = self._classes.to(readings.embedding.device).double()
+        ranking = self._rank(F.normalize(readings.embedding.double(), dim=-1), texts)
+        classes = ranking[:, 0]
+        if self.condition_on == "true" and label is not None:
+            classes = torch.full_like(classes, label)
+        maps = self._draw_maps(readings, class_directions(texts, classes))
+        scores = {method: score_maps(of_method, truth) for method, of_method in maps.items()}
+        return SegmentedImages(ranking, classes, maps, scores)
+
+    def _draw_maps(self, readings: TokenReadings, directions: Tensor) -> dict[str, Tensor]:
+        """Return the maps (B, R, h, w) of each method."""
+        grid = self.backbone.grid
+        drawn = [
+            head_shares(random_heads(readings, self.num_random_heads, seed=self.seed * self.draws + draw), readings)
+            for draw in range(self.draws)
+        ]
+        shares = torch.stack([torch.ones_like(drawn[0]), *drawn])  # (1 + draws, L, H)
+        maps = product_maps(readings.along(directions), shares, grid=grid)
+        attention = attention_maps(readings, grid=grid).double()
+        return dict(zip(METHODS, (maps[:, :1], attention[:, None], maps[:, 1:]), strict=True))
+
+    # -- what a result bundle asks -------------------------------------------------------------------------------------
+
+    def record(self, group: ClassGroup, answer: SegmentedGroup | None, class_names: Sequence[str]) -> GroupRecord:
+        """Return the rows of a group, one for each image and method."""
+        return segmentation_record(group, answer, class_names)
+
+    def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
+        """Return metrics and comparisons with the controls; see ``mkbench.results.segmentation``."""
+        return summarise_segmentation(records)
+
+
+def object_masks(group: ClassGroup) -> Tensor:
+    """Return the pixels of the object in each picture of a group: those of any of its parts, (B, S, S) bool.
+
+    Raises:
+        UsageError: no part of them is known.
+    """
+    if group.truth is None or group.truth.part_masks is None:
+        raise UsageError(f"Expected pictures with masks of the object, found none in the group {group.key}; {_ADVICE}.")
+    return group.truth.part_masks.any(dim=1)
