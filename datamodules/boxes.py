@@ -1,10 +1,13 @@
 """True boxes of pictures in class folders, read from a file."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import torch
+
 from mkbench.datamodules.listed_source import leads_outside
+from mkbench.datamodules.truth import PictureTruth
 from mkbench.errors import DataError, UsageError
 
 #: x0, y0, x1, y1 in pixels of the picture file, the corner pixels included.
@@ -51,6 +54,38 @@ def read_boxes(path: Path) -> Mapping[str, tuple[Box, ...]]:
     if not boxes:
         raise DataError(f"Expected boxes in {path}, found none; check --data.boxes.")
     return boxes
+
+
+def read_boxes_of(path: Path, sample_ids: Iterable[str], root: Path) -> Mapping[str, tuple[Box, ...]]:
+    """Read the boxes of a data set; every box must be that of a picture, not every picture must have one.
+
+    Args:
+        path: the file, see ``read_boxes``.
+        sample_ids: of all pictures, ``class/file``.
+        root: where the pictures lie, for the message.
+
+    Raises:
+        UsageError: no such file.
+        DataError: it is of neither format, a line holds no box, or a box is of no picture.
+    """
+    boxes, known = read_boxes(path), set(sample_ids)
+    unknown = sorted(boxes.keys() - known)
+    if unknown:
+        raise DataError(
+            f"Expected {path} to name pictures below {root}, found {len(unknown)} of {len(boxes)} that are not "
+            f"there (such as {unknown[0]!r}; there are {min(known)!r} and others); check --data.root, or remove these "
+            "lines."
+        )
+    return boxes
+
+
+def box_truth(boxes: Mapping[str, tuple[Box, ...]], sample_id: str) -> PictureTruth:
+    """Return what is known of a picture; there may be no box.
+
+    >>> box_truth({"owl/1.png": ((0, 0, 9, 7),)}, "owl/1.png").boxes
+    tensor([[0, 0, 9, 7]])
+    """
+    return PictureTruth(boxes=torch.tensor(boxes.get(sample_id, ()), dtype=torch.int64).reshape(-1, 4))
 
 
 def _rows(lines: list[str], path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.boxes import Box, read_boxes
+from mkbench.datamodules.boxes import Box, box_truth, read_boxes_of
 from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.class_names import match_class_names, read_class_names
 from mkbench.datamodules.pictures import PICTURE_SUFFIXES, Resize, list_picture_names, read_picture
@@ -66,7 +65,7 @@ class BoxedFolderSource(FolderSource):
 
     def truth(self, class_index: int, sample_id: str) -> PictureTruth:
         """Return the boxes of a picture; there may be none."""
-        return PictureTruth(boxes=torch.tensor(self.boxes.get(sample_id, ()), dtype=torch.int64).reshape(-1, 4))
+        return box_truth(self.boxes, sample_id)
 
 
 def list_class_folders(root: Path) -> list[str]:
@@ -170,13 +169,6 @@ class ImageFolder(ClassGroupDataModule):
 
 def _add_boxes(source: FolderSource, path: Path) -> BoxedFolderSource:
     """Give the pictures their boxes; every box must be that of a picture."""
-    boxes = read_boxes(path)
-    known = {sample_id for index in range(len(source.folders)) for sample_id in source.sample_ids(index)}
-    unknown = sorted(boxes.keys() - known)
-    if unknown:
-        raise DataError(
-            f"Expected {path} to name pictures below {source.root}, found {len(unknown)} of {len(boxes)} that are not "
-            f"there (such as {unknown[0]!r}; there are {min(known)!r} and others); check --data.root, or remove these "
-            "lines."
-        )
+    sample_ids = (sample_id for index in range(len(source.folders)) for sample_id in source.sample_ids(index))
+    boxes = read_boxes_of(path, sample_ids, source.root)
     return BoxedFolderSource(source.root, source.folders, source.class_names, boxes)

@@ -1,13 +1,17 @@
 """The validation split of ImageNet 2012, in either of the layouts it is kept in."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.boxes import Box, box_truth, read_boxes_of
 from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.class_names import match_class_names, read_class_names
 from mkbench.datamodules.imagenet_devkit import DEVKIT, read_validation_truth
@@ -19,6 +23,7 @@ from mkbench.datamodules.listed_source import (
     require_every_class,
 )
 from mkbench.datamodules.pictures import Resize, list_picture_names
+from mkbench.datamodules.truth import PictureTruth
 from mkbench.errors import DataError
 
 _FLAT_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
@@ -37,6 +42,21 @@ def load_imagenet_classes() -> Mapping[str, str]:
     return dict(line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
 
 
+@dataclass(frozen=True)
+class BoxedListedSource(ListedSource):
+    """Listed pictures, of some of which the true boxes are known.
+
+    Attributes:
+        boxes: sample id -> boxes, in pixels of the file.
+    """
+
+    boxes: Mapping[str, tuple[Box, ...]]
+
+    def truth(self, class_index: int, sample_id: str) -> PictureTruth:
+        """Return the boxes of a picture; there may be none."""
+        return box_truth(self.boxes, sample_id)
+
+
 class ImageNet(ClassGroupDataModule):
     """The validation split of ImageNet 2012 (Russakovsky et al., 2015): 50,000 pictures of 1000 classes.
 
@@ -46,6 +66,7 @@ class ImageNet(ClassGroupDataModule):
 
     Args:
         root: the folder that holds ``val/``, or that folder itself.
+        boxes: file of true boxes, as :class:`ImageFolder` reads it, for :class:`mkbench.measures.Localisation`.
         devkit: the unpacked development kit, for the flat layout only; None: ``ILSVRC2012_devkit_t12`` in ``root``.
         class_names: file of class names as :class:`ImageFolder` reads it, which replace the packaged ones; the class
             order stays that of the WordNet ids.
@@ -63,7 +84,7 @@ class ImageNet(ClassGroupDataModule):
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
         DataError: when the pictures are first asked for: another layout, classes without pictures, pictures without a
-            class, or a development kit that is missing, damaged or of other pictures.
+            class, or a development kit that is missing, damaged or of other pictures, or boxes of other pictures.
 
     >>> ImageNet(Path("data/imagenet")).name
     'imagenet-val'
@@ -73,6 +94,7 @@ class ImageNet(ClassGroupDataModule):
         self,
         root: Path,
         *,
+        boxes: Path | None = None,
         devkit: Path | None = None,
         class_names: Path | None = None,
         allow_missing_classes: bool = False,
@@ -98,7 +120,7 @@ class ImageNet(ClassGroupDataModule):
             num_workers=num_workers,
         )
         self.name = "imagenet-val"
-        self.root, self.devkit = root, devkit or root / DEVKIT
+        self.root, self.devkit, self.boxes_file = root, devkit or root / DEVKIT, boxes
         self.class_names_file, self.allow_missing_classes = class_names, allow_missing_classes
 
     def make_source(self) -> ListedSource:
@@ -113,7 +135,16 @@ class ImageNet(ClassGroupDataModule):
         if not self.allow_missing_classes:
             advice = "add them, or evaluate the others alone with --data.allow_missing_classes true"
             require_every_class(source, list(classes), listed_in=folder, advice=advice)
-        return source
+        if self.boxes_file is None:
+            return source
+        boxes = read_boxes_of(self.boxes_file, (name for files in source.files for name in files), folder)
+        return BoxedListedSource(source.root, source.class_names, source.files, boxes)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what identifies the data in a result, the file of boxes with it."""
+        if self.boxes_file is None:
+            return super().describe()
+        return super().describe() | {"boxes_sha256": hashlib.sha256(self.boxes_file.read_bytes()).hexdigest()}
 
 
 def _list_pictures(folder: Path, wnids: Sequence[str], devkit: Path) -> Iterator[ListedPicture]:

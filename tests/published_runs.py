@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mkbench.backbones import model_entries
-from mkbench.results.published import load_published
+from mkbench.results.published import load_published, with_columns
 
 TABLE = "mutual-knowledge-table3"
 
@@ -21,9 +22,15 @@ def set_at(content: dict[str, Any], path: str, value: Any) -> None:
     content[last] = copy.deepcopy(value)
 
 
-def reproduction(model: str, table: str = TABLE, **changes: Any) -> dict[str, Any]:
-    """A ``results.json`` with the published numbers of a model; ``changes`` are by path, a dot written as ``__``."""
+def reproduction(
+    model: str, table: str = TABLE, *, columns: Sequence[str] | None = None, **changes: Any
+) -> dict[str, Any]:
+    """A ``results.json`` with the published numbers of a model; ``changes`` are by path, a dot written as ``__``.
+
+    Of a table with variants, ``columns`` names those of one variant.
+    """
     published = load_published(table)
+    published = published if columns is None else with_columns(published, columns)
     entry = next(entry for entry in model_entries() if entry.label == model)
     results: dict[str, Any] = {
         "schema_version": 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from mkbench import load_backbone
 from mkbench.backbones import find_model
 from mkbench.baselines import load_head
 from mkbench.datamodules.imagenet import load_imagenet_classes
-from mkbench.verbs.bench import read_config
+from mkbench.trainer_cli import MkbenchCLI
+from mkbench.verbs.bench import list_jobs, read_config
 from mkbench.verbs.boost import read_boost
 
 ALL = sorted(CONFIGS.rglob("*.yaml"))
@@ -34,36 +36,61 @@ SMALL = {
     "Places365": ["--data.root=places", "--data.bank=bank.json"],
     "WebDataset": ["--data.shards=packed", *PACKED],
 }
-KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "boost")
+KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentation", "boost", "accuracy", "features")
 #: Explainers of the configurations that list their own.
 EXPLAINERS = {
+    "paper/ablation": {"pca"},
     "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random"},
     "saliency_methods": {"pca", "gradcam", "rollout", "random"},
     "truth": {"pca", "kmeans", "random"},
 }
 #: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
+#: True boxes of some of the generated pictures.
+BOXES = {
+    "ImageFolder": ["ant,0.png,0,0,39,47", "bee,1.png,5,5,20,30"],
+    "ImageNet": ["n01440764,ILSVRC2012_val_00000001.JPEG,0,0,9,7", "n01443537,ILSVRC2012_val_00000002.JPEG,2,2,9,5"],
+}
+#: Where the trainings are whose files a configuration reads.
+RECIPES = {"Critters": CONFIGS / "critters" / "baselines", "ImageNet": CONFIGS / "paper" / "baselines"}
 #: The classes that a bank for `mkbench boost` has descriptors of; the others have none.
 DESCRIBED = {"Food101": ["apple pie", "baklava"], "ImageNet": ["tench", "goldfish"]}
 #: What leaves four pictures where there are no classes to choose from.
 LIMITS = {"PictureFolder": "--data.limit_images=4"}
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A configuration, and in place of a file that it names under `data` what that says."""
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if isinstance(content.get("data"), str):
+        content["data"] = yaml.safe_load((path.parent / content["data"]).read_text(encoding="utf-8"))
+    return content
+
+
 def kind_of(content: dict[str, Any]) -> str:
+    if "class_path" in content:
+        return "features"
     if "protocol" in content:
         return "boost" if "split" in content else "bench"
     system = content["model"]["class_path"].rpartition(".")[2]
     kinds = {
+        "BaselineAccuracy": "accuracy",
         "BaselineTraining": "baseline",
         "ContrastiveTraining": "fit",
         "DescriptionZeroShot": "describe",
         "HeadDecomposition": "heads",
+        "HeadSegmentation": "segmentation",
     }
     return kinds.get(system, "predict")
 
 
+@cache
+def kind_of_file(path: Path) -> str:
+    return kind_of(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
 def of_kind(kind: str) -> list[Any]:
-    chosen = [path for path in ALL if kind_of(yaml.safe_load(path.read_text(encoding="utf-8"))) == kind]
+    chosen = [path for path in ALL if kind_of_file(path) == kind]
     return [pytest.param(path, id=str(path.relative_to(CONFIGS))) for path in chosen]
 
 
@@ -105,7 +132,7 @@ def write_data(
         write_bank()
         trees[class_of_data(content)]()
         if "boxes" in content["data"]["init_args"]:
-            lines = ["class,file,x_min,y_min,x_max,y_max", "ant,0.png,0,0,39,47", "bee,1.png,5,5,20,30"]
+            lines = ["class,file,x_min,y_min,x_max,y_max", *BOXES[class_of_data(content)]]
             (tmp_path / "boxes.csv").write_text("\n".join(lines), encoding="utf-8")
 
     return write
@@ -122,24 +149,41 @@ def small_predict(content: dict[str, Any], model: Path) -> list[str]:
         "--trainer.accelerator=cpu",
         "--trainer.devices=1",
         "--progress.enabled=false",
-        "--figures.samples=1",
+        f"--figures.samples={min(1, content.get('figures', {}).get('samples', 1))}",
         *SMALL[class_of_data(content)],
         *boxes,
     ]
 
 
+def small_training(recipe: Path, model: Path, folder: Path) -> dict[str, Any]:
+    """The configuration of a training on few pictures, those of `write_data`."""
+    content = read(recipe)
+    options = content["data"]["init_args"]
+    if "images_per_class" in options["train"]["init_args"]:
+        shrink_baseline(content, model=model, cache=folder / "cache")
+        return content
+    classes = CONFIGS.parent / options["train"]["init_args"]["class_names"]
+    for split, limit in (("train", 1), ("test", 2)):
+        own = options[split]["init_args"]
+        own.update(bank="bank.json", limit_classes=2, limit_images_per_class=limit, num_workers=0)
+    options["train"]["init_args"].update(root="imagenet/val", class_names=str(classes))
+    options["test"]["init_args"]["root"] = "imagenet"
+    options.update(backbone=f"local-dir:{model}", batch_size=2, cache=str(folder / "cache"), num_language_concepts=5)
+    content["trainer"].update(max_epochs=1, accelerator="cpu", enable_progress_bar=False)
+    return content
+
+
 def train_heads(protocol: dict[str, Any], command: Callable[..., Any], model: Path, folder: Path) -> None:
-    """Train what the explainers of a configuration read, in the folder of the test."""
+    """Train what a configuration reads, in the folder of the test."""
     options = protocol["model"]["init_args"]
-    for explainer in options.get("explainers") or []:
-        file = Path(explainer["init_args"].get("file", ""))
-        if file.suffix:
-            recipe = CONFIGS / "critters" / "baselines" / f"{file.stem.replace('-', '_')}.yaml"
-            content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-            shrink_baseline(content, model=model, cache=folder / "cache")
-            content["data"]["init_args"]["features"] = options["features"]
-            (folder / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-            assert command("fit", "--config=fit.yaml").code == 0
+    named = [explainer.get("init_args", {}).get("file") for explainer in options.get("explainers") or []]
+    for file in filter(None, [*named, *options.get("files", [])]):
+        recipe = RECIPES[class_of_data(protocol)] / f"{Path(file).stem.replace('-', '_')}.yaml"
+        content = small_training(recipe, model, folder)
+        assert content["trainer"]["callbacks"][0]["init_args"]["file"] == file
+        content["data"]["init_args"]["features"] = options.get("features", "tokens")
+        (folder / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+        assert command("fit", "--config=fit.yaml").code == 0
 
 
 def test_all_configurations_are_found() -> None:
@@ -164,7 +208,8 @@ def test_predict(
     results = outcome.results()
     assert results["data"]["images"] == 4
     accuracies = {None} if results["data"].get("labelled", True) else set()
-    explainers = EXPLAINERS.get(path.stem, {"pca", "kmeans"})
+    name = str(path.relative_to(CONFIGS).with_suffix(""))
+    explainers = EXPLAINERS.get(name, EXPLAINERS.get(path.stem, {"pca", "kmeans"}))
     assert {metric["explainer"] for metric in results["metrics"]} == explainers | accuracies
 
 
@@ -189,6 +234,43 @@ def test_bench(
     outcome = command("bench", "--config=bench.yaml", "--out=runs", *small[1:])
     assert (outcome.code, outcome.error) == (0, "")
     assert outcome.results()["data"]["images"] == 4
+
+
+@pytest.mark.parametrize("path", of_kind("bench"))
+def test_variants_and_trainings_name_options_that_exist(path: Path) -> None:
+    config = read_config(path)
+    of_variant = {job.folder: job for job in list_jobs(config)}
+    assert len(of_variant) == len(config.variants)
+    for job in of_variant.values():
+        MkbenchCLI(list(job.words), run=False)
+        assert find_model(job.model["backbone"])
+    for recipe, options in config.train.items():
+        MkbenchCLI(["--config", str(recipe), *(f"--{name}={value}" for name, value in options.items())], run=False)
+
+
+@pytest.mark.parametrize("path", of_kind("accuracy"))
+def test_accuracy(
+    path: Path,
+    command: Callable[..., Any],
+    tiny_model: Path,
+    tmp_path: Path,
+    write_data: Callable[[dict[str, Any]], None],
+) -> None:
+    content = read(path)
+    write_data(content)
+    train_heads(content, command, tiny_model, tmp_path)
+    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
+    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
+    assert (outcome.code, outcome.error) == (0, "")
+    classifiers = {metric["explainer"] for metric in outcome.results()["metrics"]}
+    assert classifiers == {None, "linear-probe", "lf-cbm", "mm-cbm", "mm-protosim"}
+
+
+@pytest.mark.parametrize("path", of_kind("features"))
+def test_features_are_named_by_trainings(path: Path) -> None:
+    trainings = [other for other in path.parent.glob("*.yaml") if other != path]
+    assert trainings
+    assert all(f"data: {path.name}\n" in training.read_text(encoding="utf-8") for training in trainings)
 
 
 @pytest.mark.parametrize("path", of_kind("describe"))
@@ -217,6 +299,24 @@ def test_heads(
     assert {"entanglement", "association", "top1_reconstructed"} <= {
         metric["name"] for metric in outcome.results()["metrics"]
     }
+
+
+@pytest.mark.parametrize("path", of_kind("segmentation"))
+def test_segmentation(
+    path: Path, command: Callable[..., Any], tiny_model: Path, write_data: Callable[[dict[str, Any]], None]
+) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    write_data(content)
+    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
+    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
+    assert (outcome.code, outcome.error) == (0, "")
+    metrics = outcome.results()["metrics"]
+    assert {metric["explainer"] for metric in metrics} == {None, "heads", "attention", "random_heads"}
+    assert {metric["name"] for metric in metrics if metric["explainer"]} == {
+        *("pixel_accuracy", "mean_iou", "average_precision")
+    }
+    assert [path.name for path in (outcome.run / "figures").glob("*.png")] == ["segmentation-00000.png"]
+    assert command("compare", "runs/tiny").code == 0
 
 
 @pytest.mark.parametrize("path", of_kind("boost"))
@@ -267,16 +367,26 @@ def test_fit(path: Path, command: Callable[..., Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", of_kind("baseline"))
-def test_baseline(path: Path, command: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+def test_baseline(
+    path: Path,
+    command: Callable[..., Any],
+    tiny_model: Path,
+    tmp_path: Path,
+    write_data: Callable[[dict[str, Any]], None],
+) -> None:
+    write_data({"data": read(path)["data"]["init_args"]["test"]})
+    content = small_training(path, tiny_model, tmp_path)
     name = path.stem.replace("_", "-")
-    assert content["trainer"]["callbacks"][0]["init_args"]["file"] == f"runs/baselines/{name}.safetensors"
-    shrink_baseline(content, model=tiny_model, cache=tmp_path / "cache")
+    file = content["trainer"]["callbacks"][0]["init_args"]["file"]
+    assert file.startswith("runs/baselines/")
+    assert file.endswith(f"/{name}.safetensors")
     (tmp_path / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     outcome = command("fit", "--config=fit.yaml")
     assert (outcome.code, outcome.error) == (0, "")
-    trained = load_head(tmp_path / "runs" / "baselines" / f"{name}.safetensors")
+    trained = load_head(tmp_path / file)
     assert (trained.head.name, trained.record["backbone"]["name"]) == (name, "tiny")
+    pictures = trained.record["test_images"]
+    assert pictures in (4, 8)
     assert outcome.output == (
-        f"{name}: top-1 {100 * trained.top1:.1f} % of 8 test pictures, written to runs/baselines/{name}.safetensors\n"
+        f"{name}: top-1 {100 * trained.top1:.1f} % of {pictures} test pictures, written to {file}\n"
     )

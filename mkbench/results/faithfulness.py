@@ -13,12 +13,13 @@ class Column(NamedTuple):
     """A printed column.
 
     Attributes:
-        heading: with the better direction.
+        heading: with the better direction, if one is better.
         metric: in ``results.json``.
         decimals: of the value.
         scale: factor of the printed value; 100 for percent.
         mean: the same on the scale that does not grow with the number of parts. An explainer with fewer parts has lower
             sums, whatever they are; so both scales must be told apart from a control.
+        of_every_run: every run has it, so that it alone makes no row.
     """
 
     heading: str
@@ -26,6 +27,7 @@ class Column(NamedTuple):
     decimals: int
     scale: float = 1.0
     mean: str | None = None
+    of_every_run: bool = False
 
     def controls_missed(self, row: Row) -> list[str]:
         """Return the controls that the column's metric is not told apart from, in the order of ``MARKS``."""
@@ -44,6 +46,7 @@ COLUMNS = (
     Column("calibration ↑", "importance_calibration", 2),
     Column("CorLoc % ↑", "corloc", 1, scale=100),
     Column("kept-region top-1 % ↑", "kept_region_top1", 1, scale=100),
+    Column("concept entropy", "concept_entropy", 2, of_every_run=True),
 )
 #: Metrics of the CSV: both scales of the removal curves, and what the truth allows at most or gives by chance.
 CSV_METRICS = (
@@ -54,6 +57,7 @@ CSV_METRICS = (
     ),
     *("descriptor_precision", "descriptor_precision_chance", "descriptor_recall", "descriptor_recall_bound"),
     *("part_iou", "importance_calibration", "corloc", "corloc_whole_picture", "kept_region_top1"),
+    "concept_entropy",
 )
 #: Control -> mark of a metric that it is not told apart from, and what the control is.
 MARKS = {
@@ -67,6 +71,7 @@ _REMOVAL = (
 )
 _RECALL = "No number of concepts allows a recall above descriptor_recall_bound in the CSV."
 _FOREGROUND = "CorLoc and kept-region top-1 are of the foreground, whatever the parts."
+_ENTROPY = "Concept entropy: of the descriptors over a picture's parts, in nats; higher where parts are told apart."
 _INTERVALS = "95 % intervals over images."
 #: Metric that stands below the table -> what it is.
 _FOR_NOTHING = {
@@ -97,7 +102,7 @@ def faithfulness_rows(documents: Sequence[Document]) -> list[dict[str, Any]]:
         >>> row["estimates"], row["not_separated"]
         ({'deletion_sum': Estimate(value=2.4, interval=None)}, {'deletion_sum': ['reversed']})
     """
-    printed = {column.metric for column in COLUMNS}
+    printed = {column.metric for column in COLUMNS if not column.of_every_run}
     rows = [_row(results, explainer) for results in documents for explainer in explainer_names(results)]
     return [row for row in rows if printed & row["estimates"].keys()]
 
@@ -141,7 +146,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
     """
     columns = shown_columns(rows)
     there = {column.metric for column in columns}
-    about = {_REMOVAL: "deletion_sum", _RECALL: "descriptor_recall", _FOREGROUND: "corloc"}
+    about = {_REMOVAL: "deletion_sum", _RECALL: "descriptor_recall", _FOREGROUND: "corloc", _ENTROPY: "concept_entropy"}
     lines = [" ".join([*(text for text, metric in about.items() if metric in there), _INTERVALS])]
     marked = {control for row in rows for column in columns for control in column.controls_missed(row)}
     lines += [

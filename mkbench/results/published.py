@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class Column:
         tolerance: the largest difference, in the table's unit, that still is a match.
         decimals: of the printed numbers.
         not_comparable: why no run can be compared with this column; empty where one can.
+        requires: dotted path into ``results.json`` -> the value that this column alone needs there; the explainer's
+            name replaces ``{explainer}``.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Column:
     tolerance: float
     decimals: int
     not_comparable: str = ""
+    requires: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class PublishedTable:
         columns: the columns by their keys.
         rows: label of a model -> key of a column -> published number.
         line: a line that the paper fits to its models, if any.
+        variants: paths of requirements that tell apart the variants of a bench: a column that requires another value
+            there is of another run, and no number of this one. Empty where one run has all columns.
     """
 
     name: str
@@ -82,6 +87,7 @@ class PublishedTable:
     columns: Mapping[str, Column]
     rows: Mapping[str, Mapping[str, float]]
     line: PublishedLine | None
+    variants: tuple[str, ...] = ()
 
     def requirements(self, column: Column) -> dict[str, Any]:
         """Return what a run must have been set to for a column: dotted path into ``results.json`` -> value.
@@ -92,10 +98,19 @@ class PublishedTable:
         >>> table.requirements(table.columns["auc_pca"])["settings.explainers.pca.num_parts"]
         5
         """
-        if column.explainer is None:
-            return dict(self.requires)
-        of_explainer = self.requires_of_explainers.items()
-        return {**self.requires, **{path.format(explainer=column.explainer): value for path, value in of_explainer}}
+        of_explainer = {} if column.explainer is None else self.requires_of_explainers
+        own = {**of_explainer, **column.requires}
+        return {**self.requires, **{path.format(explainer=column.explainer): value for path, value in own.items()}}
+
+    def variant(self, column: Column) -> dict[str, Any]:
+        """Return the requirements of a column that say which variant of a bench it is of.
+
+        >>> table = load_published("mutual-knowledge-ablations")
+        >>> table.variant(table.columns["nearest"])
+        {'settings.features': 'tokens', 'settings.saliency': 'spectral', 'settings.refine': 'none'}
+        """
+        paths = {path.format(explainer=column.explainer) for path in self.variants}
+        return {path: value for path, value in self.requirements(column).items() if path in paths}
 
 
 def published_names() -> list[str]:
@@ -119,7 +134,7 @@ def load_published(name: str) -> PublishedTable:
     if name not in published_names():
         raise UsageError(f"Expected a published table out of {', '.join(published_names())}, found {name!r}.")
     content = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    data, line = content.pop("data"), content.pop("line", None)
+    data, line, variants = content.pop("data"), content.pop("line", None), content.pop("variants", ())
     columns = {key: Column(**column) for key, column in content.pop("columns").items()}
     return PublishedTable(
         name=name,
@@ -128,6 +143,7 @@ def load_published(name: str) -> PublishedTable:
         images=data["images"],
         columns=columns,
         line=None if line is None else PublishedLine(**line),
+        variants=tuple(variants),
         **content,
     )
 

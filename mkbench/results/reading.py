@@ -13,6 +13,8 @@ EXPLAINER_LABELS = {
     "mm-cbm": "MM-CBM",
     "mm-protosim": "MM-ProtoSim",
     "feature-maps": "Feature Maps",
+    "lf-cbm": "LF-CBM",
+    "linear-probe": "linear probe",
     "gradcam": "Grad-CAM",
 }
 _FAMILIES, _OTHER_FAMILY = ("ViT", "ResNet", "ConvNeXt"), "other"

@@ -39,6 +39,8 @@ class Run:
 def find_runs(paths: Iterable[Path]) -> list[Path]:
     """List the folders of finished runs: the given ones, and in place of a bench's folder those inside, by name.
 
+    In the folder of a bench with variants they lie one folder deeper.
+
     Args:
         paths: folders of models or of benches; a run that is named twice is listed once.
 
@@ -56,7 +58,8 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for path in paths:
-        inside = [path] if (path / RESULTS).is_file() else sorted(file.parent for file in path.glob(f"*/{RESULTS}"))
+        depths = (sorted(path.glob(f"{depth}{RESULTS}")) for depth in ("", "*/", "*/*/"))
+        inside = [file.parent for file in next(filter(None, depths), [])]
         if not inside:
             raise UsageError(
                 f"Expected the folder of a finished run with {RESULTS}, found none at {path}; name a model's folder, "

@@ -1,15 +1,15 @@
 """Do runs reproduce a published table? Every number of every run matches, does not, or cannot be compared."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mkbench.backbones import model_entries
-from mkbench.results.published import Column, PublishedTable
+from mkbench.results.published import PublishedTable
 from mkbench.results.reading import RANDOM_WEIGHTS, Document, Estimate, find_metric, model_label
 from mkbench.results.runs import Run
+from mkbench.results.verify_reasons import look_up, reasons_not_comparable
 
 Verdict = Literal["match", "mismatch", "not comparable"]
 VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "not comparable")
@@ -58,11 +58,14 @@ class Verification:
         table: the published table.
         cells: a cell for each run and column, run by run.
         not_run: models of the table of which no run was given.
+        not_measured: (model, column) of published numbers of which no run was given although the model was run: of
+            variants that are missing.
     """
 
     table: PublishedTable
     cells: tuple[Cell, ...]
     not_run: tuple[str, ...]
+    not_measured: tuple[tuple[str, str], ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -71,8 +74,9 @@ class Verification:
         return {verdict: counts[verdict] for verdict in VERDICTS} | {"not run": len(self.not_run)}
 
     def verified(self, *, complete: bool = False) -> bool:
-        """Whether every cell is a match and, if ``complete``, every model of the table was run."""
-        return all(cell.verdict == "match" for cell in self.cells) and not (complete and self.not_run)
+        """Whether every cell is a match and, if ``complete``, every model of the table was run in every variant."""
+        missing = self.not_run or self.not_measured
+        return all(cell.verdict == "match" for cell in self.cells) and not (complete and missing)
 
 
 def verify(table: PublishedTable, runs: Sequence[Run]) -> Verification:
@@ -82,6 +86,9 @@ def verify(table: PublishedTable, runs: Sequence[Run]) -> Verification:
     table's data set, and with every setting that its metric depends on; the reasons say what is otherwise. It is a
     match if measured and published differ by no more than the column's tolerance. The uncertainty of the measured
     number plays no part: both are of the same images.
+
+    Where a table has variants, a run is compared with the columns of its own variant alone. One that is none of the
+    published variants is compared with all columns, so that the reasons say in what it differs.
 
     Args:
         table: see ``load_published``.
@@ -107,13 +114,28 @@ def verify(table: PublishedTable, runs: Sequence[Run]) -> Verification:
     if not runs:
         raise ValueError("runs must hold at least one run, found none")
     models = [_published_model(run.results) for run in runs]
-    cells = [
-        _cell(table, run, model, key)
-        for run, model in zip(runs, models, strict=True)
+    keys = [_columns_of(table, run.results, model) for run, model in zip(runs, models, strict=True)]
+    cells = [_cell(table, run, model, key) for run, model, own in zip(runs, models, keys, strict=True) for key in own]
+    measured = {(model, key) for model, own in zip(models, keys, strict=True) for key in own}
+    not_measured = [
+        (model, key)
+        for model, row in table.rows.items()
         for key in table.columns
-        if model not in table.rows or key in table.rows[model]
+        if model in models and key in row and (model, key) not in measured
     ]
-    return Verification(table, tuple(cells), tuple(model for model in table.rows if model not in models))
+    not_run = [model for model in table.rows if model not in models]
+    return Verification(table, tuple(cells), tuple(not_run), tuple(not_measured))
+
+
+def _columns_of(table: PublishedTable, results: Document, model: str) -> list[str]:
+    """The columns that a run is compared with: of its model, and of its variant if that is a published one."""
+    keys = [key for key in table.columns if key in table.rows.get(model, table.columns)]
+    own = [
+        key
+        for key in keys
+        if all(look_up(results, path) == wanted for path, wanted in table.variant(table.columns[key]).items())
+    ]
+    return own or keys
 
 
 def _published_model(results: Document) -> str:
@@ -128,7 +150,7 @@ def _cell(table: PublishedTable, run: Run, model: str, key: str) -> Cell:
     estimate = find_metric(run.results, column.metric, column.explainer)
     measured = None if estimate is None else estimate.scaled(column.scale)
     published = table.rows.get(model, {}).get(key)
-    reasons = tuple(_reasons(table, column, run.results, model, measured))
+    reasons = tuple(reasons_not_comparable(table, column, run.results, model, measured))
     verdict: Verdict = "not comparable"
     if not reasons and measured is not None and published is not None:
         close = abs(measured.value - published) <= column.tolerance + _ROUNDING
@@ -144,66 +166,3 @@ def _cell(table: PublishedTable, run: Run, model: str, key: str) -> Cell:
         verdict=verdict,
         reasons=reasons,
     )
-
-
-def _reasons(
-    table: PublishedTable, column: Column, results: Document, model: str, measured: Estimate | None
-) -> list[str]:
-    """Why a cell does not compare; empty where it does."""
-    reasons = []
-    if model not in table.rows:
-        reasons.append("model not in the table")
-    if results["model"]["random_weights"]:
-        reasons.append("random weights")
-    reasons += _data_reasons(table, results)
-    reasons += [
-        _setting_reason(path, column, found, wanted)
-        for path, wanted in table.requirements(column).items()
-        if (found := _look_up(results, path)) != wanted
-    ]
-    if column.not_comparable:
-        reasons.append(column.not_comparable)
-    if measured is None:
-        of = f" of {column.explainer}" if column.explainer else ""
-        reasons.append(f"no {column.metric}{of} in the results")
-    return reasons
-
-
-def _data_reasons(table: PublishedTable, results: Document) -> list[str]:
-    """In what the pictures of a run differ from those of the table."""
-    data = results["data"]
-    if data["name"] not in table.data_names:
-        return [f"data set {data['name']}, published of {' or '.join(table.data_names)}"]
-    counts = {"classes": table.classes, "images": table.images}
-    return [
-        f"{data[thing]:,} of {wanted:,} {thing}" if data[thing] < wanted else f"{data[thing]:,} {thing}, not {wanted:,}"
-        for thing, wanted in counts.items()
-        if data[thing] != wanted
-    ]
-
-
-_MISSING = object()
-
-
-def _look_up(results: Document, path: str) -> Any:
-    """The entry at a dotted path, ``_MISSING`` where there is none."""
-    found: Any = results
-    for name in path.split("."):
-        if not isinstance(found, dict) or name not in found:
-            return _MISSING
-        found = found[name]
-    return found
-
-
-def _setting_reason(path: str, column: Column, found: Any, wanted: Any) -> str:
-    """Say which setting is another one; an explainer's name is left out, so that alike explainers give one reason."""
-    name = path.partition(".")[2].removeprefix(f"explainers.{column.explainer}.")
-    if isinstance(found, list) and isinstance(wanted, list):
-        return f"other {name} than published"
-    return f"{name} {_show(found)}, published with {_show(wanted)}"
-
-
-def _show(value: Any) -> str:
-    if value is _MISSING:
-        return "unknown"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace("null", "none")

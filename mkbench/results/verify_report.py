@@ -48,7 +48,8 @@ def summary(verification: Verification, *, complete: bool = False) -> str:
     counts = verification.counts
     verified = "Verified" if verification.verified(complete=complete) else "Not verified"
     numbers = ", ".join([f"{counts['match']} numbers match", *(f"{counts[v]} {v}" for v in list(_COLOURS)[1:])])
-    return f"{verified}: {numbers}; {counts['not run']} of {len(verification.table.rows)} models not run."
+    missing = f", {len(verification.not_measured)} numbers of other variants" if verification.not_measured else ""
+    return f"{verified}: {numbers}; {counts['not run']} of {len(verification.table.rows)} models{missing} not run."
 
 
 def explanations(verification: Verification) -> list[str]:
@@ -139,6 +140,10 @@ def _remarks(verification: Verification) -> list[str]:
         lines.append(verification.table.note)
     if verification.not_run:
         lines.append(f"Not run: {', '.join(verification.not_run)}.")
+    if verification.not_measured:
+        labels = {key: column.label for key, column in verification.table.columns.items()}
+        missing = "; ".join(f"{model} {labels[key]}" for model, key in verification.not_measured)
+        lines.append(f"Not run in the variant of: {missing}.")
     return lines
 
 
@@ -198,4 +203,5 @@ def to_json(verification: Verification, *, complete: bool = False) -> dict[str, 
         "counts": verification.counts,
         "cells": [{**_record(cell), "reasons": list(cell.reasons)} for cell in verification.cells],
         "not_run": list(verification.not_run),
+        "not_measured": [list(missing) for missing in verification.not_measured],
     }

@@ -20,7 +20,11 @@ from rich.console import Console
 from mkbench.backbones.registry import model_set
 from mkbench.errors import MkbenchError, UsageError, sentence
 
-HELP = "evaluate a list of models by one protocol. Options such as --data.root go on to every `predict`."
+HELP = (
+    "evaluate a list of models by one protocol. Options such as --data.root=DIR go on to every `predict`, and those "
+    "such as --train.data.batch_size=32 to every `fit`."
+)
+_TRAINING = "--train."  # begins an option of every training
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class BenchConfig:
         protocol: configuration of `mkbench predict` that every model is evaluated with.
         models: options of `--model` for each model; at least `backbone`.
         variants: name -> options that override the protocol's; every model is evaluated in each, in a folder by the
-            variant's name.
+            variant's name. The entry `models` of a variant, if there is one, says which models those are.
         train: configurations of `mkbench fit` to be trained before, unless that is done already, with options that
             override theirs.
     """
@@ -95,6 +99,8 @@ def _read_variants(variants: Any, path: Path) -> dict[str, dict[str, Any]]:
             f"Expected `variants` in {path} to map different names to options such as {{model.saliency: pca}}, found "
             f"{variants!r}."
         )
+    for options in variants.values():
+        read_models(options.get("models", ["any"]), path)
     return {str(name): options for name, options in variants.items()}
 
 
@@ -154,6 +160,7 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
         UsageError: the same one for every model, such as an unknown option.
         OSError: the disk is full.
     """
+    trained = [f"--{word.removeprefix(_TRAINING)}" for word in overrides if word.startswith(_TRAINING)]
     apart = starts_processes(config.protocol, overrides)
 
     def evaluate(job: Job) -> Path | None:
@@ -162,11 +169,11 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
         return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
 
     for recipe, options in config.train.items():
-        train(recipe, options, again=overwrite)
+        train(recipe, options, trained, again=overwrite)
     return run_jobs([(job.name, partial(evaluate, job)) for job in list_jobs(config, overrides)], out)
 
 
-def train(recipe: Path, options: Mapping[str, Any], *, again: bool = False) -> None:
+def train(recipe: Path, options: Mapping[str, Any], overrides: Sequence[str] = (), *, again: bool = False) -> None:
     """Train by a configuration of `mkbench fit`, unless the file that it writes is there already.
 
     Whether that file belongs to the model and the data is for its reader to check.
@@ -174,6 +181,7 @@ def train(recipe: Path, options: Mapping[str, Any], *, again: bool = False) -> N
     Args:
         recipe: the configuration; one of its callbacks has a `file` to write.
         options: of `mkbench fit`, which override the configuration's.
+        overrides: words of the command line, which override both.
         again: train in any case.
 
     Raises:
@@ -189,7 +197,8 @@ def train(recipe: Path, options: Mapping[str, Any], *, again: bool = False) -> N
             f"Expected a callback with a `file` to write in {recipe}, found none; see `train` of the bench."
         )
     if again or not all(file.is_file() for file in files):
-        run_trainer(["fit", "--config", str(recipe), *(f"--{name}={_word(value)}" for name, value in options.items())])
+        words = [f"--{name}={_word(value)}" for name, value in options.items()]
+        run_trainer(["fit", "--config", str(recipe), *words, *overrides])
 
 
 class Job(NamedTuple):
@@ -216,8 +225,11 @@ def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[Job]:
     [('a (saliency: pca)', 'saliency-pca', ('--model.backbone=a', '--model.saliency=pca'))]
     """
     jobs = []
-    for variant, changes in config.variants.items():
-        for model in config.models:
+    overrides = [word for word in overrides if not word.startswith(_TRAINING)]
+    for variant, options_of_variant in config.variants.items():
+        changes = {name: value for name, value in options_of_variant.items() if name != "models"}
+        models = read_models(options_of_variant.get("models", list(config.models)), config.protocol)
+        for model in models:
             options = {**{f"model.{name}": value for name, value in model.items()}, **changes}
             words = [f"--{name}={_word(value)}" for name, value in options.items()]
             name = f"{model['backbone']} ({variant})" if variant else str(model["backbone"])
@@ -323,10 +335,12 @@ def _raise_common(failures: Sequence[Exception], models: int) -> None:
 def report(runs: Sequence[Path], out: Path) -> None:
     """Write tables and figures of finished runs to `out`, and print the tables: one for each kind of run."""
     from mkbench.results.boost_tables import is_boost, write_boost  # noqa: PLC0415
+    from mkbench.results.classifier_tables import is_accuracy, write_classifiers  # noqa: PLC0415
     from mkbench.results.compare import write_comparison  # noqa: PLC0415
     from mkbench.results.faithfulness_table import write_faithfulness  # noqa: PLC0415
     from mkbench.results.head_tables import is_heads, write_heads  # noqa: PLC0415
     from mkbench.results.runs import read_runs  # noqa: PLC0415
+    from mkbench.results.segmentation_table import is_segmentation, write_segmentation  # noqa: PLC0415
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
         console = Console()
@@ -337,7 +351,13 @@ def report(runs: Sequence[Path], out: Path) -> None:
         heads = [run for run in everything if is_heads(run.results)]
         if heads:
             console.print(write_heads(heads, out, width=console.width))
-        finished = [run for run in everything if run not in boosts + heads]
+        segmented = [run for run in everything if is_segmentation(run.results)]
+        if segmented:
+            console.print(write_segmentation(segmented, out, width=console.width))
+        classifiers = [run for run in everything if is_accuracy(run.results)]
+        if classifiers:
+            console.print(write_classifiers(classifiers, out, width=console.width))
+        finished = [run for run in everything if run not in boosts + heads + segmented + classifiers]
         if not finished:
             return
         console.print(write_comparison(finished, out, width=console.width))

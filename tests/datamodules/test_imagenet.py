@@ -305,3 +305,31 @@ def test_photographs(geometry):
     group = data.dataset(geometry, data.specs)[5]
     assert group.images.shape == (5, 3, 16, 16)
     assert list(load_imagenet_classes())[group.class_index] == group.sample_ids[0].split("/")[0]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.usefixtures("few_classes")
+def test_boxes_belong_to_pictures_in_both_layouts(tmp_path, flat):
+    root = write_imagenet(tmp_path / "data", TRUTH, flat=flat)
+    header = "class,file,x_min,y_min,x_max,y_max\n"
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(f"{header}{OWL},ILSVRC2012_val_00000001.JPEG,1,2,9,6\n")
+    data = ImageNet(root, boxes=boxes)
+    ids = data.source.sample_ids(2)
+    assert data.source.truth(2, ids[0]).boxes.tolist() == [[1, 2, 9, 6]]
+    assert data.source.truth(2, ids[1]).boxes.shape == (0, 4)
+    boxes.write_text(f"{header}{BAT},ILSVRC2012_val_00000001.JPEG,1,2,9,6\n")
+    with pytest.raises(
+        DataError, match=rf"to name pictures below .*, found 1 of 1 that are not there \(such as '{BAT}/"
+    ):
+        _ = ImageNet(root, boxes=boxes).source
+
+
+@pytest.mark.usefixtures("few_classes")
+def test_results_tell_runs_with_other_boxes_apart(tmp_path, write_bank):
+    root, bank = write_imagenet(tmp_path / "data", TRUTH), write_bank()
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(f"class,file,x_min,y_min,x_max,y_max\n{OWL},ILSVRC2012_val_00000001.JPEG,1,2,9,6\n")
+    described = ImageNet(root, bank=bank, boxes=boxes).describe()
+    assert len(described.pop("boxes_sha256")) == 64
+    assert described == ImageNet(root, bank=bank).describe()

@@ -30,8 +30,11 @@ def make_results(*metrics: tuple[str, str | None, float], missed: list[tuple[str
 
 def test_headings_point_where_the_metrics_do() -> None:
     directions = {metric.name: metric.higher_is_better for own in COLUMN_METRICS.values() for metric in own}
+    directions["concept_entropy"] = None
     for column in COLUMNS:
-        assert column.heading[-1] == {True: "↑", False: "↓"}[bool(directions[column.metric])]
+        arrow = {True: "↑", False: "↓", None: ""}[directions[column.metric]]
+        assert column.heading.endswith(arrow)
+        assert bool(arrow) == (column.heading[-1] in "↑↓")
         assert column.metric in CSV_METRICS
         if column.mean is not None:
             assert directions[column.mean] == directions[column.metric]
@@ -46,8 +49,8 @@ def test_a_row_for_each_explainer_that_was_measured() -> None:
         ("deletion_sum", "kmeans", 4.5),
         ("part_iou", "random", 0.1),
     )
-    rows = faithfulness_rows([results, make_results(("top1", None, 0.9), ("mutual_information", "pca", 7.0))])
-    # A run that measured none of it has no row.
+    rows = faithfulness_rows([results, make_results(("top1", None, 0.9), ("concept_entropy", "pca", 2.0))])
+    # A run that measured none of it has no row, nor has one of its concept entropy, which every run has.
     assert [(row["model"], row["explainer"]) for row in rows] == [
         ("ViT-B/16", name) for name in ("pca", "kmeans", "random")
     ]
@@ -55,6 +58,13 @@ def test_a_row_for_each_explainer_that_was_measured() -> None:
     assert [row["estimates"]["corloc"].value for row in rows] == [0.5] * 3
     assert rows[1]["estimates"]["deletion_sum"] == Estimate(4.5, (4.4, 4.6))
     assert [column.metric for column in shown_columns(rows)] == ["deletion_sum", "part_iou", "corloc"]
+
+
+def test_concept_entropy_stands_beside_what_was_measured() -> None:
+    (row,) = faithfulness_rows([make_results(("concept_entropy", "pca", 2.0), ("corloc", None, 0.5))])
+    assert row["estimates"]["concept_entropy"] == Estimate(2.0, (1.9, 2.1))
+    assert [column.metric for column in shown_columns([row])] == ["corloc", "concept_entropy"]
+    assert "Concept entropy: of the descriptors" in notes([row])[0]
 
 
 def test_runs_of_an_earlier_version_have_no_controls() -> None:

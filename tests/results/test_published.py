@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mkbench.backbones import model_entries
+from mkbench.baselines import HEADS
 from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE
 from mkbench.errors import UsageError
 from mkbench.results.published import (
@@ -65,6 +66,58 @@ def test_numbers_of_table_2():
     assert table.requires["data.templates"] == TEMPLATES["imagenet"]
 
 
+def test_numbers_of_table_1():
+    # Both ends as printed in the paper; its areas are sums over the steps.
+    table = load_published("mutual-knowledge-table1")
+    (row,) = table.rows.values()
+    assert list(row.values())[:4] == [3.147, 3.385, 2.634, 1.013]
+    assert list(row.values())[-4:] == [2.422, 3.122, 1.555, 1.781]
+    assert {column.metric for column in table.columns.values()} == {
+        f"{stem}_sum" for stem in ("deletion", "insertion", "accuracy_drop", "accuracy_increase")
+    }
+    assert {column.explainer for column in table.columns.values()} == {
+        *("mm-cbm", "mm-protosim", "feature-maps"),
+        *("pca", "kmeans"),
+    }
+    assert "scale" in table.note
+    # Trained explainers have no pool of descriptors.
+    pools = {key for key, column in table.columns.items() if any("pool" in path for path in table.requirements(column))}
+    assert pools == {key for key in row if key.endswith(("_pca", "_kmeans"))}
+
+
+def test_numbers_of_table_5():
+    table = load_published("mutual-knowledge-table5")
+    assert table.rows == {"ViT-B/16": {"standard": 73.36, "lf_cbm": 71.95, "mm_cbm": 77.88, "mm_protosim": 78.79}}
+    assert {column.explainer for column in table.columns.values()} <= set(HEADS)
+    assert table.requirements(table.columns["lf_cbm"])["settings.heads.lf-cbm.training.batch_size"] == 64
+
+
+def test_numbers_of_the_ablations():
+    table = load_published("mutual-knowledge-ablations")
+    assert {model: len(row) for model, row in table.rows.items()} == {
+        **dict.fromkeys(("ViT-B/32", "ViT-L/14", "RN-50", "RN-101"), 4),
+        "ViT-B/16": 6 + 4 + 4,
+        "ViT-L/14@336": 4,
+    }
+    row = table.rows["ViT-B/16"]
+    assert (row["corloc_tokens_gdc"], row["entropy_without_kmeans"], row["crf"]) == (55.8, 1.7, 64.32)
+    table3 = load_published("mutual-knowledge-table3").rows
+    assert all(row["base"] == table3[model]["top1"] for model, row in table.rows.items() if "base" in row)
+
+
+def test_variants_are_told_apart_by_what_they_require():
+    table = load_published("mutual-knowledge-ablations")
+    variants = {key: table.variant(column) for key, column in table.columns.items()}
+    assert all(set(variant) <= set(table.requirements(table.columns[key])) for key, variant in variants.items())
+    assert variants["corloc_keys_pca"] == {
+        **{"settings.features": "keys", "settings.saliency": "pca", "settings.refine": "crf"}
+    }
+    assert variants["entropy_without_pca"]["settings.explainers.pca.transport"] is False
+    assert not [path for variant in variants.values() for path in variant if "{" in path]
+    table3 = load_published("mutual-knowledge-table3")
+    assert table3.variant(table3.columns["auc_pca"]) == {}
+
+
 @pytest.mark.parametrize("name", ["heads-entanglement", "heads-consistency"])
 def test_tables_of_heads(name):
     table = load_published(name)
@@ -106,7 +159,7 @@ def test_requirements_of_a_column():
 
 @pytest.mark.parametrize("name", ["table3", "../templates", ""])
 def test_unknown_table_lists_the_known(name):
-    with pytest.raises(UsageError, match=r"table out of heads-consistency, .*mutual-knowledge-table3, found"):
+    with pytest.raises(UsageError, match=r"table out of heads-consistency, .*mutual-knowledge-table3, .*, found"):
         load_published(name)
 
 

@@ -21,6 +21,13 @@ def test_bench_folder_stands_for_its_finished_runs(tmp_path):
     assert find_runs([alone, tmp_path / "bench"]) == [alone, first, second]
 
 
+def test_variants_of_a_bench_lie_one_folder_deeper(tmp_path):
+    keys, plain = _run(tmp_path / "bench" / "keys" / "vit"), _run(tmp_path / "bench" / "plain" / "vit")
+    (tmp_path / "bench" / "table.csv").touch()
+    assert find_runs([tmp_path / "bench"]) == [keys, plain]
+    assert [run.label for run in read_runs([keys, plain])] == ["ViT (keys)", "ViT (plain)"]
+
+
 def test_run_that_is_named_twice_is_listed_once(tmp_path):
     run = _run(tmp_path / "bench" / "a")
     (tmp_path / "link").symlink_to(run)

@@ -7,6 +7,8 @@ from mkbench.results.published import load_published, with_tolerances
 from mkbench.results.runs import Run
 from mkbench.results.verify import verify
 
+TABLE_1, TABLE_5 = "mutual-knowledge-table1", "mutual-knowledge-table5"
+ABLATIONS = "mutual-knowledge-ablations"
 PLACES = "mutual-knowledge-places365"
 ANALYSIS = {"mi_pca", "mi_kmeans", "auc_pca", "auc_kmeans"}
 
@@ -31,6 +33,91 @@ def test_tables_of_heads_match_themselves_if_a_language_model_gave_the_labels(ta
     assert verification.verified(complete=True)
     (cell, *_) = _verify(reproduction("ViT-B/32", table, settings__labeller__name="bank"), table=table).cells
     assert cell.reasons == ("labeller.name bank, published with language model",)
+
+
+@pytest.mark.parametrize("table", ["mutual-knowledge-table1", "mutual-knowledge-table5"])
+def test_tables_of_baselines_match_themselves(table):
+    verification = _verify(reproduction("ViT-B/16", table), table=table)
+    assert verification.verified(complete=True)
+    assert len(verification.cells) == len(load_published(table).columns)
+
+
+def test_faithfulness_is_compared_on_the_scale_of_sums():
+    # A fifth of the sum is the mean over five steps: no match, though it is of the same curve.
+    run = shift(reproduction("ViT-B/16", TABLE_1), "deletion_sum", "pca", -2.46 * 4 / 5)
+    verification = _verify(run, table=TABLE_1)
+    (cell,) = [cell for cell in verification.cells if cell.verdict == "mismatch"]
+    assert (cell.column, cell.published) == ("deletion_pca", 2.46)
+    run = reproduction("ViT-B/16", TABLE_1, settings__features="keys")
+    assert {cell.reasons for cell in _verify(run, table=TABLE_1).cells} == {("features keys, published with tokens",)}
+
+
+def test_trained_explainer_that_is_missing_costs_its_columns_alone():
+    run = reproduction("ViT-B/16", TABLE_1)
+    run["metrics"] = [metric for metric in run["metrics"] if metric["explainer"] != "mm-cbm"]
+    del run["settings"]["explainers"]["mm-cbm"]
+    verification = _verify(run, table=TABLE_1)
+    assert verification.counts == {"match": 16, "mismatch": 0, "not comparable": 4, "not run": 0}
+    assert verification.cells[0].reasons == (
+        "num_parts unknown, published with 5",
+        'prompts unknown, published with ["ring", "grey", "blur"]',
+        "no deletion_sum of mm-cbm in the results",
+    )
+
+
+def test_accuracy_of_a_baseline_that_was_trained_otherwise():
+    run = reproduction("ViT-B/16", TABLE_5)
+    run["settings"]["heads"]["mm-cbm"]["training"]["learning_rate"] = [1e-3, 1e-4]
+    run["settings"]["heads"]["lf-cbm"]["data"]["limit_images_per_class"] = 50
+    run = shift(run, "top1", "mm-protosim", -0.02)
+    cells = {cell.column: cell for cell in _verify(run, table=TABLE_5).cells}
+    verdicts = ["match", "not comparable", "not comparable", "mismatch"]
+    assert [cells[key].verdict for key in ("standard", "lf_cbm", "mm_cbm", "mm_protosim")] == verdicts
+    assert cells["lf_cbm"].reasons == ("heads.lf-cbm.data.limit_images_per_class 50, published with none",)
+    assert cells["mm_cbm"].reasons == ("other heads.mm-cbm.training.learning_rate than published",)
+
+
+def variant_of(model, *columns):
+    return reproduction(model, ABLATIONS, columns=columns)
+
+
+def test_variants_are_compared_with_their_own_columns_alone():
+    runs = [variant_of("ViT-B/16", "corloc_keys_gdc"), variant_of("ViT-B/16", "base", "nearest")]
+    verification = _verify(*runs, table=ABLATIONS)
+    assert [cell.column for cell in verification.cells] == ["corloc_keys_gdc", "base", "nearest"]
+    assert verification.verified()
+    assert not verification.verified(complete=True)
+    assert len(verification.not_measured) == 14 - 3
+    assert ("ViT-B/16", "components") in verification.not_measured
+    assert {model for model, _ in verification.not_measured} == {"ViT-B/16"}
+
+
+def test_all_variants_of_all_models_are_the_whole_table():
+    table = load_published(ABLATIONS)
+    runs = [variant_of(model, key) for model, row in table.rows.items() for key in row]
+    verification = _verify(*runs, table=ABLATIONS)
+    assert (verification.not_run, verification.not_measured) == ((), ())
+    # Of what several columns share, such as the foreground of `corloc_tokens_gdc` and `crf`, these runs have one.
+    assert {cell.reasons for cell in verification.cells if cell.verdict == "not comparable"} <= {
+        (f"no {metric} in the results",) for metric in ("corloc", "kept_region_top1", "top1")
+    }
+    matched = {(cell.model, cell.column) for cell in verification.cells if cell.verdict == "match"}
+    assert len(matched) == sum(len(row) for row in table.rows.values())
+
+
+def test_variant_that_was_not_published_says_why():
+    run = variant_of("RN-50", "crf")
+    run["settings"]["features"] = "keys"
+    verification = _verify(run, table=ABLATIONS)
+    assert len(verification.cells) == 4
+    assert verification.cells[3].reasons == ("features keys, published with tokens",)
+    assert not verification.verified()
+
+
+def test_variant_that_differs_is_a_mismatch():
+    run = shift(variant_of("ViT-L/14@336", "corloc_tokens_pca"), "corloc", None, 0.02)
+    (cell,) = _verify(run, table=ABLATIONS).cells
+    assert (cell.verdict, cell.published, round(cell.difference, 6)) == ("mismatch", 30.0, 2.0)
 
 
 def test_one_number_off_is_one_mismatch():

@@ -10,7 +10,15 @@ from rich.console import Console
 from mkbench.results.published import load_published
 from mkbench.results.runs import Run
 from mkbench.results.verify import verify
-from mkbench.results.verify_report import explanations, summary, to_console, to_csv, to_markdown, verification_files
+from mkbench.results.verify_report import (
+    explanations,
+    summary,
+    to_console,
+    to_csv,
+    to_json,
+    to_markdown,
+    verification_files,
+)
 
 
 @pytest.fixture
@@ -63,6 +71,20 @@ def test_summary_tells_success(verification):
     single = verify(table, [Run(Path("rn"), "RN-50", reproduction("RN-50"), {})])
     assert summary(single).startswith("Verified: 5 numbers match")
     assert summary(single, complete=True).startswith("Not verified: 5 numbers match")
+
+
+def test_variants_that_were_not_run_are_named():
+    table = load_published("mutual-knowledge-ablations")
+    run = reproduction("RN-50", table.name, columns=["base", "nearest"])
+    verification = verify(table, [Run(Path("rn"), "RN-50", run, {})])
+    assert summary(verification) == (
+        "Verified: 2 numbers match, 0 mismatch, 0 not comparable; 5 of 6 models, 2 numbers of other variants not run."
+    )
+    assert summary(verification, complete=True).startswith("Not verified")
+    missing = "Not run in the variant of: RN-50 kept-region top-1 % components; RN-50 kept-region top-1 % crf."
+    assert missing in to_markdown(verification)
+    assert missing in " ".join(_print(verification, 100).split())
+    assert to_json(verification)["not_measured"] == [["RN-50", "components"], ["RN-50", "crf"]]
 
 
 def test_each_reason_is_told_once(verification):

@@ -13,7 +13,7 @@ from toy_data import CONFIGS
 
 from mkbench import cli
 from mkbench.errors import DataError, UsageError
-from mkbench.verbs.bench import BenchConfig, read_config, run_bench, starts_processes, train
+from mkbench.verbs.bench import BenchConfig, list_jobs, read_config, run_bench, starts_processes, train
 
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
 SMALL = [
@@ -111,6 +111,10 @@ def test_finished_models_are_not_computed_again(
         ("protocol: a.yaml\nmodels: [a]\nmodles: [b]\n", "found protocol, models, modles"),
         ("protocol: a.yaml\nmodels: [a]\nvariants: [b]\n", "`variants` .* to map different names to options such as"),
         ("protocol: a.yaml\nmodels: [a]\nvariants: {b c: {}, 'b, c': {}}\n", "to map different names"),
+        (
+            "protocol: a.yaml\nmodels: [a]\nvariants: {b: {models: 3}}\n",
+            "to be a list of names or a set of models, found 3",
+        ),
         ("protocol: a.yaml\nmodels: [a]\ntrain: b.yaml\n", "`train` .* to map configurations to options"),
         ("- a\n", "found list"),
         ("protocol: a.yaml\nmodels: []\n", "to be a list of names"),
@@ -179,6 +183,30 @@ def test_what_the_protocol_needs_is_trained_once(
     monkeypatch.setattr(cli, "run_trainer", asked.append)
     train(tmp_path / "fit.yaml", {"data.features": "keys"}, again=again)
     assert asked == [["fit", "--config", str(tmp_path / "fit.yaml"), "--data.features=keys"]] * trained
+
+
+def test_options_of_trainings_go_to_them_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "fit.yaml"
+    recipe.write_text(yaml.safe_dump({"trainer": {"callbacks": [{"init_args": {"file": str(tmp_path / "head")}}]}}))
+    asked: list[list[str]] = []
+    monkeypatch.setattr(cli, "run_trainer", asked.append)
+    config = BenchConfig(PROTOCOL, ({"backbone": "a"},), train={recipe: {"data.features": "keys"}})
+    overrides = ["--train.data.features=tokens", "--data.limit_classes=2"]
+    assert run_bench(config, tmp_path, overrides=overrides) == 0
+    fit, predict = asked
+    assert fit == ["fit", "--config", str(recipe), "--data.features=keys", "--data.features=tokens"]
+    assert predict[:5] == ["predict", "--config", str(PROTOCOL), "--data.limit_classes=2", "--model.backbone=a"]
+
+
+def test_variant_may_have_models_of_its_own(tmp_path: Path) -> None:
+    variants = {"plain": {}, "keys": {"models": ["b", {"backbone": "c", "pretrained": "d"}], "model.features": "keys"}}
+    content = {"protocol": "p.yaml", "models": ["a"], "variants": variants}
+    (tmp_path / "bench.yaml").write_text(yaml.safe_dump(content))
+    jobs = list_jobs(read_config(tmp_path / "bench.yaml"))
+    assert {(job.folder, job.model["backbone"]) for job in jobs} == {("plain", "a"), ("keys", "b"), ("keys", "c")}
+    assert not any(word.startswith("--models") for job in jobs for word in job.words)
+    (keys,) = [job for job in jobs if job.model["backbone"] == "c"]
+    assert keys.words[2:] == ("--model.backbone=c", "--model.pretrained=d", "--model.features=keys")
 
 
 def test_recipe_must_write_a_file(tmp_path: Path) -> None:
