@@ -1,11 +1,25 @@
 """`mkbench compare`: finished runs side by side."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rich.console import Console
+
+from mkbench.errors import DataError
 from mkbench.verbs.bench import report
+from mkbench.verbs.heads import load_data, load_system
 
-HELP = "put finished runs side by side: rank table, differences of pairs of models, AUC against accuracy, MI curves."
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mkbench.results.joint import JointModel
+
+HELP = (
+    "put finished runs side by side: rank table, differences of pairs of models, AUC against accuracy, MI curves; and "
+    "for models with runs of mutual knowledge and of heads, both in one table, and which heads carry what."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,18 +29,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RUN",
-        help="folder of a model's run, as runs/demo/critters-vit-s, or of a bench",
+        help="folder of a model's run, as runs/demo/critters-vit-s, or of a bench; of one system or of both",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder of the tables and figures")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write and print the comparison.
+    """Write and print the comparison, and the joint table of models that have runs of both systems.
 
     Raises:
         UsageError: a folder without a finished run.
     """
-    from mkbench.results.runs import find_runs  # noqa: PLC0415 - pyarrow takes a second to import
+    from mkbench.results.joint_report import write_joint  # noqa: PLC0415 - these take seconds to import
+    from mkbench.results.runs import find_runs, read_runs  # noqa: PLC0415
 
-    report(find_runs(options.runs), options.out)
+    folders, console = find_runs(options.runs), Console()
+    report(folders, options.out)
+    joint = write_joint(read_runs(folders), options.out, embed_bank, width=console.width)
+    if joint is not None:
+        console.print(joint)
     return 0
+
+
+def embed_bank(model: "JointModel") -> tuple[Sequence[str], "Tensor"]:
+    """Encode the concept bank of a model's run as that run did, or take it from the cache.
+
+    Returns:
+        The D descriptors, and their unit embeddings (D, d) in the prompt of the run.
+
+    Raises:
+        UsageError: the bank or the configuration of a run is gone.
+        BackboneError: the model cannot be loaded any more.
+        DataError: the bank or the model is not that of the run any more.
+    """
+    from mkbench.concepts import bank_embeddings  # noqa: PLC0415 - takes seconds to import
+    from mkbench.results.head_results import require_own_weights  # noqa: PLC0415
+
+    results, folder = model.knowledge.results, model.knowledge.folder
+    bank = load_data(folder).bank
+    if bank.sha256 != results["data"]["bank"]["sha256"]:
+        raise DataError(
+            f"Expected the concept bank that {folder} was made with at {bank.source}, found another; restore it, or "
+            "run `mkbench predict` again with --results.overwrite true."
+        )
+    system = load_system(model.heads.folder)
+    require_own_weights(folder, results, system)
+    template, texts = results["settings"]["descriptor_template"], bank.descriptors
+    embeddings = system.text_cache.embed(
+        system.backbone, texts, [template], lambda: bank_embeddings(system.backbone, texts, template)
+    )
+    return texts, embeddings.cpu()
