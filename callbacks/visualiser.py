@@ -12,11 +12,11 @@ from mkbench.heads.segmented_group import SegmentedGroup
 from mkbench.results.bundle import FIGURES, RESULTS, read_results
 from mkbench.results.drawing import save_figure
 from mkbench.results.figures import mi_curve_figure
+from mkbench.results.heads.segmentation import METHODS
+from mkbench.results.heads.segmentation_figure import segmentation_figure
+from mkbench.results.heads.segmentation_table import method_label
 from mkbench.results.sample_figure import sample_figure
 from mkbench.results.sample_view import sample_view
-from mkbench.results.segmentation import METHODS
-from mkbench.results.segmentation_figure import segmentation_figure
-from mkbench.results.segmentation_table import method_label
 from mkbench.systems.head_segmentation import HeadSegmentation
 from mkbench.systems.mutual_knowledge import GroupResult, MutualKnowledge
 

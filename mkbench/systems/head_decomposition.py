@@ -18,7 +18,7 @@ from mkbench.heads import Decomposer, HeadContributions
 from mkbench.heads.store import read_shape, write_contributions
 from mkbench.heads.tower_adapters import find_tower
 from mkbench.results.bundle import GroupRecord
-from mkbench.results.head_rows import ranking_record, summarise_rankings
+from mkbench.results.heads.rows import ranking_record, summarise_rankings
 from mkbench.systems.base import BenchmarkSystem, Precision
 
 StoredAs = Literal["fp32", "fp16"]

@@ -20,7 +20,7 @@ from mkbench.heads.segmented_group import SegmentedGroup, SegmentedImages
 from mkbench.heads.token_readings import TokenReadings
 from mkbench.heads.tower_adapters import find_tower
 from mkbench.results.bundle import GroupRecord
-from mkbench.results.segmentation import METHODS, segmentation_record, summarise_segmentation
+from mkbench.results.heads.segmentation import METHODS, segmentation_record, summarise_segmentation
 from mkbench.systems.base import BenchmarkSystem, Precision
 
 _ADVICE = "use Critters, or a data set whose source tells `part_masks`"
@@ -178,7 +178,7 @@ class HeadSegmentation(BenchmarkSystem):
         return segmentation_record(group, answer, class_names)
 
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
-        """Return metrics and comparisons with the controls; see ``mkbench.results.segmentation``."""
+        """Return metrics and comparisons with the controls; see ``mkbench.results.heads.segmentation``."""
         return summarise_segmentation(records)
 
 

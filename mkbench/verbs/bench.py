@@ -338,9 +338,9 @@ def report(runs: Sequence[Path], out: Path) -> None:
     from mkbench.results.classifier_tables import is_accuracy, write_classifiers  # noqa: PLC0415
     from mkbench.results.compare import write_comparison  # noqa: PLC0415
     from mkbench.results.faithfulness_table import write_faithfulness  # noqa: PLC0415
-    from mkbench.results.head_tables import is_heads, write_heads  # noqa: PLC0415
+    from mkbench.results.heads.segmentation_table import is_segmentation, write_segmentation  # noqa: PLC0415
+    from mkbench.results.heads.tables import is_heads, write_heads  # noqa: PLC0415
     from mkbench.results.runs import read_runs  # noqa: PLC0415
-    from mkbench.results.segmentation_table import is_segmentation, write_segmentation  # noqa: PLC0415
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
         console = Console()

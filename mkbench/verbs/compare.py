@@ -14,7 +14,7 @@ from mkbench.verbs.heads import load_data, load_system
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mkbench.results.joint import JointModel
+    from mkbench.results.joint.models import JointModel
 
 HELP = (
     "put finished runs side by side: rank table, differences of pairs of models, AUC against accuracy, MI curves; and "
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: a folder without a finished run.
     """
-    from mkbench.results.joint_report import write_joint  # noqa: PLC0415 - these take seconds to import
+    from mkbench.results.joint.report import write_joint  # noqa: PLC0415 - these take seconds to import
     from mkbench.results.runs import find_runs, read_runs  # noqa: PLC0415
 
     folders, console = find_runs(options.runs), Console()
@@ -63,7 +63,7 @@ def embed_bank(model: "JointModel") -> tuple[Sequence[str], "Tensor"]:
         DataError: the bank or the model is not that of the run any more.
     """
     from mkbench.concepts import bank_embeddings  # noqa: PLC0415 - takes seconds to import
-    from mkbench.results.head_results import require_own_weights  # noqa: PLC0415
+    from mkbench.results.heads.results import require_own_weights  # noqa: PLC0415
 
     results, folder = model.knowledge.results, model.knowledge.folder
     bank = load_data(folder).bank

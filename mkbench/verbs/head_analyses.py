@@ -46,7 +46,7 @@ class AnalysisVerb:
     """A verb that asks the heads of one run a question.
 
     Attributes:
-        name: of the question, a method of ``mkbench.results.head_analyses.HeadRun``.
+        name: of the question, a method of ``mkbench.results.heads.analyses.HeadRun``.
         HELP: what it answers.
         options: flag -> option, one for each argument of the method but ``similarity``, which all have.
         similarity: what the choices mean.
@@ -81,8 +81,8 @@ class AnalysisVerb:
         from rich.console import Console  # noqa: PLC0415
 
         from mkbench.heads.store import open_store  # noqa: PLC0415
-        from mkbench.results.head_analyses import HeadRun  # noqa: PLC0415
-        from mkbench.results.head_analyses_output import show_answer, write_answer  # noqa: PLC0415
+        from mkbench.results.heads.analyses import HeadRun  # noqa: PLC0415
+        from mkbench.results.heads.analyses_output import show_answer, write_answer  # noqa: PLC0415
         from mkbench.verbs.heads import load_data, load_system  # noqa: PLC0415
 
         question = dict(vars(options))

@@ -54,9 +54,9 @@ def run(options: argparse.Namespace) -> int:
     # These take seconds to import.
     from rich.console import Console  # noqa: PLC0415
 
-    from mkbench.results.head_removal import remove_from_run  # noqa: PLC0415
-    from mkbench.results.head_removal_choice import RemovalOptions  # noqa: PLC0415
-    from mkbench.results.head_removal_table import show_removal  # noqa: PLC0415
+    from mkbench.results.heads.removal import remove_from_run  # noqa: PLC0415
+    from mkbench.results.heads.removal_choice import RemovalOptions  # noqa: PLC0415
+    from mkbench.results.heads.removal_table import show_removal  # noqa: PLC0415
     from mkbench.verbs.heads import load_data, load_system  # noqa: PLC0415
 
     how = RemovalOptions(

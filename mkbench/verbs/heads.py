@@ -68,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
     """
     # These take seconds to import.
     from mkbench.results.bundle import read_results  # noqa: PLC0415
-    from mkbench.results.head_results import HeadOptions, explain_heads  # noqa: PLC0415
-    from mkbench.results.head_tables import show_report, write_heads  # noqa: PLC0415
+    from mkbench.results.heads.results import HeadOptions, explain_heads  # noqa: PLC0415
+    from mkbench.results.heads.tables import show_report, write_heads  # noqa: PLC0415
     from mkbench.results.runs import find_runs, read_runs  # noqa: PLC0415
 
     how = HeadOptions(

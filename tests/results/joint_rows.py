@@ -9,7 +9,7 @@ import torch
 from rich.console import Console, RenderableType
 
 from mkbench.heads.carriers import Carriers
-from mkbench.results.joint_carriers import ClassCarriers
+from mkbench.results.joint.carriers import ClassCarriers
 from mkbench.results.reading import Estimate
 
 VALUES = {

@@ -16,8 +16,8 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.heads import HeadContributions
 from mkbench.heads.store import write_contributions
 from mkbench.results.bundle import write_group, write_json
-from mkbench.results.head_rows import ranking_record
-from mkbench.results.joint import JointModel
+from mkbench.results.heads.rows import ranking_record
+from mkbench.results.joint.models import JointModel
 from mkbench.results.runs import Run, read_runs
 
 CLASSES = ("ant", "bee", "cat")

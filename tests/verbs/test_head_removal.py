@@ -17,7 +17,7 @@ from mkbench.cli import main
 from mkbench.concepts import class_embeddings
 from mkbench.datamodules import Critters
 from mkbench.heads import matched_random_heads
-from mkbench.results.head_removal_probe import fit_probe
+from mkbench.results.heads.removal_probe import fit_probe
 
 LABELS = {(0, 0): "tail", (0, 1): "sky", (1, 0): "sea", (1, 1): "wing"}
 GROUPS = ["land on land", "land on water", "water on land", "water on water"]

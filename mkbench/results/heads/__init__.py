@@ -1,0 +1,1 @@
+"""What runs about attention heads come to: texts and labels, analyses, removal, segmentation."""
