@@ -20,7 +20,7 @@ from mkbench.backbones import find_model
 from mkbench.baselines import load_head
 from mkbench.datamodules.imagenet import load_imagenet_classes
 from mkbench.trainer_cli import MkbenchCLI
-from mkbench.verbs.bench import list_jobs, read_config
+from mkbench.verbs.bench_config import list_jobs, read_config
 from mkbench.verbs.boost import read_boost
 
 ALL = sorted(CONFIGS.rglob("*.yaml"))

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from mkbench.trainer_cli import MkbenchCLI
-from mkbench.verbs.bench import list_jobs, read_config
+from mkbench.verbs.bench_config import list_jobs, read_config
 
 
 @dataclass(frozen=True)

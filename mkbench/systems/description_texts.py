@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.concepts import bank_embeddings, class_embeddings
 from mkbench.concepts.descriptions import describe_class, description_vectors, own_descriptors
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import UsageError
@@ -35,12 +34,6 @@ def find_own_descriptors(data: ClassGroupDataModule) -> list[tuple[int, ...]]:
     return own
 
 
-def embed_classes(backbone: Backbone, data: ClassGroupDataModule, cache: TextCache) -> Tensor:
-    """Return (Y, d) unit rows, the prompt ensemble of every class."""
-    names, templates = data.class_names, data.templates
-    return cache.embed(backbone, names, templates, lambda: class_embeddings(backbone, names, templates))
-
-
 def embed_descriptions(
     backbone: Backbone, data: ClassGroupDataModule, ids: Sequence[tuple[int, ...]], template: str, cache: TextCache
 ) -> tuple[Tensor, Tensor]:
@@ -62,7 +55,7 @@ def embed_descriptions(
         return torch.zeros(0, backbone.embed_dim, device=backbone.device), owners
     names, descriptors = data.class_names, data.bank.descriptors
     texts = [describe_class(template, names[index], descriptors[place]) for index, place in pairs]
-    return cache.embed(backbone, texts, ["{}"], lambda: bank_embeddings(backbone, texts, "{}")), owners
+    return cache.embed_bank(backbone, texts, "{}"), owners
 
 
 @torch.no_grad()

@@ -23,7 +23,6 @@ from mkbench.results.mined_checks import Split, count_seen, kept_classes, requir
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.description_texts import (
     description_variants,
-    embed_classes,
     embed_descriptions,
     find_own_descriptors,
 )
@@ -160,7 +159,7 @@ class DescriptionZeroShot(BenchmarkSystem):
         own = find_own_descriptors(data)
         seen = self._check_runs(data)
         self.backbone.truncated_texts = 0
-        base = embed_classes(self.backbone, data, self.text_cache)
+        base = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
         neighbours = nearest_classes(base, NEIGHBOURS).cpu()
         mined, kept = self._mine(neighbours, own, len(data.bank))
         chosen = [extra if keep else () for extra, keep in zip(mined, kept.tolist(), strict=True)]

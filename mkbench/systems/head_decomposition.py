@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
-from mkbench.concepts import class_embeddings
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
@@ -120,12 +119,9 @@ class HeadDecomposition(BenchmarkSystem):
             class_names: Y names, in class order.
             templates: prompts with ``{}``.
         """
-        backbone = self.backbone
-        backbone.truncated_texts = 0
-        self._classes = self.text_cache.embed(
-            backbone, class_names, templates, lambda: class_embeddings(backbone, class_names, templates)
-        )
-        self._decomposer = Decomposer(backbone)
+        self.backbone.truncated_texts = 0
+        self._classes = self.text_cache.embed_classes(self.backbone, class_names, templates)
+        self._decomposer = Decomposer(self.backbone)
 
     @property
     def decomposer(self) -> Decomposer:

@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
-from mkbench.concepts import class_embeddings
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.truth import truth_reader
@@ -122,12 +121,9 @@ class HeadSegmentation(BenchmarkSystem):
     @torch.no_grad()
     def prepare(self, data: ClassGroupDataModule) -> None:
         """Encode the classes of the data, and get ready to decompose with the weights where they now are."""
-        backbone, names, templates = self.backbone, data.class_names, data.templates
-        backbone.truncated_texts = 0
-        self._classes = self.text_cache.embed(
-            backbone, names, templates, lambda: class_embeddings(backbone, names, templates)
-        )
-        self._decomposer = Decomposer(backbone)
+        self.backbone.truncated_texts = 0
+        self._classes = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
+        self._decomposer = Decomposer(self.backbone)
 
     # -- pictures ------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mkbench.backbones import Backbone
+from mkbench.concepts import bank_embeddings, class_embeddings
 from mkbench.files import written_whole
 
 _META_KEY = "mkbench"
@@ -53,6 +54,14 @@ class TextCache:
     """
 
     folder: Path | None
+
+    def embed_classes(self, backbone: Backbone, class_names: Sequence[str], templates: Sequence[str]) -> Tensor:
+        """Return (Y, d) unit rows, the prompt ensemble of every class; see ``mkbench.concepts.class_embeddings``."""
+        return self.embed(backbone, class_names, templates, lambda: class_embeddings(backbone, class_names, templates))
+
+    def embed_bank(self, backbone: Backbone, texts: Sequence[str], template: str) -> Tensor:
+        """Return (T, d) unit rows, each text in a template; see ``mkbench.concepts.bank_embeddings``."""
+        return self.embed(backbone, texts, [template], lambda: bank_embeddings(backbone, texts, template))
 
     def embed(
         self,

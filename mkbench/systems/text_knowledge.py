@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.concepts import bank_embeddings, class_embeddings, language_concepts
+from mkbench.concepts import language_concepts
 from mkbench.metrics.functional import membership
 from mkbench.systems.text_cache import TextCache
 
@@ -59,11 +59,9 @@ def read_texts(
         ``TextKnowledge`` on the backbone's device.
     """
     backbone.truncated_texts = 0
-
-    def embed_bank(template: str) -> Tensor:
-        return cache.embed(backbone, descriptors, [template], lambda: bank_embeddings(backbone, descriptors, template))
-
-    classes = cache.embed(backbone, class_names, templates, lambda: class_embeddings(backbone, class_names, templates))
-    prompted, bare = embed_bank(descriptor_template), embed_bank(relevance_template)
+    classes = cache.embed_classes(backbone, class_names, templates)
+    prompted, bare = (
+        cache.embed_bank(backbone, descriptors, template) for template in (descriptor_template, relevance_template)
+    )
     language = language_concepts(classes, prompted, num_language_concepts)
     return TextKnowledge(classes, bare, prompted, language, membership(language, len(descriptors)))

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from mkbench.errors import UsageError
-from mkbench.verbs.bench import read_models, read_yaml, run_jobs, run_predict, starts_processes
+from mkbench.verbs.bench_config import read_models, read_yaml
+from mkbench.verbs.jobs import run_jobs, run_predict, starts_processes
 
 HELP = "does adding mined descriptors raise zero-shot accuracy? Options such as --data.root go on to every `predict`."
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from mkbench.errors import DataError
-from mkbench.verbs.bench import report
 from mkbench.verbs.heads import load_data, load_system
+from mkbench.verbs.jobs import report
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,8 +62,7 @@ def embed_bank(model: "JointModel") -> tuple[Sequence[str], "Tensor"]:
         BackboneError: the model cannot be loaded any more.
         DataError: the bank or the model is not that of the run any more.
     """
-    from mkbench.concepts import bank_embeddings  # noqa: PLC0415 - takes seconds to import
-    from mkbench.results.heads.results import require_own_weights  # noqa: PLC0415
+    from mkbench.results.heads.results import require_own_weights  # noqa: PLC0415 - takes seconds to import
 
     results, folder = model.knowledge.results, model.knowledge.folder
     bank = load_data(folder).bank
@@ -74,8 +73,5 @@ def embed_bank(model: "JointModel") -> tuple[Sequence[str], "Tensor"]:
         )
     system = load_system(model.heads.folder)
     require_own_weights(folder, results, system)
-    template, texts = results["settings"]["descriptor_template"], bank.descriptors
-    embeddings = system.text_cache.embed(
-        system.backbone, texts, [template], lambda: bank_embeddings(system.backbone, texts, template)
-    )
-    return texts, embeddings.cpu()
+    template = results["settings"]["descriptor_template"]
+    return bank.descriptors, system.text_cache.embed_bank(system.backbone, bank.descriptors, template).cpu()

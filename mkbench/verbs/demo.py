@@ -4,7 +4,8 @@ import argparse
 from importlib import resources
 from pathlib import Path
 
-from mkbench.verbs.bench import read_config, run_bench
+from mkbench.verbs.bench import run_bench
+from mkbench.verbs.bench_config import read_config
 
 HELP = "benchmark the four bundled models on the bundled pictures, in minutes, without a download."
 

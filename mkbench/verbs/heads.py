@@ -201,7 +201,7 @@ def load_data(run: Path) -> "ClassGroupDataModule":
 
 def _build(run: Path, part: Literal["model", "data"]) -> Any:
     from mkbench.trainer_cli import MkbenchCLI  # noqa: PLC0415
-    from mkbench.verbs.bench import read_yaml  # noqa: PLC0415
+    from mkbench.verbs.bench_config import read_yaml  # noqa: PLC0415
 
     content = read_yaml(run / "config.yaml", kind="the configuration of a run")
     with tempfile.TemporaryDirectory() as folder:

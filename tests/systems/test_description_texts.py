@@ -10,7 +10,6 @@ from toy_descriptions import LEAF, TEMPLATE, WordBackbone, colour_data, write_co
 from mkbench.datamodules import ImageFolder
 from mkbench.systems.description_texts import (
     description_variants,
-    embed_classes,
     embed_descriptions,
     find_own_descriptors,
 )
@@ -35,14 +34,14 @@ def test_classes_are_described_in_class_order(data: ImageFolder) -> None:
 def test_nothing_to_describe(data: ImageFolder) -> None:
     texts, owners = embed_descriptions(WordBackbone(), data, [(), (), ()], TEMPLATE, NO_CACHE)
     assert (texts.shape, owners.shape) == ((0, 3), (0,))
-    base = embed_classes(WordBackbone(), data, NO_CACHE)
+    base = NO_CACHE.embed_classes(WordBackbone(), data.class_names, data.templates)
     variants = description_variants(base, (texts, owners), (texts, owners))
     assert all(torch.equal(vectors, base.double()) for vectors in variants.values())
 
 
 def test_mined_descriptions_join_the_own_ones(data: ImageFolder) -> None:
     backbone = WordBackbone()
-    base = embed_classes(backbone, data, NO_CACHE)
+    base = NO_CACHE.embed_classes(backbone, data.class_names, data.templates)
     own, mined = (
         embed_descriptions(backbone, data, ids, TEMPLATE, NO_CACHE) for ids in ([(), (2,), ()], [(), (1, 0), ()])
     )

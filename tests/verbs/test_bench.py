@@ -13,7 +13,8 @@ from toy_data import CONFIGS
 
 from mkbench import cli
 from mkbench.errors import DataError, UsageError
-from mkbench.verbs.bench import BenchConfig, list_jobs, read_config, run_bench, starts_processes, train
+from mkbench.verbs.bench import run_bench, train
+from mkbench.verbs.bench_config import BenchConfig
 
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
 SMALL = [
@@ -103,45 +104,6 @@ def test_finished_models_are_not_computed_again(
     assert (run / "environment.json").stat().st_mtime_ns > before
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("[1, 2", "Expected YAML in .*wrong.yaml, found something else"),
-        ("models: [a]\n", "to have the entries `protocol` and `models`, and none .*, found models"),
-        ("protocol: a.yaml\nmodels: [a]\nmodles: [b]\n", "found protocol, models, modles"),
-        ("protocol: a.yaml\nmodels: [a]\nvariants: [b]\n", "`variants` .* to map different names to options such as"),
-        ("protocol: a.yaml\nmodels: [a]\nvariants: {b c: {}, 'b, c': {}}\n", "to map different names"),
-        (
-            "protocol: a.yaml\nmodels: [a]\nvariants: {b: {models: 3}}\n",
-            "to be a list of names or a set of models, found 3",
-        ),
-        ("protocol: a.yaml\nmodels: [a]\ntrain: b.yaml\n", "`train` .* to map configurations to options"),
-        ("- a\n", "found list"),
-        ("protocol: a.yaml\nmodels: []\n", "to be a list of names"),
-        ("protocol: a.yaml\nmodels: 3\n", "to be a list of names or a set of models, found 3"),
-        ("protocol: a.yaml\nmodels: tiny\n", "a set of models out of .*mutual-knowledge-table3.*, found 'tiny'"),
-        ("protocol: a.yaml\nmodels: [{pretrained: openai}]\n", "a name or a mapping with `backbone`"),
-        ("protocol: a.yaml\nmodels: [3]\n", "a name or a mapping with `backbone`"),
-    ],
-)
-def test_wrong_configuration_is_explained(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "wrong.yaml").write_text(content)
-    with pytest.raises(UsageError, match=message):
-        read_config(tmp_path / "wrong.yaml")
-
-
-def test_missing_configuration(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"Expected a bench configuration at .*, found none; check --config"):
-        read_config(tmp_path / "none.yaml")
-
-
-def test_protocol_lies_beside_the_bench(tmp_path: Path) -> None:
-    (tmp_path / "bench.yaml").write_text("protocol: p.yaml\nmodels: [a, {backbone: b, pretrained: c}]\n")
-    config = read_config(tmp_path / "bench.yaml")
-    assert config.protocol == tmp_path / "p.yaml"
-    assert config.models == ({"backbone": "a"}, {"backbone": "b", "pretrained": "c"})
-
-
 def test_every_variant_is_evaluated_and_named(
     command: Callable[..., Any], tiny_model: Path, second_model: Path, tmp_path: Path
 ) -> None:
@@ -198,27 +160,10 @@ def test_options_of_trainings_go_to_them_alone(tmp_path: Path, monkeypatch: pyte
     assert predict[:5] == ["predict", "--config", str(PROTOCOL), "--data.limit_classes=2", "--model.backbone=a"]
 
 
-def test_variant_may_have_models_of_its_own(tmp_path: Path) -> None:
-    variants = {"plain": {}, "keys": {"models": ["b", {"backbone": "c", "pretrained": "d"}], "model.features": "keys"}}
-    content = {"protocol": "p.yaml", "models": ["a"], "variants": variants}
-    (tmp_path / "bench.yaml").write_text(yaml.safe_dump(content))
-    jobs = list_jobs(read_config(tmp_path / "bench.yaml"))
-    assert {(job.folder, job.model["backbone"]) for job in jobs} == {("plain", "a"), ("keys", "b"), ("keys", "c")}
-    assert not any(word.startswith("--models") for job in jobs for word in job.words)
-    (keys,) = [job for job in jobs if job.model["backbone"] == "c"]
-    assert keys.words[2:] == ("--model.backbone=c", "--model.pretrained=d", "--model.features=keys")
-
-
 def test_recipe_must_write_a_file(tmp_path: Path) -> None:
     (tmp_path / "fit.yaml").write_text("trainer: {callbacks: []}\n")
     with pytest.raises(UsageError, match=r"a callback with a `file` to write in .*fit\.yaml, found none"):
         train(tmp_path / "fit.yaml", {})
-
-
-def test_models_may_be_a_named_set(tmp_path: Path) -> None:
-    (tmp_path / "bench.yaml").write_text("protocol: p.yaml\nmodels: mutual-knowledge-table3\n")
-    models = [model["backbone"] for model in read_config(tmp_path / "bench.yaml").models]
-    assert (len(models), models[0]) == (13, "vit-b-32-openai")
 
 
 def test_full_disk_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,21 +201,3 @@ def test_two_processes_for_every_model_give_the_results_of_one(
     assert together.output.index("second") < together.output.index("tiny")  # in the order of the bench
     both = {path.parent.name: path.read_bytes() for path in (tmp_path / "runs").glob("*/results.json")}
     assert both == alone
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ([], False),
-        (["--data.limit_classes=2"], False),
-        (["--trainer.devices", "2"], True),
-        (["--trainer.devices=8", "--data.limit_classes=2"], True),
-        (["--trainer.devices=2", "--trainer.devices=1"], False),
-    ],
-)
-def test_several_devices_mean_several_processes(
-    words: list[str], expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert starts_processes(PROTOCOL, words) is expected
-    monkeypatch.setenv("WORLD_SIZE", "2")  # torchrun has started them already
-    assert not starts_processes(PROTOCOL, words)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mkbench.verbs import demo
-from mkbench.verbs.bench import BenchConfig
+from mkbench.verbs.bench_config import BenchConfig
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from mkbench.concepts import ConceptBank, bank_embeddings
+from mkbench.concepts import ConceptBank
 from mkbench.errors import DataError, UsageError
 from mkbench.heads.labels import Judge, LabelContext, LabelDocument, Labeller, head_texts, label_heads
 from mkbench.heads.spans import rebuild, span_heads
@@ -162,9 +162,7 @@ def _find_span(
     store: ContributionStore, system: HeadDecomposition, pool: ConceptBank, options: HeadOptions
 ) -> tuple[TextSpan, int | None]:
     """Return the span of all heads, and the rank that was used; None for that of the weights."""
-    texts = system.text_cache.embed(
-        system.backbone, pool.descriptors, ["{}"], lambda: bank_embeddings(system.backbone, pool.descriptors, "{}")
-    ).cpu()
+    texts = system.text_cache.embed_bank(system.backbone, pool.descriptors, "{}").cpu()
     if options.span == "weights":
         bases = system.decomposer.basis
         span = span_heads(store, texts, num_texts=options.num_texts, bases=lambda layer: bases(layer).cpu())

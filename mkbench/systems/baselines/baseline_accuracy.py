@@ -16,7 +16,6 @@ from mkbench.errors import UsageError
 from mkbench.results.bundle import GroupRecord
 from mkbench.results.classifiers import classified_record, summarise_classified
 from mkbench.systems.base import BenchmarkSystem, Precision
-from mkbench.systems.description_texts import embed_classes
 
 #: Pictures that a head looks at at once: it needs (pictures, bank, patches) numbers.
 _CHUNK = 16
@@ -97,7 +96,7 @@ class BaselineAccuracy(BenchmarkSystem):
         for trained in self.trained.values():
             trained.require_run(data.describe(), features=trained.record["backbone"]["features"])
         self.backbone.truncated_texts = 0
-        self.classes = embed_classes(self.backbone, data, self.text_cache)
+        self.classes = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
 
     @torch.no_grad()
     def predict_step(self, batch: ClassGroup, batch_idx: int) -> dict[str | None, Tensor] | None:

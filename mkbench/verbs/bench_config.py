@@ -1,0 +1,173 @@
+"""What a bench runs: its configuration, and the jobs that follow from it."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from mkbench.backbones.registry import model_set
+from mkbench.errors import UsageError
+
+#: Begins an option of every training.
+TRAINING = "--train."
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """What a bench runs.
+
+    Attributes:
+        protocol: configuration of `mkbench predict` that every model is evaluated with.
+        models: options of `--model` for each model; at least `backbone`.
+        variants: name -> options that override the protocol's; every model is evaluated in each, in a folder by the
+            variant's name. The entry `models` of a variant, if there is one, says which models those are.
+        train: configurations of `mkbench fit` to be trained before, unless that is done already, with options that
+            override theirs.
+    """
+
+    protocol: Path
+    models: tuple[dict[str, Any], ...]
+    variants: Mapping[str, dict[str, Any]] = field(default_factory=lambda: {"": {}})
+    train: Mapping[Path, dict[str, Any]] = field(default_factory=dict)
+
+
+class Job(NamedTuple):
+    """One model in one variant.
+
+    Attributes:
+        name: for messages.
+        model: options of `--model`.
+        folder: of the variant, within that of the bench; empty where there is only one.
+        words: those of `mkbench predict`, but for where results go.
+    """
+
+    name: str
+    model: dict[str, Any]
+    folder: str
+    words: tuple[str, ...]
+
+
+def read_config(path: Path) -> BenchConfig:
+    """Read a bench configuration; `protocol` is a path relative to it.
+
+    Raises:
+        UsageError: the file does not exist, or an entry is missing, unknown or of the wrong type.
+    """
+    content = read_yaml(path, kind="a bench configuration")
+    required, optional = {"protocol", "models"}, {"variants", "train"}
+    if not isinstance(content, dict) or not required <= set(content) <= required | optional:
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise UsageError(
+            f"Expected {path} to have the entries `protocol` and `models`, and none beside them but `variants` and "
+            f"`train`, found {found}."
+        )
+    recipes = content.get("train", {})
+    if not isinstance(recipes, dict) or not all(isinstance(options, dict) for options in recipes.values()):
+        raise UsageError(f"Expected `train` in {path} to map configurations to options, found {recipes!r}.")
+    return BenchConfig(
+        path.parent / str(content["protocol"]),
+        read_models(content["models"], path),
+        _read_variants(content.get("variants", {"": {}}), path),
+        {path.parent / str(recipe): options for recipe, options in recipes.items()},
+    )
+
+
+def _read_variants(variants: Any, path: Path) -> dict[str, dict[str, Any]]:
+    """Return the options of each variant, by its name; the names must differ as folders too."""
+    fits = isinstance(variants, dict) and variants and all(isinstance(options, dict) for options in variants.values())
+    if not fits or len({_slug(str(name)) for name in variants}) < len(variants):
+        raise UsageError(
+            f"Expected `variants` in {path} to map different names to options such as {{model.saliency: pca}}, found "
+            f"{variants!r}."
+        )
+    for options in variants.values():
+        read_models(options.get("models", ["any"]), path)
+    return {str(name): options for name, options in variants.items()}
+
+
+def read_yaml(path: Path, *, kind: str) -> Any:
+    """Read a YAML file that `--config` names.
+
+    Raises:
+        UsageError: the file does not exist or is no YAML.
+    """
+    if not path.is_file():
+        raise UsageError(f"Expected {kind} at {path}, found none; check --config.")
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"Expected YAML in {path}, found something else: {' '.join(str(error).split())}.") from error
+
+
+def read_models(models: Any, path: Path) -> tuple[dict[str, Any], ...]:
+    """Return the options of `--model` for each model of an entry `models`.
+
+    Args:
+        models: a list of names or of mappings with `backbone`, or the name of a set of models.
+        path: the file it stands in, for messages.
+
+    Raises:
+        UsageError: something else.
+
+    >>> read_models(["a", {"backbone": "b", "pretrained": "c"}], Path("bench.yaml"))
+    ({'backbone': 'a'}, {'backbone': 'b', 'pretrained': 'c'})
+    """
+    return tuple(_model_options(entry, path) for entry in _list_models(models, path))
+
+
+def _list_models(models: Any, path: Path) -> Sequence[Any]:
+    if isinstance(models, str):
+        return [entry.name for entry in model_set(models)]
+    if not isinstance(models, list) or not models:
+        raise UsageError(f"Expected `models` in {path} to be a list of names or a set of models, found {models!r}.")
+    return models
+
+
+def _model_options(entry: Any, path: Path) -> dict[str, Any]:
+    if isinstance(entry, str):
+        return {"backbone": entry}
+    if isinstance(entry, dict) and "backbone" in entry:
+        return entry
+    raise UsageError(f"Expected a model in {path} to be a name or a mapping with `backbone`, found {entry!r}.")
+
+
+def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[Job]:
+    """List what a bench runs, variant by variant.
+
+    >>> config = BenchConfig(Path("p.yaml"), ({"backbone": "a"},), {"saliency: pca": {"model.saliency": "pca"}})
+    >>> [(job.name, job.folder, job.words[2:]) for job in list_jobs(config)]
+    [('a (saliency: pca)', 'saliency-pca', ('--model.backbone=a', '--model.saliency=pca'))]
+    """
+    jobs = []
+    overrides = [word for word in overrides if not word.startswith(TRAINING)]
+    for variant, options_of_variant in config.variants.items():
+        changes = {name: value for name, value in options_of_variant.items() if name != "models"}
+        models = read_models(options_of_variant.get("models", list(config.models)), config.protocol)
+        for model in models:
+            options = {**{f"model.{name}": value for name, value in model.items()}, **changes}
+            words = [f"--{name}={option_word(value)}" for name, value in options.items()]
+            name = f"{model['backbone']} ({variant})" if variant else str(model["backbone"])
+            jobs.append(Job(name, model, _slug(variant), ("--config", str(config.protocol), *overrides, *words)))
+    return jobs
+
+
+def _slug(variant: str) -> str:
+    """Return a variant's name as a folder name.
+
+    >>> _slug("saliency: pca, keys")
+    'saliency-pca-keys'
+    """
+    return re.sub(r"[^\w.]+", "-", variant).strip("-.")
+
+
+def option_word(value: Any) -> str:
+    """Return a value as the command line takes it.
+
+    >>> option_word(["ring", "blur"])
+    '["ring", "blur"]'
+    """
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+from toy_data import CONFIGS
+
+from mkbench.verbs.jobs import starts_processes
+
+PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
+SMALL = [
+    "--model.refine=components",
+    "--data.images_per_class=2",
+    "--data.limit_classes=2",
+    "--data.num_workers=0",
+    "--trainer.accelerator=cpu",
+    "--progress.enabled=false",
+    "--figures.samples=0",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], False),
+        (["--data.limit_classes=2"], False),
+        (["--trainer.devices", "2"], True),
+        (["--trainer.devices=8", "--data.limit_classes=2"], True),
+        (["--trainer.devices=2", "--trainer.devices=1"], False),
+    ],
+)
+def test_several_devices_mean_several_processes(
+    words: list[str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert starts_processes(PROTOCOL, words) is expected
+    monkeypatch.setenv("WORLD_SIZE", "2")  # torchrun has started them already
+    assert not starts_processes(PROTOCOL, words)
