@@ -73,6 +73,7 @@ _RECALL = "No number of concepts allows a recall above descriptor_recall_bound i
 _FOREGROUND = "CorLoc and kept-region top-1 are of the foreground, whatever the parts."
 _ENTROPY = "Concept entropy: of the descriptors over a picture's parts, in nats; higher where parts are told apart."
 _INTERVALS = "95 % intervals over images."
+_MOST_NAMED = 4  # runs of the same value
 #: Metric that stands below the table -> what it is.
 _FOR_NOTHING = {
     "descriptor_precision_chance": "Descriptor precision of descriptors drawn at random",
@@ -155,8 +156,15 @@ def notes(rows: Sequence[Row]) -> list[str]:
         for control, (mark, what) in MARKS.items()
         if control in marked
     ]
-    for metric, what in _FOR_NOTHING.items():
-        values = {row["model"]: row["estimates"][metric] for row in rows if metric in row["estimates"]}
-        each = ", ".join(f"{show_estimate(value, 3)} ({model})" for model, value in values.items())
-        lines += [f"{what}: {each}."] if values else []
-    return lines
+    return [*lines, *(f"{what}: {values}." for metric, what in _FOR_NOTHING.items() if (values := _each(rows, metric)))]
+
+
+def _each(rows: Sequence[Row], metric: str) -> str:
+    """Name the runs that have each value of a metric; variants of one protocol mostly share it."""
+    runs: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if metric in row["estimates"]:
+            runs.setdefault(show_estimate(row["estimates"][metric], 3), {})[row["model"]] = None
+    if len(runs) == 1 and len(next(iter(runs.values()))) > _MOST_NAMED:
+        return f"{next(iter(runs))} (all runs)"
+    return ", ".join(f"{value} ({', '.join(models)})" for value, models in runs.items())

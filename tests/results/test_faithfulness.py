@@ -107,3 +107,13 @@ def test_notes_explain_what_is_shown_and_nothing_else() -> None:
         assert word in about
     assert precision == "Descriptor precision of descriptors drawn at random: 0.180 [0.080, 0.280] (ViT-B/16)."
     assert corloc.startswith("CorLoc of the whole picture, as a share: 0.400 ")
+
+
+def test_what_many_runs_share_is_said_once() -> None:
+    def say(*values: float) -> str:
+        estimates = [{"part_iou": Estimate(0.1), "corloc_whole_picture": Estimate(value)} for value in values]
+        rows = [{"model": f"v{n}", "estimates": each, "not_separated": {}} for n, each in enumerate(estimates)]
+        return notes(rows)[-1].partition(": ")[2]
+
+    assert say(0.5, 0.25, 0.5) == "0.500 (v0, v2), 0.250 (v1)."
+    assert say(*[0.5] * 5) == "0.500 (all runs)."
