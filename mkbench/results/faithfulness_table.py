@@ -53,8 +53,8 @@ def _estimate_cell(row: Row, column: Column, separator: str) -> str:
 def faithfulness_console(rows: Sequence[Row], *, width: int = 120) -> Group:
     """Render the rows for a terminal, intervals below their values.
 
-    A narrow terminal gets the removal curves in a table of their own, a narrower one a third table, and a still
-    narrower one no intervals.
+    A narrow terminal gets the removal curves in a table of their own, then a third table; a still narrower one no
+    intervals, in as few tables as it can hold.
 
     Args:
         rows: from ``faithfulness_rows``.
@@ -66,8 +66,8 @@ def faithfulness_console(rows: Sequence[Row], *, width: int = 120) -> Group:
     columns = shown_columns(rows)
     removal = [column for column in columns if column.mean is not None]
     others = [column for column in columns if column.mean is None]
-    three = [removal, others[:4], others[4:]]
-    layouts = (([columns], True), ([removal, others], True), (three, True), (three, False))
+    two, three = [removal, others], [removal, others[:4], others[4:]]
+    layouts = (([columns], True), (two, True), (three, True), (two, False), (three, False))
     tables: list[Table] = []
     for blocks, intervals in layouts:
         tables = [_console_table(rows, block, intervals=intervals) for block in blocks if block]
