@@ -9,6 +9,7 @@ from mkbench.callbacks.result_writer import find_writer
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.heads.segmented_group import SegmentedGroup
+from mkbench.measures.explained_group import GroupResult
 from mkbench.results.bundle import FIGURES, RESULTS, read_results
 from mkbench.results.drawing import save_figure
 from mkbench.results.figures import mi_curve_figure
@@ -18,7 +19,7 @@ from mkbench.results.heads.segmentation_table import method_label
 from mkbench.results.sample_figure import sample_figure
 from mkbench.results.sample_view import sample_view
 from mkbench.systems.head_segmentation import HeadSegmentation
-from mkbench.systems.mutual_knowledge import GroupResult, MutualKnowledge
+from mkbench.systems.mutual_knowledge import MutualKnowledge
 
 #: Pictures of a class that are drawn with the maps that segment them.
 _SEGMENTED = 3

@@ -1,20 +1,18 @@
 """From the tensors of a class group to rows of Parquet."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.measures.base import trim_rows
+from mkbench.measures.explained_group import ExplainedGroup, GroupResult
 from mkbench.results.bundle import ROW_SCHEMA, GroupRecord
-
-if TYPE_CHECKING:  # systems build on this module
-    from mkbench.systems.mutual_knowledge import ExplainedGroup, GroupResult
 
 
 def _explainer_rows(
-    explained: "ExplainedGroup", shared: dict[str, list[Any]], measured: Mapping[str, pa.DataType]
+    explained: ExplainedGroup, shared: dict[str, list[Any]], measured: Mapping[str, pa.DataType]
 ) -> pa.Table:
     explanation = explained.explanation
     counts = explanation.vision.counts
@@ -41,7 +39,7 @@ def empty_record(group: ClassGroup) -> GroupRecord:
 
 
 def group_record(
-    result: "GroupResult", class_names: Sequence[str], measured: Mapping[str, pa.DataType] | None = None
+    result: GroupResult, class_names: Sequence[str], measured: Mapping[str, pa.DataType] | None = None
 ) -> GroupRecord:
     """Return the rows of a group, one for each image and explainer; without labels, what depends on them is null.
 

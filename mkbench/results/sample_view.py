@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from mkbench.measures.explained_group import GroupResult
 from mkbench.results.sample_figure import SampleView
-from mkbench.systems.mutual_knowledge import GroupResult
 from mkbench.systems.text_knowledge import TextKnowledge
 
 #: Language concepts in the picture of the two encoders' concepts, as published.

@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -28,6 +27,7 @@ from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.measures.base import Measure, MeasureContext
+from mkbench.measures.explained_group import ExplainedGroup, GroupResult
 from mkbench.metrics import ConceptEntropy, MutualInformation, MutualInformationAUC
 from mkbench.metrics.functional import chance_curves, concept_entropy, mutual_information_curves
 from mkbench.results.bundle import GroupRecord
@@ -35,46 +35,6 @@ from mkbench.results.rows import empty_record, group_record
 from mkbench.results.summary import summarise
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.text_knowledge import TextKnowledge, read_texts
-
-
-@dataclass(frozen=True)
-class ExplainedGroup:
-    """One explainer's answer for a class group, and what was measured on it.
-
-    Attributes:
-        explanation: parts and concepts.
-        hits: (B, Q) bool, which vision concepts are language concepts of the conditioning class.
-        curves: (B, Q + 1) float64, mutual information while concepts are removed; 0 beyond an image's own length.
-        chance: (B, Q + 1) float64, the same against the language concepts of other classes, averaged.
-        entropy: (B,) float64, concept entropy.
-        measured: column -> B values, of the run's measures.
-    """
-
-    explanation: GroupExplanation
-    hits: Tensor
-    curves: Tensor
-    chance: Tensor
-    entropy: Tensor
-    measured: dict[str, list[Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class GroupResult:
-    """Everything a callback may write or draw of one class group.
-
-    Attributes:
-        group: the pictures.
-        ranking: (B, up to 5) int64, predicted classes, best first.
-        conditioning: (B,) int64, the class whose language concepts were used.
-        foreground: prominent patches and pixels.
-        explained: explainer name -> its answer.
-    """
-
-    group: ClassGroup
-    ranking: Tensor
-    conditioning: Tensor
-    foreground: Foreground
-    explained: dict[str, ExplainedGroup]
 
 
 class MutualKnowledge(BenchmarkSystem):

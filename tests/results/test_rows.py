@@ -3,9 +3,9 @@ import torch
 from mkbench.concepts import Foreground, GroupExplanation
 from mkbench.concepts.descriptors import VisionConcepts
 from mkbench.datamodules import ClassGroup
+from mkbench.measures.explained_group import ExplainedGroup, GroupResult
 from mkbench.results.bundle import ROW_SCHEMA, read_group, write_group
 from mkbench.results.rows import empty_record, group_record
-from mkbench.systems.mutual_knowledge import ExplainedGroup, GroupResult
 
 
 def make_result():

@@ -21,8 +21,9 @@ from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.base import take_only
 from mkbench.errors import UsageError
 from mkbench.measures import MeasureContext, Removal
+from mkbench.measures.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems import MutualKnowledge
-from mkbench.systems.mutual_knowledge import ExplainedGroup, GroupResult, group_seed
+from mkbench.systems.mutual_knowledge import group_seed
 
 GROUP_SIZE = 9
 OPTIONS: dict[str, Any] = {"num_language_concepts": 12, "pool": 62, "refine": "components"}
