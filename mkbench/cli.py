@@ -138,7 +138,10 @@ def _run_verb(verb: str, words: list[str]) -> int:
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Names the defaults of options, and leaves the lines of the verbs below them alone."""
+    """Names the defaults of options that have one, and leaves the lines of the verbs below them alone."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def _load_verb(verb: str) -> Any:

@@ -14,7 +14,7 @@ from mkbench.errors import UsageError
 from mkbench.verbs.bench_config import read_models, read_yaml
 from mkbench.verbs.jobs import run_jobs, run_predict, starts_processes
 
-HELP = "does adding mined descriptors raise zero-shot accuracy? Options such as --data.root go on to every `predict`."
+HELP = "tell whether mined descriptors raise zero-shot accuracy. Options such as --data.root go on to every `predict`."
 
 #: The runs of a model, in their order.
 PHASES = ("mining", "held_out", "evaluation")

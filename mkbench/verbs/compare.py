@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mkbench.results.joint.models import JointModel
 
 HELP = (
-    "put finished runs side by side: rank table, differences of pairs of models, AUC against accuracy, MI curves; and "
-    "for models with runs of mutual knowledge and of heads, both in one table, and which heads carry what."
+    "put finished runs side by side. Ranks, differences of pairs of models, AUC against accuracy, MI curves; "
+    "and for models with runs of mutual knowledge and of heads, both in one table, and which heads carry what."
 )
 
 
