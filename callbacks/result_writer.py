@@ -14,6 +14,7 @@ from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
 from mkbench.results.bundle import (
+    ANALYSES,
     CONTRIBUTIONS,
     ENVIRONMENT,
     FIGURES,
@@ -22,7 +23,9 @@ from mkbench.results.bundle import (
     LABELS,
     LOG,
     MANIFEST,
+    PRUNING,
     RESULTS,
+    SPURIOUS,
     finished_groups,
     log_group,
     read_group,
@@ -151,12 +154,14 @@ class ResultWriter(Callback):
         return self._folder
 
 
-#: Temporary files of a process that was killed while it wrote, and what followed from fewer groups.
-_LEFT_BEHIND = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*", HEADS, LABELS)
+#: Of a process that was killed while it wrote.
+_TEMPORARY = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*")
+#: With what followed from fewer groups.
+_LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, SPURIOUS, PRUNING)
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
-    *(MANIFEST, RESULTS, ENVIRONMENT, LOG),
+    *(MANIFEST, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
 )
 
 

@@ -23,6 +23,7 @@ from mkbench.datamodules.class_groups import (
     PictureSource,
     split_groups,
 )
+from mkbench.datamodules.group_loader import group_loader
 from mkbench.datamodules.pictures import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import DataError, UsageError
@@ -65,15 +66,6 @@ def require_at_least(least: int, option: str, value: int | None) -> None:
     """
     if value is not None and value < least:
         raise UsageError(f"Expected --data.{option} to be at least {least}, found {value}; give a larger number.")
-
-
-def take_only(groups: list[ClassGroup]) -> ClassGroup:
-    """Unwrap a batch of one group; what a DataLoader collates with, so it must be importable by worker processes.
-
-    >>> take_only(["the group"])
-    'the group'
-    """
-    return groups[0]
 
 
 class ClassGroupDataModule(L.LightningDataModule, ABC):
@@ -219,12 +211,8 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         todo = [spec for spec in self.specs if spec.key not in self.finished]
         if todo:  # a device without any group would fail, and the others would wait for it
             todo += [IDLE] * (trainer.world_size - len(todo))
-        return DataLoader(
-            self.dataset(geometry, todo, with_truth=bool(getattr(module, "needs_truth", False))),
-            batch_size=1,
-            collate_fn=take_only,
-            num_workers=min(self.num_workers, len(todo)),
-        )
+        dataset = self.dataset(geometry, todo, with_truth=bool(getattr(module, "needs_truth", False)))
+        return group_loader(dataset, num_workers=self.num_workers)
 
 
 def attached_data(trainer: L.Trainer) -> ClassGroupDataModule:

@@ -28,6 +28,7 @@ VERBS: Mapping[str, str] = {
     "heads topic-segmentation": "mkbench.verbs.head_analyses:TOPIC_SEGMENTATION",
     "heads contrastive-segmentation": "mkbench.verbs.head_analyses:CONTRASTIVE_SEGMENTATION",
     "heads remove": "mkbench.verbs.head_removal",
+    "heads prune": "mkbench.verbs.head_pruning",
     "compare": "mkbench.verbs.compare",
     "verify": "mkbench.verbs.verify",
     "explain": "mkbench.verbs.explain",

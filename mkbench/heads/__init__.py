@@ -4,7 +4,8 @@ from mkbench.heads.ablation import mean_ablate, reconstruct_heads, replace_heads
 from mkbench.heads.contributions import HeadContributions
 from mkbench.heads.decomposition import Decomposer, decompose
 from mkbench.heads.head_bank import HeadBank
-from mkbench.heads.pruning import PruningEffect, matched_random_heads, prune_heads, pruning_effect
+from mkbench.heads.pruning import RandomSets, matched_random_heads, matched_random_sets, prune_heads
+from mkbench.heads.pruning_effects import PruningEffect, pruning_effects
 from mkbench.heads.segmentation import Segmentation, attention_maps, class_maps, random_heads, segment
 from mkbench.heads.text_span import TextSpan, textspan
 
@@ -13,15 +14,17 @@ __all__ = [
     "HeadBank",
     "HeadContributions",
     "PruningEffect",
+    "RandomSets",
     "Segmentation",
     "TextSpan",
     "attention_maps",
     "class_maps",
     "decompose",
     "matched_random_heads",
+    "matched_random_sets",
     "mean_ablate",
     "prune_heads",
-    "pruning_effect",
+    "pruning_effects",
     "random_heads",
     "reconstruct_heads",
     "replace_heads",

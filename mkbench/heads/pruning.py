@@ -3,14 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
 from torch.nn import Module, Parameter
 
 from mkbench.backbones import Backbone
-from mkbench.concepts.linalg import unit_rows
 from mkbench.heads.head_values import Head
 from mkbench.heads.tower_adapters import find_tower
 from mkbench.heads.towers import Tower
@@ -112,81 +110,34 @@ def matched_random_heads(heads: Sequence[Head], *, num_heads: int, seed: int, di
     return drawn
 
 
-@dataclass(frozen=True)
-class PruningEffect:
-    """Zero-shot top-1 accuracies, shares 0..1, of one model with all its heads and without some.
+class RandomSets(NamedTuple):
+    """Random sets of heads that match another set in size and layers.
 
     Attributes:
-        full: with all heads.
-        pruned: without the heads of the set.
-        random: without as many heads of the same layers, one accuracy a seed.
-        random_heads: the heads of each seed.
-        images: how many images were classified.
+        sets: one for each seed, sorted.
+        disjoint: whether they lie outside the other set.
     """
 
-    full: float
-    pruned: float
-    random: tuple[float, ...]
-    random_heads: tuple[tuple[Head, ...], ...]
-    images: int
-
-    @property
-    def random_mean(self) -> float:
-        """Mean over the seeds."""
-        return sum(self.random) / len(self.random)
+    sets: tuple[tuple[Head, ...], ...]
+    disjoint: bool
 
 
-@torch.no_grad()
-def pruning_effect(
-    backbone: Backbone,
-    batches: Iterable[tuple[Tensor, Tensor]],
-    class_embeddings: Tensor,
-    heads: Sequence[Head],
-    *,
-    seeds: Sequence[int] = range(5),
-    disjoint: bool = False,
-) -> PruningEffect:
-    """Measure zero-shot accuracy with all heads, without a set of heads, and without matched random sets.
-
-    The images are read once; each batch goes through the model as often as there are sets.
+def matched_random_sets(heads: Sequence[Head], *, num_heads: int, seeds: Iterable[int]) -> RandomSets:
+    """Draw several such sets, outside the given one if every layer has room for that.
 
     Args:
-        backbone: a model of open_clip whose image tower is a vision transformer.
-        batches: pictures (B, 3, S, S) as for ``Backbone.encode_image``, and their classes (B,).
-        class_embeddings: (classes, d).
-        heads: the set, different pairs of a layer and a head.
-        seeds: one random set each.
-        disjoint: see ``matched_random_heads``.
+        heads: different pairs of a layer and a head.
+        num_heads: heads H of a layer.
+        seeds: one set each.
 
     Raises:
-        BackboneError: as ``prune_heads``.
-        ValueError: without images or seeds, for heads that are not there, or as ``matched_random_heads``.
+        ValueError: as ``matched_random_heads``.
 
-    Source: Madasu et al., EMNLP 2025 (arXiv 2503.11103).
-
-    >>> from mkbench import load_backbone
-    >>> backbone = load_backbone("ViT-S-32-alt", random_weights=True)
-    >>> pictures = torch.zeros(2, 3, 224, 224, dtype=torch.uint8)
-    >>> effect = pruning_effect(backbone, [(pictures, torch.tensor([0, 0]))], torch.ones(1, 256), [(3, 0)], seeds=[0])
-    >>> effect.full, effect.pruned, effect.random
-    (1.0, 1.0, (1.0,))
+    >>> matched_random_sets([(2, 0)], num_heads=2, seeds=range(2))
+    RandomSets(sets=(((2, 1),), ((2, 1),)), disjoint=True)
+    >>> matched_random_sets([(2, 0), (2, 1)], num_heads=3, seeds=range(2)).disjoint
+    False
     """
-    if not seeds:
-        raise ValueError("Expected at least one seed, got none.")
-    num_heads = find_tower(backbone).layers[0].attention.num_heads
-    drawn = [matched_random_heads(heads, num_heads=num_heads, seed=seed, disjoint=disjoint) for seed in seeds]
-    sets: list[Sequence[Head]] = [(), heads, *drawn]
-    texts = unit_rows(class_embeddings)
-    hits, images = torch.zeros(len(sets), dtype=torch.int64), 0
-    for pictures, classes in batches:
-        images += len(classes)
-        for place, silent in enumerate(sets):
-            with prune_heads(backbone, silent):
-                embeddings = backbone.encode_image(pictures)  # (B, d)
-            # The length of an embedding changes no prediction; the first of equal classes wins.
-            predicted = (embeddings.double() @ texts.double().to(embeddings.device).T).argmax(dim=1)
-            hits[place] += int((predicted.cpu() == classes.cpu()).sum())
-    if not images:
-        raise ValueError("Expected at least one image, got none.")
-    full, pruned, *random = (hits.double() / images).tolist()
-    return PruningEffect(full, pruned, tuple(random), tuple(map(tuple, drawn)), images)
+    disjoint = all(2 * count <= num_heads for count in Counter(layer for layer, _ in heads).values())
+    drawn = (matched_random_heads(heads, num_heads=num_heads, seed=seed, disjoint=disjoint) for seed in seeds)
+    return RandomSets(tuple(map(tuple, drawn)), disjoint)

@@ -18,6 +18,7 @@ GROUPS, LOG, FIGURES = "groups", "groups.log", "figures"
 RESULTS, ENVIRONMENT, MANIFEST = "results.json", "environment.json", "manifest.json"
 #: What runs that decompose attention heads have beside these.
 CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.json", "answers.jsonl"
+SPURIOUS, PRUNING, ANALYSES = "spurious.json", "pruning.json", "analyses"
 _META_KEY = b"mkbench"
 
 #: One row for each image and explainer. Of pictures without labels class_index, class_name, top1 and top5 are null.

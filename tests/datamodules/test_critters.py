@@ -3,10 +3,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from mkbench.datamodules import Critters
-from mkbench.datamodules.base import take_only
 from mkbench.datamodules.critters import CrittersSource
 from mkbench.datamodules.critters_drawing import PARTS
 from mkbench.datamodules.critters_world import load_world, render
+from mkbench.datamodules.group_loader import take_only
 from mkbench.errors import UsageError
 
 

@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from tower_kinds import KINDS, clip, pictures
 
 from mkbench.backbones import OpenClipBackbone
 from mkbench.errors import BackboneError
-from mkbench.heads import decompose, matched_random_heads, mean_ablate, prune_heads, pruning_effect
+from mkbench.heads import decompose, matched_random_heads, matched_random_sets, mean_ablate, prune_heads
 from mkbench.heads.tower_adapters import find_tower
 
 
@@ -113,32 +112,12 @@ def test_random_heads_that_cannot_be_drawn() -> None:
             matched_random_heads(heads, num_heads=3, seed=0)
 
 
-def test_accuracies_are_those_of_each_set() -> None:
-    backbone = clip().double()
-    images, heads = pictures(backbone, 40), [(0, 0), (0, 1), (1, 2)]
-    lengths = torch.tensor([[9.0], [1.0], [1.0], [0.1], [1.0], [1.0]])  # which must not matter
-    texts = backbone.encode_image(pictures(backbone, 6, seed=1)) * lengths
-    unit = F.normalize(texts.double(), dim=1)
-
-    def predict(silent: list[tuple[int, int]]) -> Tensor:
-        with prune_heads(backbone, silent):
-            return (F.normalize(backbone.encode_image(images).double(), dim=1) @ unit.T).argmax(1)
-
-    classes = predict([])
-    classes[:7] = (classes[:7] + 1) % 6
-    batches = zip(images.split(16), classes.split(16), strict=True)
-    effect = pruning_effect(backbone, batches, texts, heads)
-    assert (effect.full, effect.images, len(effect.random)) == (33 / 40, 40, 5)
-    assert effect.pruned == pytest.approx(float((predict(heads) == classes).double().mean()))
-    assert effect.pruned < effect.full
-    for accuracy, drawn, seed in zip(effect.random, effect.random_heads, range(5), strict=True):
-        assert list(drawn) == matched_random_heads(heads, num_heads=3, seed=seed)
-        assert accuracy == pytest.approx(float((predict(list(drawn)) == classes).double().mean()))
-    assert effect.random_mean == pytest.approx(sum(effect.random) / 5)
-
-
-def test_nothing_to_measure() -> None:
-    with pytest.raises(ValueError, match="at least one image, got none"):
-        pruning_effect(clip(), [], torch.ones(2, 12), [(0, 0)])
-    with pytest.raises(ValueError, match="at least one seed, got none"):
-        pruning_effect(clip(), [], torch.ones(2, 12), [(0, 0)], seeds=())
+def test_several_random_sets_lie_outside_where_there_is_room() -> None:
+    heads = [(2, 0), (7, 1), (2, 3)]
+    outside = matched_random_sets(heads, num_heads=4, seeds=range(5))
+    assert outside.disjoint
+    assert not {head for drawn in outside.sets for head in drawn} & set(heads)
+    crowded = matched_random_sets([(2, 0), (2, 1), (7, 1)], num_heads=3, seeds=(4, 2))  # no room in the layer 2
+    assert not crowded.disjoint
+    for drawn, seed in zip(crowded.sets, (4, 2), strict=True):
+        assert list(drawn) == matched_random_heads([(2, 0), (2, 1), (7, 1)], num_heads=3, seed=seed)

@@ -117,13 +117,14 @@ def test_only_groups_without_rows_or_contributions_are_computed_again(
     (run / "groups" / f"{KEYS[0]}.parquet").unlink()
     damaged = run / "contributions" / f"{KEYS[2]}.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-4])
-    (run / "heads.json").write_text("{}")  # of fewer groups
+    for name in ("heads.json", "spurious.json", "pruning.json"):
+        (run / name).write_text("{}")  # of fewer groups
     computed.clear()
     with pytest.warns(UserWarning, match=r"00002-000 is computed again: Expected the contributions .* can be read"):
         assert command(*heads_words).code == 0
     assert computed == [KEYS[0], KEYS[2]]
     assert contents(run) == before
-    assert not (run / "heads.json").exists()
+    assert not any((run / name).exists() for name in ("heads.json", "spurious.json", "pruning.json"))
     computed.clear()
     assert command(*heads_words).code == 0
     assert computed == []

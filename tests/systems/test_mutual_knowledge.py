@@ -18,7 +18,7 @@ from mkbench.baselines import MMCBMExplainer
 from mkbench.cli import main
 from mkbench.concepts import PartsExplainer
 from mkbench.datamodules import ClassGroup, Critters
-from mkbench.datamodules.base import take_only
+from mkbench.datamodules.group_loader import take_only
 from mkbench.errors import UsageError
 from mkbench.measures import MeasureContext, Removal
 from mkbench.measures.explained_group import ExplainedGroup, GroupResult

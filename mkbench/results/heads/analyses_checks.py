@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mkbench.errors import UsageError
 from mkbench.heads.head_values import Head
-from mkbench.heads.labels import normalise_label, read_labels
+from mkbench.heads.labels import LabelDocument, normalise_label, read_labels
 from mkbench.results.bundle import LABELS
 
 
@@ -25,14 +25,27 @@ def read_properties(run: Path, layers: Sequence[int]) -> dict[Head, str]:
     Traceback (most recent call last):
     mkbench.errors.UsageError: Expected the properties of the heads at nowhere/labels.json, found none; run `mkbench ...
     """
+    found = {(head.texts.layer, head.texts.head): head.label.label for head in read_run_labels(run).heads}
+    return {head: label for head, label in found.items() if label and head[0] in layers}
+
+
+def read_run_labels(run: Path) -> LabelDocument:
+    """Read all that is known of the labels of a run's heads.
+
+    Args:
+        run: folder of a run.
+
+    Raises:
+        UsageError: the heads of the run were not labelled yet.
+        DataError: a damaged file.
+    """
     path = run / LABELS
     if not path.is_file():
         raise UsageError(
             f"Expected the properties of the heads at {path.as_posix()}, found none; run `mkbench heads "
             f"{run.as_posix()}` first."
         )
-    found = {(head.texts.layer, head.texts.head): head.label.label for head in read_labels(path).heads}
-    return {head: label for head, label in found.items() if label and head[0] in layers}
+    return read_labels(path)
 
 
 def find_property(name: str, labels: Mapping[Head, str]) -> tuple[str, list[Head]]:
@@ -80,6 +93,26 @@ def require_head(head: Head, *, layers: Sequence[int], num_heads: int) -> None:
             f"Expected --head LAYER.HEAD of the layers {', '.join(map(str, layers))} and the heads 0 to "
             f"{num_heads - 1}, found {layer}.{number}; give one of these."
         )
+
+
+def require_comparable(heads: Sequence[Head], *, seeds: int) -> None:
+    """Check a set of heads that is compared with random ones.
+
+    Args:
+        heads: of the set.
+        seeds: how many random sets.
+
+    Raises:
+        UsageError: a head twice, or no seed.
+
+    >>> require_comparable([(3, 1)], seeds=0)
+    Traceback (most recent call last):
+    mkbench.errors.UsageError: Expected --seeds of 1 or more, found 0.
+    """
+    if len(set(heads)) < len(heads):
+        raise UsageError("Expected every head once in --heads, found one of them twice; leave the repeats out.")
+    if seeds < 1:
+        raise UsageError(f"Expected --seeds of 1 or more, found {seeds}.")
 
 
 def require_words(texts: Sequence[str]) -> tuple[str, ...]:

@@ -17,11 +17,10 @@ from torch import Tensor
 from mkbench.heads.head_values import Head
 from mkbench.heads.neighbors import Neighbors
 from mkbench.heads.patch_maps import ContrastiveMaps, TopicMap
-from mkbench.results.bundle import write_json
+from mkbench.results.bundle import ANALYSES, write_json
 from mkbench.results.drawing import save_figure
 
 SCHEMA_VERSION = 1
-ANALYSES = "analyses"
 #: Patches that a table shows of each map.
 NUM_PEAKS = 3
 _NAME_LENGTH, _HASH_LENGTH = 60, 12  # characters

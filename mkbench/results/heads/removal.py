@@ -1,7 +1,6 @@
 """How the worst group of a run fares when the heads of a spurious feature are taken out of its embeddings."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -11,10 +10,11 @@ from mkbench.datamodules.backgrounds import find_backgrounds
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import UsageError
 from mkbench.heads.head_values import Head
-from mkbench.heads.pruning import matched_random_heads
+from mkbench.heads.pruning import matched_random_sets
+from mkbench.heads.pruning_effects import Classifier
 from mkbench.heads.spurious import remove_heads
 from mkbench.heads.store import ContributionStore, open_store
-from mkbench.results.bundle import read_results, write_json
+from mkbench.results.bundle import SPURIOUS, read_results, write_json
 from mkbench.results.heads.removal_choice import RemovalOptions, choose_heads
 from mkbench.results.heads.removal_probe import fit_probe_of_run
 from mkbench.results.heads.removal_scores import ALL, RANDOM, WITHOUT, HeadSets, PictureGroups, compare_sets
@@ -23,9 +23,6 @@ from mkbench.results.reading import Document
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 SCHEMA_VERSION = 1
-SPURIOUS = "spurious.json"
-#: Embeddings (n, d) -> classes (n,).
-Classifier = Callable[[Tensor], Tensor]
 
 
 def remove_from_run(
@@ -120,14 +117,9 @@ def tell_groups(store: ContributionStore, data: ClassGroupDataModule) -> Picture
 
 def _head_sets(store: ContributionStore, heads: Sequence[Head], options: RemovalOptions) -> tuple[HeadSets, bool]:
     """Return the sets to compare, and whether the random ones lie outside the chosen one, as far as there is room."""
-    counts = Counter(layer for layer, _ in heads)
-    disjoint = all(2 * count <= store.num_heads for count in counts.values())
-    drawn = [
-        matched_random_heads(heads, num_heads=store.num_heads, seed=seed, disjoint=disjoint)
-        for seed in range(options.seeds)
-    ]
+    drawn = matched_random_sets(heads, num_heads=store.num_heads, seeds=range(options.seeds))
     single = tuple((layer, head) for layer in store.layers for head in range(store.num_heads))
-    return HeadSets({ALL: ((),), WITHOUT: (tuple(heads),), RANDOM: tuple(map(tuple, drawn))}, single), disjoint
+    return HeadSets({ALL: ((),), WITHOUT: (tuple(heads),), RANDOM: drawn.sets}, single), drawn.disjoint
 
 
 def _classify(

@@ -13,7 +13,7 @@ from mkbench.heads.head_values import Head
 from mkbench.heads.labels import LabelDocument, normalise_label, read_labels
 from mkbench.heads.store import ContributionStore
 from mkbench.results.bundle import LABELS
-from mkbench.results.heads.analyses_checks import read_properties, require_head
+from mkbench.results.heads.analyses_checks import read_properties, require_comparable, require_head
 from mkbench.results.heads.scores import NUM_TEXTS
 
 Ablation = Literal["zero", "mean"]
@@ -50,14 +50,11 @@ class RemovalOptions:
             raise UsageError(f"Expected either --label or --heads, found {found}; give one of them.")
         if not 0 <= self.fits <= NUM_TEXTS or (self.fits and self.label is None):
             raise UsageError(f"Expected --fits of 0 to {NUM_TEXTS}, beside --label alone, found {self.fits}.")
-        if len(set(self.heads)) < len(self.heads):
-            raise UsageError("Expected every head once in --heads, found one of them twice; leave the repeats out.")
         if self.ablation not in get_args(Ablation):
             raise UsageError(
                 f"Expected --ablation to be one of {', '.join(get_args(Ablation))}, found {self.ablation}."
             )
-        if self.seeds < 1:
-            raise UsageError(f"Expected --seeds of 1 or more, found {self.seeds}.")
+        require_comparable(self.heads, seeds=self.seeds)
 
 
 def choose_heads(run: Path, store: ContributionStore, options: RemovalOptions) -> list[Head]:

@@ -92,10 +92,10 @@ def compare_sets(correct: Tensor, groups: PictureGroups, sets: HeadSets) -> dict
     for name, chosen in sets.compared.items():
         rows = sets.rows(name)
         entry: dict[str, Any] = {"name": name, "heads": [[list(head) for head in heads] for heads in chosen]}
-        entry["scores"] = _name_columns(_estimate(columns[rows], draws[:, rows]), names)
+        entry["scores"] = _name_columns(estimate_sets(columns[rows], draws[:, rows]), names)
         for key, other in (("change", first), ("change_from_random", random)):
             if rows != other and (key == "change" or name == WITHOUT):
-                entry[key] = _name_columns(_change(columns, draws, rows, other), names)
+                entry[key] = _name_columns(estimate_change(columns, draws, rows, other), names)
         entries.append(entry)
     return {"sets": entries, "scan": _scan(scores, sets, start=compared)}
 
@@ -108,8 +108,19 @@ def _columns(scores: GroupScores, tied: Tensor) -> Tensor:
     )
 
 
-def _estimate(values: Tensor, draws: Tensor) -> list[dict[str, Any]]:
-    """Average each column over sets: values (s, columns), with the interval of draws (R, s, columns)."""
+def estimate_sets(values: Tensor, draws: Tensor) -> list[dict[str, Any]]:
+    """Average each column over sets, with the interval of the average.
+
+    Args:
+        values: (s, columns) float64, of s sets.
+        draws: (R, s, columns), the same of R bootstrap samples.
+
+    Returns:
+        ``value`` and its 95 % ``interval`` of each column; of several sets also their ``range``.
+
+    >>> estimate_sets(torch.tensor([[0.5], [1.0]]), torch.ones(9, 2, 1, dtype=torch.float64))
+    [{'value': 0.75, 'interval': [1.0, 1.0], 'range': [0.5, 1.0]}]
+    """
     means, (low, high) = values.mean(dim=0).tolist(), _interval(draws.mean(dim=1))
     entries: list[dict[str, Any]] = [
         {"value": mean, "interval": [*bounds]} for mean, *bounds in zip(means, low, high, strict=True)
@@ -120,11 +131,22 @@ def _estimate(values: Tensor, draws: Tensor) -> list[dict[str, Any]]:
     return entries
 
 
-def _change(values: Tensor, draws: Tensor, rows: slice, other: slice) -> list[dict[str, Any]]:
-    """Return the means of some sets less those of others; their range over sets would mix the two, and is left out."""
+def estimate_change(values: Tensor, draws: Tensor, rows: slice, other: slice) -> list[dict[str, Any]]:
+    """Return the means of some sets less those of others; their range over sets would mix the two, and is left out.
+
+    Args:
+        values: (S, columns) float64, of all sets.
+        draws: (R, S, columns), the same of R bootstrap samples.
+        rows: which sets.
+        other: which are taken away.
+
+    >>> values = torch.tensor([[0.5], [1.0]])
+    >>> estimate_change(values, values.double().expand(9, 2, 1), slice(0, 1), slice(1, 2))
+    [{'value': -0.5, 'interval': [-0.5, -0.5]}]
+    """
     difference = values[rows].mean(dim=0) - values[other].mean(dim=0)
     drawn = draws[:, rows].mean(dim=1) - draws[:, other].mean(dim=1)
-    return _estimate(difference[None], drawn[:, None])
+    return estimate_sets(difference[None], drawn[:, None])
 
 
 def _interval(draws: Tensor) -> list[list[float]]:

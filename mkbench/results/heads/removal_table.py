@@ -17,7 +17,7 @@ _UNBOUNDED = 10_000  # columns
 _LINES = {"accuracy": "accuracy", "balanced": "mean of groups", "worst_group": "worst group", "gap": "gap"}
 
 #: Where random heads come from: there may be too few others.
-_DRAWN = {"others": "other heads", "any": "heads (these among them)"}
+DRAWN = {"others": "other heads", "any": "heads (these among them)"}
 
 
 def show_removal(document: Document, *, width: int = 120) -> Group:
@@ -62,8 +62,8 @@ def removal_table(classifier: Mapping[str, Any], document: Document, *, width: i
             table.add_column(header, justify="right")
         for name, line in _lines(document, sets[ALL]["scores"]).items():
             columns = (sets[ALL]["scores"], sets[WITHOUT]["scores"], sets[WITHOUT]["change"])
-            shown = [_show(_find(scores, name), separator) for scores in columns]
-            table.add_row(*map(Text, (line, *shown, _show_range(_find(sets[RANDOM]["scores"], name), separator))))
+            shown = [show_score(_find(scores, name), separator) for scores in columns]
+            table.add_row(*map(Text, (line, *shown, show_range(_find(sets[RANDOM]["scores"], name), separator))))
         if Console(width=_UNBOUNDED).measure(table).maximum <= width:
             break
     return table
@@ -79,13 +79,22 @@ def _find(scores: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found
 
 
-def _show(score: Mapping[str, Any], separator: str) -> str:
+def show_score(score: Mapping[str, Any], separator: str) -> str:
+    """Write a score in percent with its interval.
+
+    >>> show_score({"value": 0.5, "interval": [0.25, 0.75]}, " ")
+    '50.0 [25.0, 75.0]'
+    """
     low, high = score["interval"]
     return show_estimate(Estimate(score["value"], (low, high)).scaled(100), 1, separator)
 
 
-def _show_range(score: Mapping[str, Any], separator: str) -> str:
-    """Write a mean over sets with their range; only the value of a single set."""
+def show_range(score: Mapping[str, Any], separator: str) -> str:
+    """Write a mean over sets in percent with their range; only the value of a single set.
+
+    >>> show_range({"value": 0.5, "range": [0.25, 0.75]}, " "), show_range({"value": 0.5}, " ")
+    ('50.0 (25.0 to 75.0)', '50.0')
+    """
     value = fixed(100 * score["value"], 1)
     if "range" not in score:
         return value
@@ -97,7 +106,7 @@ def _notes(document: Document) -> list[str]:
     return [
         "a on b: classes tied to a, pictures with background b, and how many; gap: groups on the background of their "
         "classes less the others, what a shortcut gains; [ ]: 95 %, of changes paired; random: as "
-        f"many {_DRAWN[document['settings']['random_heads']]} of the same layers, mean and range.",
+        f"many {DRAWN[document['settings']['random_heads']]} of the same layers, mean and range.",
         *map(_name_best, scanned),
     ]
 

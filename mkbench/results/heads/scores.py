@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from mkbench.heads.head_values import Head
 from mkbench.heads.labels import LabelDocument
 from mkbench.metrics.functional import (
     concept_consistency,
@@ -65,6 +66,27 @@ def score_heads(document: LabelDocument, *, threshold: int = 3) -> dict[str, Any
             of_chance, controls = _compare(values, [_values(_table(one.fits), threshold) for one in document.shuffled])
             metrics += of_chance
     return {"metrics": metrics, "controls": controls, "fallbacks": _count_reasons(document)}
+
+
+def consistency_by_head(document: LabelDocument) -> dict[Head, int]:
+    """Return the concept consistency score (CCS) of each head, 0 to 5; higher is better.
+
+    As in ``score_heads``, a head without a label or a judgement has 0.
+
+    Args:
+        document: the labels of at least one head.
+
+    Source: Madasu et al., EMNLP 2025 (arXiv 2503.11103).
+
+    >>> from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelledHead, Source
+    >>> hand = Source("hand")
+    >>> judged = Judgement((True, True, True, True, False), hand)
+    >>> head = LabelledHead(HeadTexts(11, 3, ()), HeadLabel("letter", hand), judged)
+    >>> consistency_by_head(LabelDocument((head,), (), {}, {}))
+    {(11, 3): 4}
+    """
+    scores = concept_consistency(_table([head.judgement.fits for head in document.heads])).tolist()
+    return {(head.texts.layer, head.texts.head): score for head, score in zip(document.heads, scores, strict=True)}
 
 
 def _count_reasons(document: LabelDocument) -> dict[str, dict[str, int]]:

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch.utils.data import DataLoader
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.base import Kind
-from mkbench.datamodules.base import ClassGroupDataModule, take_only
+from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup, GroupSpec
+from mkbench.datamodules.group_loader import group_loader
 from mkbench.errors import BackboneError, DataError, UsageError
 from mkbench.files import temporary_folder
 from mkbench.progress import counting_bar
@@ -122,13 +122,7 @@ class FeatureCache:
 
     @torch.no_grad()
     def _encode(self, backbone: Backbone, data: ClassGroupDataModule, kind: Kind) -> Iterator[FeatureChunk]:
-        loader: DataLoader[ClassGroup] = DataLoader(
-            data.dataset(backbone.geometry, data.specs),
-            batch_size=1,
-            collate_fn=take_only,
-            num_workers=min(data.num_workers, len(data.specs)),
-            generator=torch.Generator(),  # so that training draws the same whether or not pictures are encoded first
-        )
+        loader = group_loader(data.dataset(backbone.geometry, data.specs), num_workers=data.num_workers)
         unreadable: list[str] = []
         with counting_bar("pictures,", shown=self.show) as progress:
             task = progress.add_task(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, ShuffledLabels, Source
-from mkbench.results.heads.scores import score_heads
+from mkbench.results.heads.scores import consistency_by_head, score_heads
 
 HAND = Source("hand")
 Fits = tuple[bool, ...] | None
@@ -55,6 +55,15 @@ def test_values_worked_out_by_hand() -> None:
         "ccs_low": 2.0,
         "concept_consistency_ratio": 0.5,  # one concept with two heads, of two high heads
     }
+
+
+def test_scores_of_heads_are_those_that_are_counted() -> None:
+    document = make(["size", None, "colour"], [fitting(5), None, fitting(1)])
+    scores = consistency_by_head(document)
+    assert scores == {(11, 0): 5, (11, 1): 0, (11, 2): 1}
+    found = values(document)
+    assert (found["ccs_high"], found["ccs_low"]) == (1, 2)
+    assert found["concept_consistency"] == pytest.approx(sum(scores.values()) / 3)
 
 
 def test_entries_are_those_of_results() -> None:

@@ -1,0 +1,38 @@
+"""Reading class groups one after another, in other processes than the model's where that is wanted."""
+
+import torch
+from torch.utils.data import DataLoader
+
+from mkbench.datamodules.class_groups import ClassGroup, ClassGroupDataset
+
+
+def take_only(groups: list[ClassGroup]) -> ClassGroup:
+    """Unwrap a batch of one group; what a DataLoader collates with, so it must be importable by worker processes.
+
+    >>> take_only(["the group"])
+    'the group'
+    """
+    return groups[0]
+
+
+def group_loader(dataset: ClassGroupDataset, *, num_workers: int) -> DataLoader[ClassGroup]:
+    """Return the groups of a data set in their order; what the caller draws at random is the same with and without.
+
+    Args:
+        dataset: the groups.
+        num_workers: most processes that decode pictures; 0 decodes in the caller's.
+
+    >>> from mkbench.backbones import Geometry
+    >>> from mkbench.datamodules import Critters
+    >>> data = Critters(images_per_class=2, limit_classes=3)
+    >>> dataset = data.dataset(Geometry(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)), data.specs)
+    >>> [group.key for group in group_loader(dataset, num_workers=0)]
+    ['00000-000', '00001-000', '00002-000']
+    """
+    return DataLoader(
+        dataset,
+        batch_size=1,
+        collate_fn=take_only,
+        num_workers=min(num_workers, len(dataset)),
+        generator=torch.Generator(),  # for the seeds of workers, which would be drawn from the caller's otherwise
+    )
