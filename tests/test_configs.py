@@ -143,7 +143,7 @@ def small_predict(content: dict[str, Any], model: Path) -> list[str]:
     return [
         f"--model.backbone=local-dir:{model}",
         "--model.random_weights=false",
-        *ONLY_MINING,
+        *(ONLY_MINING if kind_of(content) == "predict" else ()),
         LIMITS.get(class_of_data(content), "--data.limit_classes=2"),
         "--data.num_workers=0",
         "--trainer.accelerator=cpu",
@@ -190,22 +190,28 @@ def test_all_configurations_are_found() -> None:
     assert sum(len(of_kind(kind)) for kind in KINDS) == len(ALL) > 0
 
 
+@pytest.fixture
+def predict(
+    command: Callable[..., Any], tiny_model: Path, tmp_path: Path, write_data: Callable[[dict[str, Any]], None]
+) -> Callable[[Path], Any]:
+    """Runs a configuration of `mkbench predict` on few pictures, to its end."""
+
+    def run(path: Path) -> Any:
+        content = read(path)
+        write_data(content)
+        train_heads(content, command, tiny_model, tmp_path)
+        outcome = command("predict", f"--config={path}", "--results.root=runs", *small_predict(content, tiny_model))
+        assert (outcome.code, outcome.error) == (0, "")
+        return outcome
+
+    return run
+
+
 @pytest.mark.parametrize("path", of_kind("predict"))
-def test_predict(
-    path: Path,
-    command: Callable[..., Any],
-    tiny_model: Path,
-    tmp_path: Path,
-    write_data: Callable[[dict[str, Any]], None],
-) -> None:
+def test_predict(path: Path, predict: Callable[[Path], Any]) -> None:
     if path.stem == "saliency_methods":
         pytest.importorskip("captum")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    write_data(content)
-    train_heads(content, command, tiny_model, tmp_path)
-    outcome = command("predict", f"--config={path}", "--results.root=runs", *small_predict(content, tiny_model))
-    assert (outcome.code, outcome.error) == (0, "")
-    results = outcome.results()
+    results = predict(path).results()
     assert results["data"]["images"] == 4
     accuracies = {None} if results["data"].get("labelled", True) else set()
     name = str(path.relative_to(CONFIGS).with_suffix(""))
@@ -228,10 +234,7 @@ def test_bench(
     content = yaml.safe_load(config.protocol.read_text(encoding="utf-8"))
     write_data(content)
     train_heads(content, command, tiny_model, tmp_path)
-    small = small_predict(content, tiny_model)
-    if kind_of(content) != "predict":
-        small = [word for word in small if word not in ONLY_MINING]
-    outcome = command("bench", "--config=bench.yaml", "--out=runs", *small[1:])
+    outcome = command("bench", "--config=bench.yaml", "--out=runs", *small_predict(content, tiny_model)[1:])
     assert (outcome.code, outcome.error) == (0, "")
     assert outcome.results()["data"]["images"] == 4
 
@@ -249,19 +252,8 @@ def test_variants_and_trainings_name_options_that_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", of_kind("accuracy"))
-def test_accuracy(
-    path: Path,
-    command: Callable[..., Any],
-    tiny_model: Path,
-    tmp_path: Path,
-    write_data: Callable[[dict[str, Any]], None],
-) -> None:
-    content = read(path)
-    write_data(content)
-    train_heads(content, command, tiny_model, tmp_path)
-    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
-    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
-    assert (outcome.code, outcome.error) == (0, "")
+def test_accuracy(path: Path, predict: Callable[[Path], Any]) -> None:
+    outcome = predict(path)
     classifiers = {metric["explainer"] for metric in outcome.results()["metrics"]}
     assert classifiers == {None, "linear-probe", "lf-cbm", "mm-cbm", "mm-protosim"}
 
@@ -274,26 +266,14 @@ def test_features_are_named_by_trainings(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", of_kind("describe"))
-def test_describe(
-    path: Path, command: Callable[..., Any], tiny_model: Path, write_data: Callable[[dict[str, Any]], None]
-) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    write_data(content)
-    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
-    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
-    assert (outcome.code, outcome.error) == (0, "")
+def test_describe(path: Path, predict: Callable[[Path], Any]) -> None:
+    outcome = predict(path)
     assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top1_descriptors"]
 
 
 @pytest.mark.parametrize("path", of_kind("heads"))
-def test_heads(
-    path: Path, command: Callable[..., Any], tiny_model: Path, write_data: Callable[[dict[str, Any]], None]
-) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    write_data(content)
-    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
-    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
-    assert (outcome.code, outcome.error) == (0, "")
+def test_heads(path: Path, predict: Callable[[Path], Any], command: Callable[..., Any]) -> None:
+    outcome = predict(path)
     assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top5"]
     assert command("heads", "runs/tiny").code == 0
     assert {"entanglement", "association", "top1_reconstructed"} <= {
@@ -302,14 +282,8 @@ def test_heads(
 
 
 @pytest.mark.parametrize("path", of_kind("segmentation"))
-def test_segmentation(
-    path: Path, command: Callable[..., Any], tiny_model: Path, write_data: Callable[[dict[str, Any]], None]
-) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    write_data(content)
-    words = [word for word in small_predict(content, tiny_model) if word not in ONLY_MINING]
-    outcome = command("predict", f"--config={path}", "--results.root=runs", *words)
-    assert (outcome.code, outcome.error) == (0, "")
+def test_segmentation(path: Path, predict: Callable[[Path], Any], command: Callable[..., Any]) -> None:
+    outcome = predict(path)
     metrics = outcome.results()["metrics"]
     assert {metric["explainer"] for metric in metrics} == {None, "heads", "attention", "random_heads"}
     assert {metric["name"] for metric in metrics if metric["explainer"]} == {

@@ -4,21 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from toy_data import CONFIGS
 
 from mkbench.errors import UsageError
 from mkbench.verbs.bench_config import list_jobs, read_config
-
-PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
-SMALL = [
-    "--model.refine=components",
-    "--data.images_per_class=2",
-    "--data.limit_classes=2",
-    "--data.num_workers=0",
-    "--trainer.accelerator=cpu",
-    "--progress.enabled=false",
-    "--figures.samples=0",
-]
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,6 @@ from toy_data import CONFIGS
 from mkbench.verbs.jobs import starts_processes
 
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
-SMALL = [
-    "--model.refine=components",
-    "--data.images_per_class=2",
-    "--data.limit_classes=2",
-    "--data.num_workers=0",
-    "--trainer.accelerator=cpu",
-    "--progress.enabled=false",
-    "--figures.samples=0",
-]
 
 
 @pytest.mark.parametrize(
