@@ -1,7 +1,6 @@
 """What do the image and the text encoder of a model know in common? The predict-only system that asks it."""
 
 import hashlib
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,8 +8,6 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
 
 from mkbench.backbones import Backbone, PatchFeatures
 from mkbench.baselines import TrainedExplainer
@@ -28,12 +25,12 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.measures.base import Measure, MeasureContext
 from mkbench.measures.explained_group import ExplainedGroup, GroupResult
-from mkbench.metrics import ConceptEntropy, MutualInformation, MutualInformationAUC
 from mkbench.metrics.functional import chance_curves, concept_entropy, mutual_information_curves
 from mkbench.results.bundle import GroupRecord
 from mkbench.results.rows import empty_record, group_record
 from mkbench.results.summary import summarise
 from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.live_metrics import LiveMetrics
 from mkbench.systems.text_knowledge import TextKnowledge, read_texts
 
 
@@ -114,7 +111,7 @@ class MutualKnowledge(BenchmarkSystem):
         #: Hook around the stages of the pipeline; a benchmark puts its clock here.
         self.stage: Stage = no_stage
         self.text: TextKnowledge | None = None
-        self.metrics: torch.nn.ModuleDict = torch.nn.ModuleDict()
+        self.metrics: LiveMetrics | None = None
         self.computed: dict[str, float] = {}
 
     def settings(self) -> dict[str, Any]:
@@ -153,10 +150,12 @@ class MutualKnowledge(BenchmarkSystem):
         if not data.labelled:
             self._refuse_options_that_need_labels()
         super().on_predict_start()
-        classes = len(data.class_names)
-        self.metrics = torch.nn.ModuleDict(
-            ({"prediction": _accuracies(classes)} if data.labelled else {})
-            | {explainer.name: self._concept_metrics() for explainer in self.explainers}
+        self.metrics = LiveMetrics(
+            [explainer.name for explainer in self.explainers],
+            max_concepts=max(explainer.max_concepts for explainer in self.explainers),
+            estimator=self.estimator,
+            bank_size=self.knowledge.member.shape[1],
+            classes=len(data.class_names) if data.labelled else None,
         ).to(self.device)
 
     def prepare(self, data: ClassGroupDataModule) -> None:
@@ -197,17 +196,14 @@ class MutualKnowledge(BenchmarkSystem):
         if not len(batch):
             return None
         result = self.explain_group(batch)
-        self._update_metrics(result)
+        if self.metrics is not None:
+            self.metrics.update(result)
         return result
 
     def on_predict_epoch_end(self) -> None:
         """Compute the metrics over all devices; ``computed`` then holds them by name."""
-        with warnings.catch_warnings():
-            # A device that met unreadable pictures alone takes part all the same.
-            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")
-            for owner, collection in self.metrics.items():
-                for name, value in collection.compute().items():  # type: ignore[operator]
-                    self.computed[name if owner == "prediction" else f"{name}/{owner}"] = float(value)
+        if self.metrics is not None:
+            self.computed.update(self.metrics.compute())
 
     # -- what a result bundle asks -------------------------------------------------------------------------------------
 
@@ -359,38 +355,6 @@ class MutualKnowledge(BenchmarkSystem):
             entropy = concept_entropy(explanation.descriptor_ids.flatten(1))
         return ExplainedGroup(explanation, hits, curves, chance, entropy, measured)
 
-    # -- live metrics --------------------------------------------------------------------------------------------------
-
-    def _concept_metrics(self) -> MetricCollection:
-        bank = self.knowledge.member.shape[1]
-        longest = max(explainer.max_concepts for explainer in self.explainers)
-        options: dict[str, Any] = {"max_concepts": longest, "estimator": self.estimator, "bank_size": bank}
-        return MetricCollection(
-            {
-                "mutual_information": MutualInformation(**options),
-                "mutual_information_auc": MutualInformationAUC(**options),
-                "concept_entropy": ConceptEntropy(),
-            },
-            compute_groups=False,
-        )
-
-    def _update_metrics(self, result: GroupResult) -> None:
-        if result.group.class_index is not None:
-            self._update_accuracies(result.ranking, result.group.class_index)
-        for name, explained in result.explained.items():
-            metrics: Any = self.metrics[name]
-            counts = explained.explanation.vision.counts
-            for stem in ("mutual_information", "mutual_information_auc"):
-                metrics[stem].update_curves(explained.curves, counts)
-            metrics["concept_entropy"].update(explained.explanation.descriptor_ids.flatten(1))
-
-    def _update_accuracies(self, ranking: Tensor, class_index: int) -> None:
-        target = torch.full((len(ranking),), class_index, device=self.device)
-        scores = torch.zeros(len(target), self.knowledge.classes.shape[0], device=self.device)
-        order = torch.arange(ranking.shape[1], 0, -1, dtype=scores.dtype, device=self.device)
-        scores.scatter_(1, ranking, order.expand_as(ranking))
-        self.metrics["prediction"].update(scores, target)  # type: ignore[operator]
-
 
 def _require_different(option: str, names: Sequence[str]) -> None:
     """Refuse two of one name: the rows of a run are told apart by it."""
@@ -399,13 +363,6 @@ def _require_different(option: str, names: Sequence[str]) -> None:
         raise UsageError(
             f"Expected --model.{option} with different names, found {twice!r} more than once; run them one by one."
         )
-
-
-def _accuracies(classes: int) -> MetricCollection:
-    return MetricCollection(
-        {f"top{k}": MulticlassAccuracy(classes, top_k=min(k, classes), average="micro") for k in (1, 5)},
-        compute_groups=False,
-    )
 
 
 def group_seed(seed: int, class_index: int | None, part: int) -> int:
