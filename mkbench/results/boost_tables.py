@@ -8,21 +8,18 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from mkbench.results.boost import VARIANTS
 from mkbench.results.bundle import write_text_atomically
-from mkbench.results.reading import ABSENT, RANDOM_WEIGHTS, Document, Estimate, find_metric
+from mkbench.results.fitting import block_table, first_fitting
+from mkbench.results.reading import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric
 from mkbench.results.runs import Run
 from mkbench.results.tables import fixed, markdown_table, show_estimate
 
 SYSTEM = "DescriptionZeroShot"
 HEADERS = ("model", "split", "by", "top-1 %", "− base", "− descriptors")
 _LEFT = ("model", "split", "by")
-_UNBOUNDED = 10_000  # columns
 _SPLITS = {
     "train": "mined and chosen with pictures that are not evaluated",
     "paper": "mined, chosen and evaluated on the same pictures, as published, which can flatter what is mined",
@@ -151,21 +148,11 @@ def to_console(rows: Sequence[BoostRow], *, width: int = 120) -> Table:
     >>> to_console([]).row_count
     0
     """
-    table = Table()
-    for separator in (" ", "\n"):
-        about = Text("\n".join(notes(rows)))
-        table = Table(box=box.SIMPLE_HEAD, caption=about, caption_justify="left")
-        table.collapse_padding, table.pad_edge = True, False
-        for header in HEADERS:
-            text = header in _LEFT
-            table.add_column(Text(header), justify="left" if text else "right", no_wrap=not text, overflow="fold")
-        for row in rows:
-            lines = _cells(row, separator)
-            for number, line in enumerate(lines, start=1):
-                table.add_row(*map(Text, line), end_section=number == len(lines))
-        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
-            break
-    return table
+    tables = (
+        block_table(HEADERS, [_cells(row, separator) for row in rows], left=_LEFT, notes=notes(rows))
+        for separator in (" ", "\n")
+    )
+    return first_fitting(tables, width)
 
 
 def to_markdown(rows: Sequence[BoostRow]) -> str:
@@ -193,7 +180,7 @@ def to_csv(rows: Sequence[BoostRow]) -> str:
     for row in rows:
         line: list[Any] = [row.model, row.split, str(row.decided).lower(), row.images, row.seen, row.hurt]
         for estimate in (*map(row.accuracies.get, VARIANTS), *map(row.differences.get, pairs)):
-            line += [None] * 3 if estimate is None else [estimate.value, *(estimate.interval or (None, None))]
+            line += bound_cells(estimate)
         writer.writerow(line)
     return out.getvalue()
 

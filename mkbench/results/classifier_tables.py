@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mkbench.results.bundle import write_text_atomically
-from mkbench.results.reading import Document, Estimate, explainer_label, find_metric
+from mkbench.results.fitting import first_fitting
+from mkbench.results.reading import Document, Estimate, bound_cells, explainer_label, find_metric
 from mkbench.results.runs import Run
 from mkbench.results.tables import markdown_table, model_cell, show_estimate
 
@@ -21,7 +21,6 @@ HEADERS = ("model", "classifier", "top-1 % ↑", "top-5 % ↑", "top-1 − first
 _LEFT = ("model", "classifier")
 _STEM = "classifiers"  # of the files
 _ZERO_SHOT = "zero-shot"
-_UNBOUNDED = 10_000  # columns
 
 
 def is_accuracy(results: Document) -> bool:
@@ -94,17 +93,17 @@ def classifiers_console(rows: Sequence[dict[str, Any]], *, caption: str = "", wi
     >>> classifiers_console([]).row_count
     0
     """
-    table = Table()
-    for separator in (" ", "\n"):
-        table = Table(box=box.SIMPLE_HEAD, caption=Text(caption), caption_justify="left")
-        table.collapse_padding, table.pad_edge = True, False
-        for header in HEADERS:
-            table.add_column(Text(header), justify="left" if header in _LEFT else "right", overflow="fold")
-        cells = _cells(rows, separator)
-        for index, row in enumerate(cells):
-            table.add_row(*map(Text, row), end_section=index + 1 == len(cells) or cells[index + 1][0] != row[0])
-        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
-            break
+    return first_fitting((_console_table(rows, caption, separator) for separator in (" ", "\n")), width)
+
+
+def _console_table(rows: Sequence[dict[str, Any]], caption: str, separator: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, caption=Text(caption), caption_justify="left")
+    table.collapse_padding, table.pad_edge = True, False
+    for header in HEADERS:
+        table.add_column(Text(header), justify="left" if header in _LEFT else "right", overflow="fold")
+    cells = _cells(rows, separator)
+    for index, row in enumerate(cells):
+        table.add_row(*map(Text, row), end_section=index + 1 == len(cells) or cells[index + 1][0] != row[0])
     return table
 
 
@@ -123,7 +122,7 @@ def classifiers_csv(rows: Sequence[dict[str, Any]]) -> str:
         line = [row["model"], str(row["random_weights"]).lower(), row["classifier"]]
         for key in names:
             estimate: Estimate | None = row[key]
-            line += [None] * 3 if estimate is None else [estimate.value, *(estimate.interval or (None, None))]
+            line += bound_cells(estimate)
         writer.writerow(line)
     return out.getvalue()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -20,13 +20,13 @@ from mkbench.results.faithfulness import (
     notes,
     shown_columns,
 )
-from mkbench.results.reading import Estimate, explainer_label
+from mkbench.results.fitting import fits
+from mkbench.results.reading import Estimate, bound_cells, explainer_label
 from mkbench.results.runs import Run
 from mkbench.results.tables import escape_latex, latex_cell, markdown_table, model_cell, show_estimate
 
 _STEM = "faithfulness"  # of the files
 _LEFT = ("model", "parts")  # aligned left; numbers are aligned right
-_UNBOUNDED = 10_000  # columns
 
 
 def _headings(columns: Sequence[Column]) -> list[str]:
@@ -71,7 +71,7 @@ def faithfulness_console(rows: Sequence[Row], *, width: int = 120) -> Group:
     tables: list[Table] = []
     for blocks, intervals in layouts:
         tables = [_console_table(rows, block, intervals=intervals) for block in blocks if block]
-        if all(Console(width=_UNBOUNDED).measure(table).maximum <= width for table in tables):
+        if fits(tables, width):
             break
     return Group(*tables, Text("\n".join(notes(rows))))
 
@@ -118,7 +118,7 @@ def faithfulness_csv(rows: Sequence[Row]) -> str:
         line = [row["model"], str(row["random_weights"]).lower(), row["explainer"]]
         for metric in CSV_METRICS:
             estimate: Estimate | None = row["estimates"].get(metric)
-            line += [None] * 3 if estimate is None else [estimate.value, *(estimate.interval or (None, None))]
+            line += bound_cells(estimate)
             line.append(" ".join(row["not_separated"].get(metric, [])))
         writer.writerow(line)
     return out.getvalue()

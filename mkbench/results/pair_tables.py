@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mkbench.results.pairs import QUANTITIES, Pair
-from mkbench.results.reading import ABSENT, explainer_label
+from mkbench.results.reading import ABSENT, bound_cells, explainer_label
 from mkbench.results.tables import fixed, markdown_table
 
 NOT_APART = "not apart"  # a difference whose interval holds 0
@@ -45,7 +45,7 @@ def pairs_csv(pairs: Sequence[Pair]) -> str:
         line: list[str | float | None] = [pair.explainer, pair.first, pair.second, pair.images]
         for key in QUANTITIES:
             difference = pair.differences[key]
-            line += [None] * 3 if difference is None else [difference.value, *(difference.interval or (None, None))]
+            line += bound_cells(difference)
         writer.writerow(line)
     return out.getvalue()
 

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mkbench.results.fitting import first_fitting
 from mkbench.results.reading import (
     ABSENT,
     RANDOM_WEIGHTS,
     Document,
     Estimate,
+    bound_cells,
     explainer_label,
     explainer_names,
     find_metric,
@@ -29,7 +30,6 @@ HEADERS = (
     *("MI ↑", "AUC ↑", "chance AUC", "excess AUC ↑", "images/s ↑"),
 )
 _CHANCE_NOTE = "chance AUC: language concepts of other classes"
-_UNBOUNDED = 10_000  # columns
 _LEFT = ("model", "parts")  # aligned left; numbers are aligned right
 #: Keys of a row's estimates in nats, with the metrics they are read from.
 _INFORMATION = {
@@ -179,12 +179,12 @@ def to_console(
     >>> to_console([]).row_count
     0
     """
-    table = Table()
-    for intervals, left_out in ((True, ()), (False, ()), (False, ("params (M)", "images/s ↑"))):
-        table = _console_table(rows, block=block, notes=notes, intervals=intervals, left_out=left_out)
-        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
-            break
-    return table
+    layouts = ((True, ()), (False, ()), (False, ("params (M)", "images/s ↑")))
+    tables = (
+        _console_table(rows, block=block, notes=notes, intervals=intervals, left_out=left_out)
+        for intervals, left_out in layouts
+    )
+    return first_fitting(tables, width)
 
 
 def _console_table(
@@ -251,7 +251,7 @@ def to_csv(rows: Sequence[Row]) -> str:
         line = [row["model"], str(row["random_weights"]).lower(), row["parameters"], row["explainer"]]
         for key in _CSV_COLUMNS:
             estimate: Estimate | None = row[key]
-            line += [None] * 3 if estimate is None else [estimate.value, *(estimate.interval or (None, None))]
+            line += bound_cells(estimate)
         writer.writerow([*line, row["images_per_second"], row["estimator"]])
     return out.getvalue()
 

@@ -9,7 +9,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from mkbench.backbones import Backbone, Geometry, load_backbone
+from mkbench.backbones import Backbone, Geometry, PatchFeatures, load_backbone
+from mkbench.backbones.base import Kind
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
@@ -145,6 +146,11 @@ class BenchmarkSystem(L.LightningModule, ABC):
     def _encode(self, images: Tensor) -> Tensor:
         """Encode uint8 pictures (n, 3, S, S) to (n, d), not normalised, a chunk at a time."""
         return torch.cat([self.backbone.encode_image(chunk) for chunk in self._chunks(images)])
+
+    def _patch_features(self, images: Tensor, kind: Kind) -> PatchFeatures:
+        """Return features (n, N, C) and embeddings (n, d) of uint8 pictures in fp32, a chunk at a time."""
+        chunks = [self.backbone.patch_features(chunk, kind) for chunk in self._chunks(images)]
+        return PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
 
     @staticmethod
     def _rank(unit: Tensor, classes: Tensor) -> Tensor:

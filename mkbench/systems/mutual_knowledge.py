@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mkbench.backbones import Backbone, PatchFeatures
+from mkbench.backbones import Backbone
 from mkbench.baselines import TrainedExplainer
 from mkbench.concepts import (
     Explainer,
@@ -232,7 +232,7 @@ class MutualKnowledge(BenchmarkSystem):
         text = self.knowledge
         images = group.images
         with self.stage("features"):
-            features, embedding = self._patch_features(images)
+            features, embedding = self._patch_features(images, self.features)
         unit = F.normalize(embedding.double(), dim=-1).float()
         foreground = find_foreground(
             features,
@@ -294,11 +294,6 @@ class MutualKnowledge(BenchmarkSystem):
         if self.text is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare_texts first.")
         return self.text
-
-    def _patch_features(self, images: Tensor) -> PatchFeatures:
-        """Return features (B, N, C) and embeddings (B, d) of all images, a chunk at a time."""
-        chunks = [self.backbone.patch_features(chunk, self.features) for chunk in self._chunks(images)]
-        return PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
 
     def _take_measures(
         self,

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mkbench.results.fitting import first_fitting
 from mkbench.results.heads.removal_table import DRAWN, show_range, show_score
 from mkbench.results.reading import Document
-
-_UNBOUNDED = 10_000  # columns
 
 
 def show_pruning(document: Document, *, width: int = 120) -> Group:
@@ -39,21 +38,21 @@ def pruning_table(document: Document, *, width: int = 120) -> Table:
     >>> pruning_table({"images": 4, "all_heads": score, "sets": [one]}).row_count
     1
     """
+    return first_fitting((_console_table(document, separator) for separator in (" ", "\n")), width)
+
+
+def _console_table(document: Document, separator: str) -> Table:
     seeds = len(document["sets"][0]["random_sets"])
     headers = ("heads", "without ↑", "change", f"{seeds} x\nrandom ↑", "against\nrandom")
     full = show_score(document["all_heads"], " ")
-    table = Table()
-    for separator in (" ", "\n"):
-        title = Text(f"zero-shot top-1, % of {document['images']} pictures; with all heads ↑ {full}")
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-        table.collapse_padding, table.pad_edge = True, False
-        table.add_column("")
-        for header in headers:
-            table.add_column(Text(header), justify="right", no_wrap=True)
-        for one in document["sets"]:
-            table.add_row(*map(Text, _cells(one, separator)))
-        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
-            break
+    title = Text(f"zero-shot top-1, % of {document['images']} pictures; with all heads ↑ {full}")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.collapse_padding, table.pad_edge = True, False
+    table.add_column("")
+    for header in headers:
+        table.add_column(Text(header), justify="right", no_wrap=True)
+    for one in document["sets"]:
+        table.add_row(*map(Text, _cells(one, separator)))
     return table
 
 

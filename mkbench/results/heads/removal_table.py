@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mkbench.results.fitting import first_fitting
 from mkbench.results.heads.removal_scores import ALL, RANDOM, WITHOUT
 from mkbench.results.reading import Document, Estimate
 from mkbench.results.tables import fixed, show_estimate
 
-_UNBOUNDED = 10_000  # columns
 #: Score -> name of its line; the groups follow.
 _LINES = {"accuracy": "accuracy", "balanced": "mean of groups", "worst_group": "worst group", "gap": "gap"}
 
@@ -52,20 +52,20 @@ def removal_table(classifier: Mapping[str, Any], document: Document, *, width: i
     >>> removal_table({"name": "zero-shot", "sets": sets, "scan": []}, document).row_count
     4
     """
+    return first_fitting((_console_table(classifier, document, separator) for separator in (" ", "\n")), width)
+
+
+def _console_table(classifier: Mapping[str, Any], document: Document, separator: str) -> Table:
     sets = {entry["name"]: entry for entry in classifier["sets"]}
-    table = Table()
-    for separator in (" ", "\n"):
-        table = Table(title=Text(f"{classifier['name']}, % of pictures"), title_justify="left", box=box.SIMPLE_HEAD)
-        table.collapse_padding, table.pad_edge = True, False
-        table.add_column("")
-        for header in ("all heads", "without", "change", f"{len(sets[RANDOM]['heads'])} x random"):
-            table.add_column(header, justify="right")
-        for name, line in _lines(document, sets[ALL]["scores"]).items():
-            columns = (sets[ALL]["scores"], sets[WITHOUT]["scores"], sets[WITHOUT]["change"])
-            shown = [show_score(_find(scores, name), separator) for scores in columns]
-            table.add_row(*map(Text, (line, *shown, show_range(_find(sets[RANDOM]["scores"], name), separator))))
-        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
-            break
+    table = Table(title=Text(f"{classifier['name']}, % of pictures"), title_justify="left", box=box.SIMPLE_HEAD)
+    table.collapse_padding, table.pad_edge = True, False
+    table.add_column("")
+    for header in ("all heads", "without", "change", f"{len(sets[RANDOM]['heads'])} x random"):
+        table.add_column(header, justify="right")
+    for name, line in _lines(document, sets[ALL]["scores"]).items():
+        columns = (sets[ALL]["scores"], sets[WITHOUT]["scores"], sets[WITHOUT]["change"])
+        shown = [show_score(_find(scores, name), separator) for scores in columns]
+        table.add_row(*map(Text, (line, *shown, show_range(_find(sets[RANDOM]["scores"], name), separator))))
     return table
 
 

@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from mkbench.results.bundle import write_text_atomically
+from mkbench.results.fitting import block_table, first_fitting
 from mkbench.results.heads.segmentation import METHODS, SCORES
-from mkbench.results.reading import ABSENT, RANDOM_WEIGHTS, Document, Estimate, find_metric
+from mkbench.results.reading import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric
 from mkbench.results.runs import Run
 from mkbench.results.tables import markdown_table, show_estimate
 
 SYSTEM = "HeadSegmentation"
 HEADERS = ("model", "images", "map", "pixel accuracy ↑", "mean IoU ↑", "AP ↑")
 _LEFT = ("model", "map")
-_UNBOUNDED = 10_000  # columns
 _LABELS = {"heads": "all heads", "attention": "raw attention"}
 
 
@@ -107,20 +104,11 @@ def to_console(runs: Sequence[Run], *, width: int = 120) -> Table:
     >>> to_console([]).row_count
     0
     """
-    table = Table()
-    for separator in (" ", "\n", None):
-        table = Table(box=box.SIMPLE_HEAD, caption=Text("\n".join(notes(runs))), caption_justify="left")
-        table.collapse_padding, table.pad_edge = True, False
-        for header in HEADERS:
-            text = header in _LEFT
-            table.add_column(Text(header), justify="left" if text else "right", no_wrap=not text, overflow="fold")
-        for run in runs:
-            lines = _cells(run, separator)
-            for number, line in enumerate(lines, start=1):
-                table.add_row(*map(Text, line), end_section=number == len(lines))
-        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
-            break
-    return table
+    tables = (
+        block_table(HEADERS, [_cells(run, separator) for run in runs], left=_LEFT, notes=notes(runs))
+        for separator in (" ", "\n", None)
+    )
+    return first_fitting(tables, width)
 
 
 def to_markdown(runs: Sequence[Run]) -> str:
@@ -151,7 +139,7 @@ def to_csv(runs: Sequence[Run]) -> str:
             line: list[Any] = [run.label, random, _number_of_images(run.results), method]
             for metric in SCORES:
                 found, more = find_metric(run.results, metric, method), _difference(run.results, metric, method)
-                line += [None] * 3 if found is None else [found.value, *(found.interval or (None, None))]
+                line += bound_cells(found)
                 line += [None] * 3 if more is None else [more["difference"], *more["interval"]]
             writer.writerow(line)
     return out.getvalue()

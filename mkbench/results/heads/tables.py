@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from mkbench.heads.labels import LabelledHead
 from mkbench.results.bundle import write_text_atomically
+from mkbench.results.fitting import first_fitting
 from mkbench.results.heads.results import HeadReport
 from mkbench.results.heads.scores import NUM_TEXTS, SHUFFLED
-from mkbench.results.reading import ABSENT, RANDOM_WEIGHTS, Document, Estimate, find_metric, model_label
+from mkbench.results.reading import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric, model_label
 from mkbench.results.runs import Run
 from mkbench.results.tables import markdown_table, show_estimate
 
@@ -30,7 +31,6 @@ COLUMNS = {
     "concept_consistency": "CCS ↑",
 }
 HEADERS = ("model", "images", "heads", *COLUMNS.values())
-_UNBOUNDED = 10_000  # columns
 _NOTE = (
     "heads alone: top-1 with everything but the heads of the last layers replaced by its mean; their texts alone: and "
     "the heads by what their texts keep of them; CCS: texts out of five that fit a head's label; brackets: 95 %."
@@ -127,17 +127,17 @@ def runs_table(runs: Sequence[Run], *, width: int = 120) -> Table:
     >>> runs_table([]).row_count
     0
     """
-    table = Table()
-    for separator in (" ", "\n", None):
-        about = Text("\n".join(_notes(runs)))
-        table = Table(box=box.SIMPLE_HEAD, caption=about, caption_justify="left")
-        table.collapse_padding, table.pad_edge = True, False
-        for header in HEADERS:
-            table.add_column(Text(header), justify="left" if header == "model" else "right", overflow="fold")
-        for run in runs:
-            table.add_row(*map(Text, _cells(run, separator)))
-        if Console(width=_UNBOUNDED).measure(table).maximum <= width:
-            break
+    return first_fitting((_console_table(runs, separator) for separator in (" ", "\n", None)), width)
+
+
+def _console_table(runs: Sequence[Run], separator: str | None) -> Table:
+    about = Text("\n".join(_notes(runs)))
+    table = Table(box=box.SIMPLE_HEAD, caption=about, caption_justify="left")
+    table.collapse_padding, table.pad_edge = True, False
+    for header in HEADERS:
+        table.add_column(Text(header), justify="left" if header == "model" else "right", overflow="fold")
+    for run in runs:
+        table.add_row(*map(Text, _cells(run, separator)))
     return table
 
 
@@ -170,6 +170,6 @@ def _to_csv(runs: Sequence[Run]) -> str:
         line: list[Any] = [run.label, run.results["data"]["images"]]
         for name in COLUMNS:
             found = find_metric(run.results, name)
-            line += [None] * 3 if found is None else [found.value, *(found.interval or (None, None))]
+            line += bound_cells(found)
         writer.writerow(line)
     return out.getvalue()

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mkbench.results.fitting import fits
 from mkbench.results.joint.models import CONTROL, HEAD_METRICS
-from mkbench.results.reading import ABSENT, Estimate, explainer_label
+from mkbench.results.reading import ABSENT, Estimate, bound_cells, explainer_label
 from mkbench.results.tables import (
     Row,
     caption,
@@ -34,7 +35,6 @@ HEADINGS = {
 #: What differs in the file for programs.
 _CSV_NAMES = {"top1": "top1_percent", "chance": "chance_auc", "excess": "excess_auc", "ccs@5": "high_ccs"}
 _LEFT = ("model", "parts")  # aligned left; numbers are aligned right
-_UNBOUNDED = 10_000  # columns
 _HEADS_NOTE = (
     "Over heads: entanglement (label shared with an earlier head), association (texts fit the label), CCS (texts out "
     "of five that do), high CCS (all five do), CCR (concepts that several high-CCS heads share, by such heads)."
@@ -87,7 +87,7 @@ def joint_console(rows: Sequence[Row], *, notes: Sequence[str] = (), width: int 
     intervals = True
     for blocks, intervals in (([keys], True), (halves, True), (halves, False)):
         tables = [_console_table(rows, block, intervals=intervals) for block in blocks]
-        if all(Console(width=_UNBOUNDED).measure(table).maximum <= width for table in tables):
+        if fits(tables, width):
             break
     title = Text("Mutual knowledge and attention heads of the same models", style="italic")
     return Group(title, *tables, Text("\n".join(_about(rows, notes, intervals=intervals))))
@@ -147,6 +147,6 @@ def joint_csv(rows: Sequence[Row]) -> str:
         line: list[Any] = [str(row[key]).lower() if key == "random_weights" else row[key] for key in about]
         for key in HEADINGS:
             estimate: Estimate | None = row[key]
-            line += [None] * 3 if estimate is None else [estimate.value, *(estimate.interval or (None, None))]
+            line += bound_cells(estimate)
         writer.writerow(line)
     return out.getvalue()

@@ -108,8 +108,7 @@ class BaselineAccuracy(BenchmarkSystem):
         kinds = dict.fromkeys(trained.record["backbone"]["features"] for trained in self.trained.values())
         ranking: dict[str | None, Tensor] = {}
         for kind in kinds:
-            parts = [self.backbone.patch_features(chunk, kind) for chunk in self._chunks(batch.images)]
-            features, embedding = (torch.cat(column).float() for column in zip(*parts, strict=True))
+            features, embedding = self._patch_features(batch.images, kind)
             if None not in ranking:
                 ranking[None] = self._rank(F.normalize(embedding.double(), dim=-1), self.classes)
             for name, trained in self.trained.items():
