@@ -9,7 +9,6 @@ from rich.console import Console
 
 from mkbench.errors import DataError
 from mkbench.verbs.heads import load_data, load_system
-from mkbench.verbs.jobs import report
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,11 +40,13 @@ def run(options: argparse.Namespace) -> int:
         UsageError: a folder without a finished run.
     """
     from mkbench.results.joint.report import write_joint  # noqa: PLC0415 - these take seconds to import
+    from mkbench.results.report import write_report  # noqa: PLC0415
     from mkbench.results.runs import find_runs, read_runs  # noqa: PLC0415
 
-    folders, console = find_runs(options.runs), Console()
-    report(folders, options.out)
-    joint = write_joint(read_runs(folders), options.out, embed_bank, width=console.width)
+    runs, console = read_runs(find_runs(options.runs)), Console()
+    for table in write_report(runs, options.out, width=console.width):
+        console.print(table)
+    joint = write_joint(runs, options.out, embed_bank, width=console.width)
     if joint is not None:
         console.print(joint)
     return 0
