@@ -15,7 +15,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,data,llm,saliency]'
 	touch $@
 
-demo: $(INSTALLED) ## Benchmark the four bundled models on the bundled pictures (minutes, no GPU, no download)
+demo: $(INSTALLED) ## Benchmark the four bundled models on the bundled images (minutes, no GPU, no download)
 	$(BIN)/mkbench demo --out runs/demo
 
 test: $(INSTALLED) ## Run the fast tests

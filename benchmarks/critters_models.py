@@ -1,9 +1,9 @@
-"""How good the bundled models are at what they were trained for, on the test pictures of Critters.
+"""How good the bundled models are at what they were trained for, on the test images of Critters.
 
     python -m benchmarks.critters_models
 
 `top-1` is zero-shot classification among the 32 classes. `descriptors` is the probability that a descriptor which a
-picture shows ranks above one that it does not show (area under the ROC curve of each picture, averaged; chance: 50 %).
+image shows ranks above one that it does not show (area under the ROC curve of each image, averaged; chance: 50 %).
 """
 
 import argparse
@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from mkbench.backbones import Backbone, load_backbone, model_entries
 from mkbench.concepts import bank_embeddings, class_embeddings
 from mkbench.datamodules.base import load_templates
-from mkbench.datamodules.critters_world import Critter, load_world, render, truth_matrix
-from mkbench.datamodules.pictures import resize_squash
+from mkbench.datamodules.critters_world import Critter, ground_truth_matrix, load_world, render
+from mkbench.datamodules.images import resize_squash
 
 
 @torch.no_grad()
@@ -27,17 +27,17 @@ def evaluate(backbone: Backbone, critters: list[Critter], targets: torch.Tensor)
 
     Args:
         backbone: the model.
-        critters: rendered pictures.
-        targets: (pictures,) class of each.
+        critters: rendered images.
+        targets: (images,) class of each.
     """
     world = load_world()
-    pictures = torch.stack([torch.from_numpy(critter.image).permute(2, 0, 1) for critter in critters])
-    batches = resize_squash(pictures, backbone.image_size).split(64)
+    pixels = torch.stack([torch.from_numpy(critter.image).permute(2, 0, 1) for critter in critters])
+    batches = resize_squash(pixels, backbone.image_size).split(64)
     images = F.normalize(torch.cat([backbone.encode_image(batch) for batch in batches]), dim=1)
     classes = class_embeddings(backbone, world.class_names, load_templates("critters"))
     bank = bank_embeddings(backbone, [entry.text for entry in world.descriptors], "a photo showing {}")
     top1 = float((images @ classes.T).argmax(1).eq(targets).double().mean())
-    ranking = roc_auc_score(truth_matrix(critters).numpy(), (images @ bank.T).numpy(), average="samples")
+    ranking = roc_auc_score(ground_truth_matrix(critters).numpy(), (images @ bank.T).numpy(), average="samples")
     return top1, float(ranking)
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     names = load_world().class_names
     critters = [render(name, index) for name in names for index in range(options.images_per_class)]
     targets = torch.arange(len(names)).repeat_interleave(options.images_per_class)
-    table = Table(title=f"Bundled models on {len(critters)} test pictures", title_justify="left")
+    table = Table(title=f"Bundled models on {len(critters)} test images", title_justify="left")
     for column in ("model", "parameters (M)", "top-1 %", "descriptors %"):
         table.add_column(column, justify="left" if column == "model" else "right")
     for name in options.models or [entry.name for entry in model_entries() if entry.bundled]:

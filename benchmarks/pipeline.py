@@ -1,4 +1,4 @@
-"""Stage times of the whole pipeline beside the bare forward passes of the same number of pictures.
+"""Stage times of the whole pipeline beside the bare forward passes of the same number of images.
 
     python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 8 --json
 
@@ -28,8 +28,8 @@ def make_texts(dim: int, device: torch.device) -> TextKnowledge:
     return random_texts(dim, device, classes=CLASSES, bank=BANK, num_language_concepts=LANGUAGE_CONCEPTS)
 
 
-def count_pictures(system: MutualKnowledge, group: ClassGroup) -> int:
-    """Run the pipeline once, as warm-up, and return how many pictures it encodes beside the plain ones."""
+def count_images(system: MutualKnowledge, group: ClassGroup) -> int:
+    """Run the pipeline once, as warm-up, and return how many images it encodes beside the plain ones."""
     encoded = 0
     original = system.backbone.encode_image
 
@@ -46,7 +46,7 @@ def count_pictures(system: MutualKnowledge, group: ClassGroup) -> int:
 
 @torch.no_grad()
 def forward_only(backbone: Backbone, group: ClassGroup, prompted: int, chunk: int) -> PatchFeatures:
-    """Run the bare forward passes: the plain pictures for features, and as many others as the pipeline encodes."""
+    """Run the bare forward passes: the plain images for features, and as many others as the pipeline encodes."""
     pixels = backbone.prepare_pixels(group.images)
     features = [backbone.patch_features(part) for part in pixels.split(chunk)]
     for start in range(0, prompted, chunk):
@@ -56,16 +56,16 @@ def forward_only(backbone: Backbone, group: ClassGroup, prompted: int, chunk: in
 
 
 def measure(system: MutualKnowledge, images: int, rounds: int) -> dict[str, object]:
-    """Measure the pipeline and its floor in turn.
+    """Scorer the pipeline and its floor in turn.
 
     Args:
         system: the system, on its device.
-        images: pictures in the class group.
+        images: images in the class group.
         rounds: how often each side is measured; medians are reported.
     """
     group = rendered_group(images, system.backbone.image_size, system.device)
     system.text = make_texts(system.backbone.embed_dim, system.device)
-    prompted = count_pictures(system, group)
+    prompted = count_images(system, group)
     clock = StageClock(system.device)
     totals, forwards = [], []
     for _ in range(rounds):
@@ -80,7 +80,7 @@ def measure(system: MutualKnowledge, images: int, rounds: int) -> dict[str, obje
         "model": system.backbone.name,
         "device": str(system.device),
         "images": images,
-        "prompted_pictures": prompted,
+        "prompted_images": prompted,
         "rounds": rounds,
         "total_ms_per_image": round(statistics.median(totals), 3),
         "forward_ms_per_image": round(statistics.median(forwards), 3),
@@ -90,13 +90,13 @@ def measure(system: MutualKnowledge, images: int, rounds: int) -> dict[str, obje
 
 
 def main() -> None:
-    """Measure and print."""
+    """Scorer and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="ViT-B-16", help="any name that mkbench.load_backbone takes")
     parser.add_argument("--random-weights", action="store_true", help="build the architecture with random weights")
-    parser.add_argument("--images", type=int, default=8, help="pictures in the class group")
+    parser.add_argument("--images", type=int, default=8, help="images in the class group")
     parser.add_argument("--rounds", type=int, default=2, help="how often each side is measured; medians are printed")
-    parser.add_argument("--chunk", type=int, default=64, help="pictures in one call of the encoder")
+    parser.add_argument("--chunk", type=int, default=64, help="images in one call of the encoder")
     parser.add_argument("--refine", choices=("none", "components", "crf"), default="crf", help="foreground refinement")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -3,7 +3,7 @@
     python -m benchmarks.textspan --json
 
 Both get the same random contributions of the rank of a head and random texts, and must pick the same texts. The loop
-handles one head after another in fp32: in each round it projects every picture on every text, and takes the picked
+handles one head after another in fp32: in each round it projects every image on every text, and takes the picked
 direction out of both.
 """
 
@@ -85,7 +85,7 @@ def measure(heads: int, images: int, texts: int, width: int, rank: int, num_text
 
 
 def main(args: list[str] | None = None) -> int:
-    """Measure and print."""
+    """Scorer and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--heads", type=int, default=48)
     parser.add_argument("--images", type=int, default=1000)

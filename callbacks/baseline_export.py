@@ -5,14 +5,14 @@ from pathlib import Path
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from mkbench.baselines.trained_head import save_head
+from mkbench.baselines.trained_baseline import save_head
 from mkbench.errors import UsageError
-from mkbench.systems.baselines.baseline_training import BaselineTraining, measure_top1
-from mkbench.systems.baselines.cached_features import attached_features
+from mkbench.systems.baseline_training import BaselineTraining, measure_top1
+from mkbench.systems.features.cached_features import attached_features
 
 
 class BaselineExport(Callback):
-    """Exports the head when training ends, with its top-1 on the test pictures, and says both on standard output.
+    """Exports the head when training ends, with its top-1 on the test images, and says both on standard output.
 
     Args:
         file: the file to write, safetensors.
@@ -27,7 +27,7 @@ class BaselineExport(Callback):
             raise UsageError(f"Expected a BaselineTraining system to export, found {type(pl_module).__name__}.")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure, while the head is still on its device, and write."""
+        """Scorer, while the head is still on its device, and write."""
         if not (trainer.is_global_zero and isinstance(pl_module, BaselineTraining)):
             return
         data, head = attached_features(trainer), pl_module.head
@@ -40,4 +40,4 @@ class BaselineExport(Callback):
         }
         record = data.record | {"training": training, "top1": top1, "test_images": len(test)}
         save_head(self.file, head, record)
-        print(f"{head.name}: top-1 {100 * top1:.1f} % of {len(test)} test pictures, written to {self.file}")
+        print(f"{head.name}: top-1 {100 * top1:.1f} % of {len(test)} test images, written to {self.file}")

@@ -13,19 +13,20 @@ from lightning.pytorch.callbacks import Callback
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
-from mkbench.results.bundle import (
+from mkbench.runs.manifest import differences, read_manifest
+from mkbench.runs.run_folder import (
     ANALYSES,
     CONTRIBUTIONS,
     ENVIRONMENT,
     FIGURES,
     GROUPS,
+    HEAD_REMOVAL,
     HEADS,
     LABELS,
     LOG,
     MANIFEST,
     PRUNING,
     RESULTS,
-    SPURIOUS,
     finished_groups,
     log_group,
     read_group,
@@ -34,13 +35,12 @@ from mkbench.results.bundle import (
     write_json,
     write_text_atomically,
 )
-from mkbench.results.description import build_results, describe_environment, describe_run, folder_name
-from mkbench.results.manifest import differences, read_manifest
 from mkbench.systems.base import BenchmarkSystem
+from mkbench.systems.provenance import build_results, describe_environment, describe_run, folder_name
 
 
 class ResultWriter(Callback):
-    """Keeps the result bundle of a run: ``<root>/<model>/``.
+    """Keeps the run folder of a run: ``<root>/<model>/``.
 
     Groups that an earlier, interrupted run of the same model, settings and data has finished are not computed again.
 
@@ -93,7 +93,7 @@ class ResultWriter(Callback):
         return finished
 
     def on_predict_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open the bundle: all that could refuse the run has had its say."""
+        """Open the run folder: all that could refuse the run has had its say."""
         if trainer.is_global_zero:
             _clear(self.folder, _WRITTEN if self.overwrite else _LEFT_BEHIND)
             write_json(self.folder / MANIFEST, self._manifest)
@@ -157,7 +157,7 @@ class ResultWriter(Callback):
 #: Of a process that was killed while it wrote.
 _TEMPORARY = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*")
 #: With what followed from fewer groups.
-_LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, SPURIOUS, PRUNING)
+_LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
@@ -180,7 +180,7 @@ def _why_not(run: Path, key: str, samples: set[str], system: BenchmarkSystem) ->
         return str(error)
     foreign = set(record.rows["sample_id"].to_pylist()) - samples
     if foreign:
-        return f"its file holds pictures of another group, such as {min(foreign)!r}."
+        return f"its file holds images of another group, such as {min(foreign)!r}."
     return system.why_not_kept(run, record)
 
 

@@ -1,4 +1,4 @@
-"""Draws a few explained pictures of a run, and its mutual-information curve."""
+"""Draws a few explained images of a run, and its mutual-information curve."""
 
 from typing import Any
 
@@ -8,30 +8,30 @@ from lightning.pytorch.callbacks import Callback
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.heads.segmented_group import SegmentedGroup
-from mkbench.measures.explained_group import GroupResult
-from mkbench.results.bundle import FIGURES, RESULTS, read_results
-from mkbench.results.drawing import save_figure
-from mkbench.results.figures import mi_curve_figure
-from mkbench.results.heads.segmentation import METHODS
-from mkbench.results.heads.segmentation_figure import segmentation_figure
-from mkbench.results.heads.segmentation_table import method_label
-from mkbench.results.sample_figure import sample_figure
-from mkbench.results.sample_view import sample_view
+from mkbench.plotting.sample import sample_figure
+from mkbench.plotting.style import save_figure
+from mkbench.runs.run_folder import FIGURES, RESULTS, read_results
+from mkbench.scorers.explained_group import GroupResult
+from mkbench.studies.head_segmentation.figure import segmentation_figure
+from mkbench.studies.head_segmentation.table import method_label
+from mkbench.studies.mutual_knowledge.figure import mi_curve_figure
+from mkbench.studies.mutual_knowledge.sample_view import sample_view
 from mkbench.systems.head_segmentation import HeadSegmentation
 from mkbench.systems.mutual_knowledge import MutualKnowledge
+from mkbench.systems.records.head_segmentation import METHODS
+from mkbench.systems.segmented_group import SegmentedGroup
 
-#: Pictures of a class that are drawn with the maps that segment them.
+#: Images of a class that are drawn with the maps that segment them.
 _SEGMENTED = 3
 
 
 class Visualiser(Callback):
-    """Draws the first picture with parts of some classes, or some of the pictures without labels, to ``figures/``.
+    """Draws the first image with parts of some classes, or some of the images without labels, to ``figures/``.
 
-    Of a run that segments pictures, it draws the first pictures of some classes with their maps.
+    Of a run that segments images, it draws the first images of some classes with their maps.
 
     Args:
-        samples: classes to draw, spread evenly over the class list, or pictures without labels, spread evenly over all
+        samples: classes to draw, spread evenly over the class list, or images without labels, spread evenly over all
             of them; 0 draws no sample.
     """
 
@@ -47,7 +47,7 @@ class Visualiser(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Draw the chosen pictures of the group."""
+        """Draw the chosen images of the group."""
         if isinstance(outputs, SegmentedGroup) and isinstance(pl_module, HeadSegmentation):
             self._draw_segmented(trainer, pl_module, outputs)
         if not (isinstance(outputs, GroupResult) and isinstance(pl_module, MutualKnowledge)):
@@ -55,8 +55,8 @@ class Visualiser(Callback):
         data = attached_data(trainer)
         folder = find_writer(trainer).folder / FIGURES
         with_parts = outputs.foreground.patches.flatten(1).any(1)
-        first = int(with_parts.int().argmax())  # 0 if there is no picture with parts to show
-        for name, index in self._pictures(outputs.group, data, first=first):
+        first = int(with_parts.int().argmax())  # 0 if there is no image with parts to show
+        for name, index in self._images(outputs.group, data, first=first):
             for explainer in outputs.explained:
                 figure = sample_figure(
                     sample_view(
@@ -72,9 +72,9 @@ class Visualiser(Callback):
                 save_figure(figure, folder / f"sample-{name}-{explainer}")
 
     def _draw_segmented(self, trainer: L.Trainer, system: HeadSegmentation, answer: SegmentedGroup) -> None:
-        """Draw the chosen pictures of a group, and those after them."""
+        """Draw the chosen images of a group, and those after them."""
         data, settings = attached_data(trainer), system.settings()
-        for name, index in self._pictures(answer.group, data, first=0):
+        for name, index in self._images(answer.group, data, first=0):
             figure = segmentation_figure(
                 answer,
                 range(index, min(index + _SEGMENTED, len(answer.group))),
@@ -84,16 +84,16 @@ class Visualiser(Callback):
             )
             save_figure(figure, find_writer(trainer).folder / FIGURES / f"segmentation-{name}")
 
-    def _pictures(self, group: ClassGroup, data: ClassGroupDataModule, *, first: int) -> list[tuple[str, int]]:
-        """Return what to draw of a group: a name for each picture, and its number within the group."""
+    def _images(self, group: ClassGroup, data: ClassGroupDataModule, *, first: int) -> list[tuple[str, int]]:
+        """Return what to draw of a group: a name for each image, and its number within the group."""
         label = group.class_index
         if label is None:
-            return self._unlabelled_pictures(group, data)
+            return self._unlabelled_images(group, data)
         if group.part or label not in self._chosen(len(data.class_names)):
             return []
         return [(f"{label:05d}", first)]
 
-    def _unlabelled_pictures(self, group: ClassGroup, data: ClassGroupDataModule) -> list[tuple[str, int]]:
+    def _unlabelled_images(self, group: ClassGroup, data: ClassGroupDataModule) -> list[tuple[str, int]]:
         ids = data.specs[group.part].sample_ids
         size, last = len(data.specs[0].sample_ids), len(data.specs[-1].sample_ids)  # only the last group may be smaller
         first, total = size * group.part, size * (len(data.specs) - 1) + last

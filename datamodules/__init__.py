@@ -7,8 +7,8 @@ from mkbench.datamodules.food101 import Food101
 from mkbench.datamodules.huggingface import HuggingFace
 from mkbench.datamodules.image_folder import ImageFolder
 from mkbench.datamodules.imagenet import ImageNet
-from mkbench.datamodules.picture_folder import PictureFolder
 from mkbench.datamodules.places365 import Places365
+from mkbench.datamodules.unlabelled_folder import UnlabelledFolder
 from mkbench.datamodules.webdataset import WebDataset
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "HuggingFace",
     "ImageFolder",
     "ImageNet",
-    "PictureFolder",
     "Places365",
+    "UnlabelledFolder",
     "WebDataset",
 ]

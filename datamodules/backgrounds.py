@@ -1,4 +1,4 @@
-"""Data whose backgrounds are tied to the classes: what a source of pictures may say of them."""
+"""Data whose backgrounds are tied to the classes: what a source of images may say of them."""
 
 from typing import Protocol, runtime_checkable
 
@@ -8,9 +8,9 @@ from mkbench.errors import UsageError
 
 @runtime_checkable
 class BackgroundSource(Protocol):
-    """What a source of pictures may offer besides: which background a picture has, and which one its class is tied to.
+    """What a source of images may offer besides: which background an image has, and which one its class is tied to.
 
-    Together the two make the groups of a picture, such as land birds on water in Waterbirds (Sagawa et al., ICLR 2020,
+    Together the two make the groups of an image, such as land birds on water in Waterbirds (Sagawa et al., ICLR 2020,
     arXiv 1911.08731). Both speak the same words.
     """
 
@@ -18,14 +18,14 @@ class BackgroundSource(Protocol):
         """Return the background that a class is tied to."""
 
     def background(self, class_index: int, sample_id: str) -> str | None:
-        """Return the background of a picture; None where it is not known."""
+        """Return the background of an image; None where it is not known."""
 
 
 def find_backgrounds(source: object, *, of: str) -> BackgroundSource:
     """Return what tells the backgrounds of a source, also of a part of it.
 
     Args:
-        source: a source of pictures.
+        source: a source of images.
         of: name of the data, for the message.
 
     Raises:
@@ -39,7 +39,7 @@ def find_backgrounds(source: object, *, of: str) -> BackgroundSource:
     whole = source.source if isinstance(source, SampleSubset) else source
     if not isinstance(whole, BackgroundSource):
         raise UsageError(
-            f"Expected data that tells the background of its pictures, found {of}, which does not; take Critters with "
+            f"Expected data that tells the background of its images, found {of}, which does not; take Critters with "
             "--data.split background, or give the source of the data the methods `habitat` and `background`."
         )
     return whole

@@ -1,4 +1,4 @@
-"""What every benchmark DataModule does; a subclass only names its pictures."""
+"""What every benchmark DataModule does; a subclass only names its images."""
 
 import hashlib
 import json
@@ -19,12 +19,12 @@ from mkbench.datamodules.class_groups import (
     ClassGroup,
     ClassGroupDataset,
     GroupSpec,
+    ImageSource,
     OnBadImage,
-    PictureSource,
     split_groups,
 )
 from mkbench.datamodules.group_loader import group_loader
-from mkbench.datamodules.pictures import Resize
+from mkbench.datamodules.images import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import DataError, UsageError
 
@@ -71,22 +71,22 @@ def require_at_least(least: int, option: str, value: int | None) -> None:
 class ClassGroupDataModule(L.LightningDataModule, ABC):
     """Feeds class groups, a concept bank and class prompts to a system.
 
-    A subclass says in ``make_source`` where its pictures come from.
+    A subclass says in ``make_source`` where its images come from.
 
     Args:
         bank: file of descriptors; None where the data set brings its own.
         templates: class prompts: the name of a packaged set, or a list of templates with ``{}``.
-        limit_classes: evaluate the pictures of the first classes only; prediction is still among all classes.
-        limit_images_per_class: evaluate the first pictures of each class only.
+        limit_classes: evaluate the images of the first classes only; prediction is still among all classes.
+        limit_images_per_class: evaluate the first images of each class only.
         samples: file of the sample ids to evaluate, one a line; the limits count what is left of a class.
-        group_size: most pictures that are explained together; None: all of a class, as published.
+        group_size: most images that are explained together; None: all of a class, as published.
         resize: ``squash`` (bilinear to a square, as published) or ``model`` (the weights' own transform).
-        on_bad_image: ``skip`` names, counts and leaves out pictures that cannot be read; ``raise`` stops.
-        num_workers: processes that decode pictures; 0 decodes in the process of the model.
+        on_bad_image: ``skip`` names, counts and leaves out images that cannot be read; ``raise`` stops.
+        num_workers: processes that decode images; 0 decodes in the process of the model.
 
     Attributes:
         name: how results call the data set.
-        labelled: whether the class of every picture is known.
+        labelled: whether the class of every image is known.
         finished: keys of groups that need not be read again.
 
     Raises:
@@ -122,12 +122,12 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         self.finished: Collection[str] = ()
 
     @abstractmethod
-    def make_source(self) -> PictureSource:
-        """Return the pictures; called once."""
+    def make_source(self) -> ImageSource:
+        """Return the images; called once."""
 
     @cached_property
-    def source(self) -> PictureSource:
-        """The pictures to evaluate."""
+    def source(self) -> ImageSource:
+        """The images to evaluate."""
         source = self.make_source()
         return source if self.samples_file is None else choose_samples(source, self.samples_file)
 
@@ -158,7 +158,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         )
         if not specs:
             raise DataError(
-                f"Expected pictures of the first {classes} classes, found none; raise --data.limit_classes or check "
+                f"Expected images of the first {classes} classes, found none; raise --data.limit_classes or check "
                 "--data.samples."
             )
         return specs
@@ -178,8 +178,10 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             "resize": self.resize,
         }
 
-    def dataset(self, geometry: Geometry, specs: list[GroupSpec], *, with_truth: bool = False) -> ClassGroupDataset:
-        """Return the given groups in a model's geometry, with what is known of their pictures if it is wanted.
+    def dataset(
+        self, geometry: Geometry, specs: list[GroupSpec], *, with_ground_truth: bool = False
+    ) -> ClassGroupDataset:
+        """Return the given groups in a model's geometry, with what is known of their images if it is wanted.
 
         Raises:
             UsageError: it is wanted, and nothing is known.
@@ -190,14 +192,14 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             geometry,
             resize=self.resize,
             on_bad_image=self.on_bad_image,
-            with_truth=with_truth,
+            with_ground_truth=with_ground_truth,
         )
 
     def predict_dataloader(self) -> DataLoader[ClassGroup]:
         """Return the unfinished groups, one at a time; Lightning shares them out to devices without repeats.
 
         Raises:
-            UsageError: the system has no ``geometry``, so that the size of its pictures is unknown; or it measures
+            UsageError: the system has no ``geometry``, so that the size of its images is unknown; or it measures
                 against a truth that this data does not know.
         """
         trainer = self.trainer
@@ -205,13 +207,13 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         geometry = getattr(module, "geometry", None)
         if trainer is None or not isinstance(geometry, Geometry):
             raise UsageError(
-                f"Expected a system with a `geometry` to read pictures for, found {type(module).__name__} without; "
+                f"Expected a system with a `geometry` to read images for, found {type(module).__name__} without; "
                 "choose a system such as mkbench.systems.MutualKnowledge with --model."
             )
         todo = [spec for spec in self.specs if spec.key not in self.finished]
         if todo:  # a device without any group would fail, and the others would wait for it
             todo += [IDLE] * (trainer.world_size - len(todo))
-        dataset = self.dataset(geometry, todo, with_truth=bool(getattr(module, "needs_truth", False)))
+        dataset = self.dataset(geometry, todo, with_ground_truth=bool(getattr(module, "needs_ground_truth", False)))
         return group_loader(dataset, num_workers=self.num_workers)
 
 

@@ -1,4 +1,4 @@
-"""True boxes of pictures in class folders, read from a file."""
+"""True boxes of images in class folders, read from a file."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
+from mkbench.datamodules.ground_truth import ImageGroundTruth
 from mkbench.datamodules.listed_source import leads_outside
-from mkbench.datamodules.truth import PictureTruth
 from mkbench.errors import DataError, UsageError
 
-#: x0, y0, x1, y1 in pixels of the picture file, the corner pixels included.
+#: x0, y0, x1, y1 in pixels of the image file, the corner pixels included.
 Box = tuple[int, int, int, int]
 
 #: Header of the one format, in any order and among others; and the order of the other, which has none.
@@ -19,7 +19,7 @@ _TAB_COLUMNS = ("file", "class", "x_min", "y_min", "x_max", "y_max")
 
 
 def read_boxes(path: Path) -> Mapping[str, tuple[Box, ...]]:
-    r"""Read the boxes of pictures; one with several has several lines.
+    r"""Read the boxes of images; one with several has several lines.
 
     Two formats are read: CSV with the header ``class,file,x_min,y_min,x_max,y_max``, and the ``val_annotations.txt`` of
     Tiny ImageNet, which has no header: ``file<TAB>class<TAB>x_min<TAB>y_min<TAB>x_max<TAB>y_max``.
@@ -57,35 +57,35 @@ def read_boxes(path: Path) -> Mapping[str, tuple[Box, ...]]:
 
 
 def read_boxes_of(path: Path, sample_ids: Iterable[str], root: Path) -> Mapping[str, tuple[Box, ...]]:
-    """Read the boxes of a data set; every box must be that of a picture, not every picture must have one.
+    """Read the boxes of a data set; every box must be that of an image, not every image must have one.
 
     Args:
         path: the file, see ``read_boxes``.
-        sample_ids: of all pictures, ``class/file``.
-        root: where the pictures lie, for the message.
+        sample_ids: of all images, ``class/file``.
+        root: where the images lie, for the message.
 
     Raises:
         UsageError: no such file.
-        DataError: it is of neither format, a line holds no box, or a box is of no picture.
+        DataError: it is of neither format, a line holds no box, or a box is of no image.
     """
     boxes, known = read_boxes(path), set(sample_ids)
     unknown = sorted(boxes.keys() - known)
     if unknown:
         raise DataError(
-            f"Expected {path} to name pictures below {root}, found {len(unknown)} of {len(boxes)} that are not "
+            f"Expected {path} to name images below {root}, found {len(unknown)} of {len(boxes)} that are not "
             f"there (such as {unknown[0]!r}; there are {min(known)!r} and others); check --data.root, or remove these "
             "lines."
         )
     return boxes
 
 
-def box_truth(boxes: Mapping[str, tuple[Box, ...]], sample_id: str) -> PictureTruth:
-    """Return what is known of a picture; there may be no box.
+def box_ground_truth(boxes: Mapping[str, tuple[Box, ...]], sample_id: str) -> ImageGroundTruth:
+    """Return what is known of an image; there may be no box.
 
-    >>> box_truth({"owl/1.png": ((0, 0, 9, 7),)}, "owl/1.png").boxes
+    >>> box_ground_truth({"owl/1.png": ((0, 0, 9, 7),)}, "owl/1.png").boxes
     tensor([[0, 0, 9, 7]])
     """
-    return PictureTruth(boxes=torch.tensor(boxes.get(sample_id, ()), dtype=torch.int64).reshape(-1, 4))
+    return ImageGroundTruth(boxes=torch.tensor(boxes.get(sample_id, ()), dtype=torch.int64).reshape(-1, 4))
 
 
 def _rows(lines: list[str], path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -115,7 +115,7 @@ def _parse(row: Mapping[str, str], where: str) -> tuple[str, Box]:
         ) from error
     if leads_outside(sample_id) or not (0 <= x0 <= x1 and 0 <= y0 <= y1):
         raise DataError(
-            f"Expected a picture below --data.root and corners 0 <= x_min <= x_max and 0 <= y_min <= y_max at {where}, "
+            f"Expected an image below --data.root and corners 0 <= x_min <= x_max and 0 <= y_min <= y_max at {where}, "
             f"found {sample_id} {x0} {y0} {x1} {y1}; correct the file."
         )
     return sample_id, (x0, y0, x1, y1)

@@ -9,18 +9,24 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mkbench.backbones import Geometry
-from mkbench.datamodules.pictures import Resize, resize_picture
-from mkbench.datamodules.truth import GroupTruth, PictureTruth, TruthReader, stack_truths, truth_reader
-from mkbench.datamodules.truth_geometry import fit_truth
+from mkbench.datamodules.ground_truth import (
+    GroupGroundTruth,
+    ImageGroundTruth,
+    TruthReader,
+    ground_truth_reader,
+    stack_truths,
+)
+from mkbench.datamodules.ground_truth_geometry import fit_ground_truth
+from mkbench.datamodules.images import Resize, resize_image
 from mkbench.errors import DataError, UsageError
 
 OnBadImage = Literal["skip", "raise"]
-#: Most groups of a class, and of pictures without labels: ``group_key`` has three and six digits for them.
+#: Most groups of a class, and of images without labels: ``group_key`` has three and six digits for them.
 _MOST_PARTS, _MOST_UNLABELLED = 1000, 1_000_000
 
 
 def group_key(class_index: int | None, part: int) -> str:
-    """Return the name of a class group; names sort by class, then part, pictures without labels last.
+    """Return the name of a class group; names sort by class, then part, images without labels last.
 
     >>> group_key(7, 0), group_key(None, 12)
     ('00007-000', 'unlabelled-000012')
@@ -30,15 +36,15 @@ def group_key(class_index: int | None, part: int) -> str:
 
 @dataclass
 class ClassGroup:
-    """Pictures of one class, or without labels, that are explained together.
+    """Images of one class, or without labels, that are explained together.
 
     Attributes:
-        images: (B, 3, S, S) uint8, in the model's geometry; B may be 0 if no picture could be read.
-        class_index: position of the class in the class list; None: the pictures have no labels.
+        images: (B, 3, S, S) uint8, in the model's geometry; B may be 0 if no image could be read.
+        class_index: position of the class in the class list; None: the images have no labels.
         part: number of this group within its class, 0 unless ``group_size`` splits the class.
         sample_ids: B names, unique within the data set.
-        unreadable: messages about pictures that were left out.
-        truth: what is known of the pictures, in their geometry; None where nothing is, or nobody asked.
+        unreadable: messages about images that were left out.
+        ground_truth: what is known of the images, in their geometry; None where nothing is, or nobody asked.
 
     Raises:
         ValueError: shapes that do not fit each other.
@@ -53,7 +59,7 @@ class ClassGroup:
     part: int
     sample_ids: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
-    truth: GroupTruth | None = None
+    ground_truth: GroupGroundTruth | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.images.shape)
@@ -61,8 +67,8 @@ class ClassGroup:
             raise ValueError(f"Expected uint8 images (B, 3, S, S), got {self.images.dtype} {shape}.")
         if len(self.images) != len(self.sample_ids):
             raise ValueError(f"Expected a sample id for each of {len(self.images)} images, got {len(self.sample_ids)}.")
-        if self.truth is not None and len(self.truth) != len(self.images):
-            raise ValueError(f"Expected the truth of {len(self.images)} images, got that of {len(self.truth)}.")
+        if self.ground_truth is not None and len(self.ground_truth) != len(self.images):
+            raise ValueError(f"Expected the truth of {len(self.images)} images, got that of {len(self.ground_truth)}.")
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -74,35 +80,37 @@ class ClassGroup:
 
     @property
     def idle(self) -> bool:
-        """Whether it stands for no work: it holds no picture, and none that could not be read."""
+        """Whether it stands for no work: it holds no image, and none that could not be read."""
         return not self.sample_ids and not self.unreadable
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "ClassGroup":
-        """Return the group with its pictures, and what is known of them, on a device."""
+        """Return the group with its images, and what is known of them, on a device."""
         return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "ClassGroup":
-        """Return the group with its pictures, and what is known of them, in page-locked memory."""
+        """Return the group with its images, and what is known of them, in page-locked memory."""
         return self._map_tensors(Tensor.pin_memory)
 
     def first(self, images: int) -> "ClassGroup":
-        """Return the group with its first pictures alone."""
-        truth = None if self.truth is None else self.truth.first(images)
-        return replace(self, images=self.images[:images], sample_ids=self.sample_ids[:images], truth=truth)
+        """Return the group with its first images alone."""
+        ground_truth = None if self.ground_truth is None else self.ground_truth.first(images)
+        return replace(
+            self, images=self.images[:images], sample_ids=self.sample_ids[:images], ground_truth=ground_truth
+        )
 
     def _map_tensors(self, change: Callable[[Tensor], Tensor]) -> "ClassGroup":
-        truth = None if self.truth is None else self.truth.map_tensors(change)
-        return replace(self, images=change(self.images), truth=truth)
+        ground_truth = None if self.ground_truth is None else self.ground_truth.map_tensors(change)
+        return replace(self, images=change(self.images), ground_truth=ground_truth)
 
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """What one group consists of, before any picture is read.
+    """What one group consists of, before any image is read.
 
     Attributes:
-        class_index: position of the class in the class list; None: the pictures have no labels.
+        class_index: position of the class in the class list; None: the images have no labels.
         part: number of the group within its class.
-        sample_ids: names of its pictures.
+        sample_ids: names of its images.
 
     >>> GroupSpec(class_index=7, part=1, sample_ids=("owl/1.png",)).key
     '00007-001'
@@ -114,7 +122,7 @@ class GroupSpec:
 
     @property
     def listed_under(self) -> int:
-        """Index under which the source of the pictures lists them."""
+        """Index under which the source of the images lists them."""
         return 0 if self.class_index is None else self.class_index
 
     @property
@@ -127,10 +135,10 @@ class GroupSpec:
 IDLE = GroupSpec(class_index=None, part=0, sample_ids=())
 
 
-class PictureSource(Protocol):
-    """Where pictures come from; implementations must be cheap to copy to worker processes.
+class ImageSource(Protocol):
+    """Where images come from; implementations must be cheap to copy to worker processes.
 
-    A source of pictures without labels lists all of them under class 0.
+    A source of images without labels lists all of them under class 0.
     """
 
     @property
@@ -138,26 +146,26 @@ class PictureSource(Protocol):
         """Class names in class order."""
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
-        """Return the ids of a class's pictures, in a fixed order."""
+        """Return the ids of a class's images, in a fixed order."""
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Return a picture as uint8 (3, H, W); raises DataError if it cannot be read."""
+        """Return an image as uint8 (3, H, W); raises DataError if it cannot be read."""
 
 
 def split_groups(
-    source: PictureSource, classes: int, *, group_size: int | None, limit: int | None, labelled: bool = True
+    source: ImageSource, classes: int, *, group_size: int | None, limit: int | None, labelled: bool = True
 ) -> list[GroupSpec]:
     """List the groups of the first ``classes`` classes.
 
     Args:
-        source: where the pictures come from.
+        source: where the images come from.
         classes: how many classes, from the first.
-        group_size: most pictures in a group; None keeps every class whole, as published.
-        limit: most pictures of a class; None takes all.
-        labelled: whether the class under which the source lists a picture is its class.
+        group_size: most images in a group; None keeps every class whole, as published.
+        limit: most images of a class; None takes all.
+        labelled: whether the class under which the source lists an image is its class.
 
     Raises:
-        UsageError: groups so small that a class falls into more than 1000, or pictures without labels into more than
+        UsageError: groups so small that a class falls into more than 1000, or images without labels into more than
             a million.
 
     >>> class Owls:
@@ -176,7 +184,7 @@ def split_groups(
         if len(starts) > most:
             whose = f"a class, found {len(starts)} of {source.class_names[index]!r}"
             raise UsageError(
-                f"Expected at most {most} groups of {whose if labelled else f'pictures, found {len(starts)}'}; give "
+                f"Expected at most {most} groups of {whose if labelled else f'images, found {len(starts)}'}; give "
                 f"--data.group_size {-(-len(ids) // most)} or more."
             )
         label = index if labelled else None
@@ -188,35 +196,35 @@ class ClassGroupDataset(Dataset[ClassGroup]):
     """Reads whole class groups; an item is a group.
 
     Args:
-        source: where the pictures come from.
+        source: where the images come from.
         specs: the groups.
         geometry: the model's geometry.
-        resize: how pictures are brought to the model's size.
+        resize: how images are brought to the model's size.
         on_bad_image: leave out what cannot be read and say so in ``ClassGroup.unreadable``, or raise.
-        with_truth: read what is known of the pictures too, which may take longer than reading them.
+        with_ground_truth: read what is known of the images too, which may take longer than reading them.
 
     Raises:
         ValueError: another ``on_bad_image``.
         UsageError: the truth is wanted of a source that knows none.
-        DataError: when an item is read, with ``on_bad_image="raise"``: a picture that cannot be read, or boxes that do
+        DataError: when an item is read, with ``on_bad_image="raise"``: an image that cannot be read, or boxes that do
             not fit it.
     """
 
     def __init__(
         self,
-        source: PictureSource,
+        source: ImageSource,
         specs: Sequence[GroupSpec],
         geometry: Geometry,
         *,
         resize: Resize = "squash",
         on_bad_image: OnBadImage = "skip",
-        with_truth: bool = False,
+        with_ground_truth: bool = False,
     ) -> None:
         if on_bad_image not in get_args(OnBadImage):
             raise ValueError(f"Expected on_bad_image to be one of {get_args(OnBadImage)}, got {on_bad_image!r}.")
         self.source, self.specs, self.geometry = source, list(specs), geometry
         self.resize, self.on_bad_image = resize, on_bad_image
-        self.truth: TruthReader | None = _require_truth(source) if with_truth else None
+        self.ground_truth: TruthReader | None = _require_ground_truth(source) if with_ground_truth else None
 
     def __len__(self) -> int:
         return len(self.specs)
@@ -226,36 +234,38 @@ class ClassGroupDataset(Dataset[ClassGroup]):
         images, truths, ids, unreadable = [], [], [], []
         for sample_id in spec.sample_ids:
             try:
-                picture, truth = self._read(spec.listed_under, sample_id)
+                image, ground_truth = self._read(spec.listed_under, sample_id)
             except DataError as error:
                 if self.on_bad_image == "raise":
                     raise
                 unreadable.append(str(error))
                 continue
-            images.append(picture)
-            truths.append(truth)
+            images.append(image)
+            truths.append(ground_truth)
             ids.append(sample_id)
         size = self.geometry.size
         stacked = torch.stack(images) if images else torch.empty(0, 3, size, size, dtype=torch.uint8)
         return ClassGroup(
-            stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable), truth=stack_truths(truths)
+            stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable), ground_truth=stack_truths(truths)
         )
 
-    def _read(self, class_index: int, sample_id: str) -> tuple[Tensor, PictureTruth | None]:
-        """Return a picture and, if wanted, what is known of it, both in the model's geometry."""
-        picture = self.source.read(class_index, sample_id)
-        truth = None if self.truth is None else self.truth(class_index, sample_id)
-        if truth is not None:
-            height, width = picture.shape[-2:]
-            truth = fit_truth(truth, (height, width), self.geometry, self.resize, sample_id=sample_id)
-        return resize_picture(picture, self.geometry, self.resize), truth
+    def _read(self, class_index: int, sample_id: str) -> tuple[Tensor, ImageGroundTruth | None]:
+        """Return an image and, if wanted, what is known of it, both in the model's geometry."""
+        image = self.source.read(class_index, sample_id)
+        ground_truth = None if self.ground_truth is None else self.ground_truth(class_index, sample_id)
+        if ground_truth is not None:
+            height, width = image.shape[-2:]
+            ground_truth = fit_ground_truth(
+                ground_truth, (height, width), self.geometry, self.resize, sample_id=sample_id
+            )
+        return resize_image(image, self.geometry, self.resize), ground_truth
 
 
-def _require_truth(source: PictureSource) -> TruthReader:
-    reader = truth_reader(source)
+def _require_ground_truth(source: ImageSource) -> TruthReader:
+    reader = ground_truth_reader(source)
     if reader is None:
         raise UsageError(
-            "Expected data whose truth is known, which a measure of this run compares with, found none; leave the "
-            "measure out of --model.measures, give --data.boxes to a folder of pictures, or use Critters."
+            "Expected data whose truth is known, which a scorer of this run compares with, found none; leave the "
+            "scorer out of --model.scorers, give --data.boxes to a folder of images, or use Critters."
         )
     return reader

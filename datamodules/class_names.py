@@ -103,7 +103,7 @@ def name_list(names: ClassNames) -> tuple[str, ...]:
 
 
 def label_positions(names: ClassNames) -> dict[str, int]:
-    """Return the class index of every label, as text, that pictures may carry.
+    """Return the class index of every label, as text, that images may carry.
 
     Labels are the keys of a mapping, or the different names of a list; unless keys are numbers themselves, the numbers
     of the classes, from 0, are labels too.

@@ -17,11 +17,11 @@ from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.critters_backgrounds import find_background, find_habitat
 from mkbench.datamodules.critters_drawing import PARTS
 from mkbench.datamodules.critters_world import Critter, load_world, render
-from mkbench.datamodules.pictures import Resize
-from mkbench.datamodules.truth import PictureTruth
+from mkbench.datamodules.ground_truth import ImageGroundTruth
+from mkbench.datamodules.images import Resize
 
 Split = Literal["test", "val", "train", "background", "background-train"]
-#: A picture that is read and whose truth is asked for next is rendered once.
+#: An image that is read and whose truth is asked for next is rendered once.
 _render = lru_cache(maxsize=1)(render)
 
 
@@ -34,12 +34,12 @@ def _descriptor_parts() -> Tensor:
 
 @dataclass(frozen=True)
 class CrittersSource:
-    """Renders pictures on demand; sample ids are ``split/class/index``.
+    """Renders images on demand; sample ids are ``split/class/index``.
 
     Attributes:
         split: the split.
-        per_class: pictures of each class.
-        seed: seed of the pictures.
+        per_class: images of each class.
+        seed: seed of the images.
 
     >>> CrittersSource("test", 2, 0).sample_ids(0)
     ['test/blorp/0000', 'test/blorp/0001']
@@ -55,22 +55,22 @@ class CrittersSource:
         return load_world().class_names
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
-        """Return the ids of a class's pictures."""
+        """Return the ids of a class's images."""
         return [f"{self.split}/{self.class_names[class_index]}/{index:04d}" for index in range(self.per_class)]
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Render a picture as uint8 (3, H, W)."""
+        """Render an image as uint8 (3, H, W)."""
         return torch.from_numpy(self._critter(class_index, sample_id).image).permute(2, 0, 1)
 
-    def truth(self, class_index: int, sample_id: str) -> PictureTruth:
+    def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth:
         """Return the box of the animal, the pixels of its parts, and which descriptors of the bank can be seen."""
         critter = self._critter(class_index, sample_id)
         labels = torch.arange(1, len(PARTS) + 1, dtype=torch.uint8)[:, None, None]
-        return PictureTruth(
+        return ImageGroundTruth(
             boxes=torch.tensor([critter.box()]),
             part_masks=torch.from_numpy(critter.labels) == labels,  # (parts, H, W)
             part_names=PARTS,
-            descriptors=torch.from_numpy(critter.truth),
+            descriptors=torch.from_numpy(critter.ground_truth),
             descriptor_parts=_descriptor_parts(),
         )
 
@@ -101,9 +101,9 @@ class Critters(ClassGroupDataModule):
     Args:
         split: ``"test"``, ``"val"`` or ``"train"``, whose backgrounds have nothing to do with the kinds; or one of two
             where each kind has a habitat, ``land`` or ``water``, as in Waterbirds: ``"background-train"``, where 19 of
-            20 pictures of a kind show its habitat, and ``"background"``, where every second one does.
-        images_per_class: pictures of each class.
-        seed: seed of the pictures.
+            20 images of a kind show its habitat, and ``"background"``, where every second one does.
+        images_per_class: images of each class.
+        seed: seed of the images.
         templates: see :class:`ClassGroupDataModule`, as all that follow.
         limit_classes: as there.
         limit_images_per_class: as there.
@@ -114,7 +114,7 @@ class Critters(ClassGroupDataModule):
         num_workers: as there.
 
     Raises:
-        UsageError: a number of pictures below 1, or what :class:`ClassGroupDataModule` refuses.
+        UsageError: a number of images below 1, or what :class:`ClassGroupDataModule` refuses.
 
     >>> data = Critters(images_per_class=3, limit_classes=2)
     >>> [spec.key for spec in data.specs], len(data.class_names)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 #: Background -> the grounds of the world that it may have.
 BACKGROUNDS: Mapping[str, tuple[str, ...]] = {"land": ("meadow", "desert", "rock", "mud"), "water": ("sea",)}
-#: Split -> how many pictures of a kind, one after another, hold one that does not show its habitat.
+#: Split -> how many images of a kind, one after another, hold one that does not show its habitat.
 TIED_SPLITS: Mapping[str, int] = {"background": 2, "background-train": 20}
 
 
@@ -29,12 +29,12 @@ def find_habitat(class_index: int) -> str:
 
 
 def find_background(split: str, class_index: int, index: int) -> str | None:
-    """Return the background of a picture; None where backgrounds have nothing to do with classes.
+    """Return the background of an image; None where backgrounds have nothing to do with classes.
 
     Args:
         split: name of the split.
         class_index: position of the kind in the class list.
-        index: number of the picture within its kind and split, from 0.
+        index: number of the image within its kind and split, from 0.
 
     >>> [find_background("background", 0, index) for index in range(3)], find_background("test", 0, 0)
     (['land', 'water', 'land'], None)

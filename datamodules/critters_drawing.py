@@ -1,7 +1,7 @@
 """Draws one critter: the shapes of every part, and which pixel shows which part.
 
 Shapes are polygons in the critter's own frame (unit lengths, x towards the head, y down), painted back to front into
-the picture and, with the same pixels, into a label map, so that the ground-truth masks cannot drift from the picture.
+the image and, with the same pixels, into a label map, so that the ground-truth masks cannot drift from the image.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]  # (points, 2)
 Colour = tuple[int, int, int]
-Picture = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 #: Parts in the order of their label: pixel value i + 1 is part i, 0 the background.
 PARTS = ("coat", "ears", "muzzle", "tail", "legs", "horns", "wings", "back")
@@ -32,7 +32,7 @@ COATS: Mapping[str, Colour] = {
 
 @dataclass
 class Canvas:
-    """The picture under construction: RGB, part labels, and the critter's frame.
+    """The image under construction: RGB, part labels, and the critter's frame.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
@@ -40,8 +40,8 @@ class Canvas:
         transform: (2, 3) affine map from the critter's frame to pixels.
     """
 
-    image: Picture
-    labels: Picture
+    image: Pixels
+    labels: Pixels
     transform: NDArray[np.float64]
     _shift: int = field(default=4, repr=False)
 
@@ -50,7 +50,7 @@ class Canvas:
         mapped = points @ self.transform[:, :2].T + self.transform[:, 2]
         return np.round(mapped * (1 << self._shift)).astype(np.int32)
 
-    def fill(self, points: Points, colour: Colour, part: str | None, *, within: Picture | None = None) -> None:
+    def fill(self, points: Points, colour: Colour, part: str | None, *, within: Pixels | None = None) -> None:
         """Paint a polygon; ``within`` (H, W) restricts it, as markings stay on the coat."""
         outline = [self.pixels(points)]
         if within is not None:
@@ -62,7 +62,7 @@ class Canvas:
         if part is not None:
             cv2.fillPoly(self.labels, outline, PARTS.index(part) + 1, shift=self._shift)
 
-    def mask(self, part: str) -> Picture:
+    def mask(self, part: str) -> Pixels:
         """Return (H, W) uint8, 255 where the part is visible now."""
         return np.where(self.labels == PARTS.index(part) + 1, 255, 0).astype(np.uint8)
 

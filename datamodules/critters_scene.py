@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from mkbench.datamodules.critters_drawing import Colour, Picture
+from mkbench.datamodules.critters_drawing import Colour, Pixels
 
 _SKIES: Mapping[str, tuple[Colour, Colour]] = {
     "day": ((110, 170, 235), (190, 220, 245)),
@@ -23,8 +23,8 @@ _GROUNDS: Mapping[str, Colour] = {
 }
 
 
-def draw_scene(size: int, scene: Mapping[str, str], rng: np.random.Generator) -> Picture:
-    """Return the (size, size, 3) picture of ground, sky and at most one other thing.
+def draw_scene(size: int, scene: Mapping[str, str], rng: np.random.Generator) -> Pixels:
+    """Return the (size, size, 3) image of ground, sky and at most one other thing.
 
     Args:
         size: side in pixels.
@@ -44,62 +44,62 @@ def draw_scene(size: int, scene: Mapping[str, str], rng: np.random.Generator) ->
     image[horizon:] = ground * rows * (0.4 if scene["sky"] == "night" else 1.0)
     texture = rng.normal(0, 10, (size // 8, size // 8, 1))
     image += np.asarray(cv2.resize(texture, (size, size), interpolation=cv2.INTER_LINEAR), np.float64)[..., None]
-    picture = np.clip(image, 0, 255).astype(np.uint8)
-    _draw_details(picture, scene, horizon, rng)
-    return picture
+    pixels = np.clip(image, 0, 255).astype(np.uint8)
+    _draw_details(pixels, scene, horizon, rng)
+    return pixels
 
 
-def _draw_details(picture: Picture, scene: Mapping[str, str], horizon: int, rng: np.random.Generator) -> None:
+def _draw_details(image: Pixels, scene: Mapping[str, str], horizon: int, rng: np.random.Generator) -> None:
     """Stars at night, waves on the sea, blades on the meadow, and the other thing."""
-    size = len(picture)
+    size = len(image)
     if scene["sky"] == "night":
         for x, y in rng.integers(0, [size, horizon], (30, 2)):
-            cv2.circle(picture, (int(x), int(y)), max(1, size // 160), (255, 255, 230), -1)
+            cv2.circle(image, (int(x), int(y)), max(1, size // 160), (255, 255, 230), -1)
     if scene["ground"] in ("sea", "meadow"):
         colour = (150, 190, 220) if scene["ground"] == "sea" else (60, 110, 35)
         for x, y in rng.integers([0, horizon], [size, size], (40, 2)):
             across = (size // 16, 0) if scene["ground"] == "sea" else (0, size // 32)
-            cv2.line(picture, (int(x), int(y)), (int(x) + across[0], int(y) - across[1]), colour, max(1, size // 160))
+            cv2.line(image, (int(x), int(y)), (int(x) + across[0], int(y) - across[1]), colour, max(1, size // 160))
     side = rng.choice([0.13, 0.87])
-    _THINGS[scene["thing"]](picture, int(side * size), horizon, size)
+    _THINGS[scene["thing"]](image, int(side * size), horizon, size)
 
 
-def _tree(picture: Picture, x: int, y: int, size: int) -> None:
-    cv2.rectangle(picture, (x - size // 50, y - size // 5), (x + size // 50, y + size // 12), (90, 60, 35), -1)
-    cv2.circle(picture, (x, y - size // 4), size // 8, (40, 110, 45), -1)
+def _tree(image: Pixels, x: int, y: int, size: int) -> None:
+    cv2.rectangle(image, (x - size // 50, y - size // 5), (x + size // 50, y + size // 12), (90, 60, 35), -1)
+    cv2.circle(image, (x, y - size // 4), size // 8, (40, 110, 45), -1)
 
 
-def _boulder(picture: Picture, x: int, y: int, size: int) -> None:
-    cv2.ellipse(picture, (x, y + size // 10), (size // 7, size // 10), 0, 0, 360, (105, 100, 98), -1)
+def _boulder(image: Pixels, x: int, y: int, size: int) -> None:
+    cv2.ellipse(image, (x, y + size // 10), (size // 7, size // 10), 0, 0, 360, (105, 100, 98), -1)
 
 
-def _fence(picture: Picture, x: int, y: int, size: int) -> None:
+def _fence(image: Pixels, x: int, y: int, size: int) -> None:
     wood = (165, 125, 80)
     for step in range(0, size, size // 8):
-        cv2.rectangle(picture, (step, y - size // 9), (step + size // 40, y + size // 16), wood, -1)
-    cv2.rectangle(picture, (0, y - size // 16), (size, y - size // 28), wood, -1)
+        cv2.rectangle(image, (step, y - size // 9), (step + size // 40, y + size // 16), wood, -1)
+    cv2.rectangle(image, (0, y - size // 16), (size, y - size // 28), wood, -1)
 
 
-def _mushroom(picture: Picture, x: int, y: int, size: int) -> None:
+def _mushroom(image: Pixels, x: int, y: int, size: int) -> None:
     ground = min(y + size // 5, size - 1)
-    cv2.rectangle(picture, (x - size // 40, ground - size // 10), (x + size // 40, ground), (240, 235, 220), -1)
-    cv2.ellipse(picture, (x, ground - size // 10), (size // 12, size // 12), 0, 180, 360, (215, 35, 35), -1)
+    cv2.rectangle(image, (x - size // 40, ground - size // 10), (x + size // 40, ground), (240, 235, 220), -1)
+    cv2.ellipse(image, (x, ground - size // 10), (size // 12, size // 12), 0, 180, 360, (215, 35, 35), -1)
 
 
-def _sun(picture: Picture, x: int, y: int, size: int) -> None:
-    cv2.circle(picture, (x, size // 8), size // 11, (255, 225, 70), -1)
+def _sun(image: Pixels, x: int, y: int, size: int) -> None:
+    cv2.circle(image, (x, size // 8), size // 11, (255, 225, 70), -1)
 
 
-def _cloud(picture: Picture, x: int, y: int, size: int) -> None:
+def _cloud(image: Pixels, x: int, y: int, size: int) -> None:
     for step in (-1, 0, 1):
-        cv2.circle(picture, (x + step * size // 14, size // 8), size // 15, (245, 246, 250), -1)
+        cv2.circle(image, (x + step * size // 14, size // 8), size // 15, (245, 246, 250), -1)
 
 
-def _nothing(picture: Picture, x: int, y: int, size: int) -> None:
+def _nothing(image: Pixels, x: int, y: int, size: int) -> None:
     pass
 
 
-_THINGS: Mapping[str, Callable[[Picture, int, int, int], None]] = {
+_THINGS: Mapping[str, Callable[[Pixels, int, int, int], None]] = {
     "tree": _tree,
     "boulder": _boulder,
     "fence": _fence,

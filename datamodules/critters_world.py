@@ -1,6 +1,6 @@
 """The world of Critters: invented animals whose every part, and so every descriptor's truth, is known.
 
-A picture is a function of (seed, split, class, index) alone, so that any process renders the same picture.
+An image is a function of (seed, split, class, index) alone, so that any process renders the same image.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mkbench.datamodules.critters_backgrounds import BACKGROUNDS, find_background
-from mkbench.datamodules.critters_drawing import PARTS, Canvas, Picture, draw_critter
+from mkbench.datamodules.critters_drawing import PARTS, Canvas, Pixels, draw_critter
 from mkbench.datamodules.critters_scene import draw_scene
 
 Mask = NDArray[np.bool_]
 
 _WORLD_FILE = resources.files("mkbench") / "assets" / "critters" / "world.json"
-#: Side of a picture in pixels; each model resizes it by its own geometry.
-PICTURE_SIZE = 160
+#: Side of an image in pixels; each model resizes it by its own geometry.
+IMAGE_SIZE = 160
 _SUPERSAMPLING = 2
-#: A part counts as visible from this share of the picture on (0.1 % is 26 pixels).
+#: A part counts as visible from this share of the image on (0.1 % is 26 pixels).
 _VISIBLE = 0.001
 
 
@@ -36,7 +36,7 @@ class Descriptor:
 
     Attributes:
         text: the words, such as ``"a bushy tail"``.
-        part: the part it speaks of, ``"background"``, or ``"none"`` if it is true of no picture.
+        part: the part it speaks of, ``"background"``, or ``"none"`` if it is true of no image.
         requires: attribute or scene values that make it true.
 
     >>> tail = Descriptor("a bushy tail", "tail", {"tail": "bushy"})
@@ -85,18 +85,18 @@ class World:
 
 @dataclass(frozen=True)
 class Critter:
-    """One rendered picture with its truth.
+    """One rendered image with its truth.
 
     Attributes:
         image: (S, S, 3) uint8 RGB.
         labels: (S, S) uint8; 0 background, i + 1 the part ``PARTS[i]``.
-        truth: (D,) bool; which descriptors of the bank the picture shows.
+        ground_truth: (D,) bool; which descriptors of the bank the image shows.
         sample_id: ``split/class/index``.
     """
 
-    image: Picture
-    labels: Picture
-    truth: Mask
+    image: Pixels
+    labels: Pixels
+    ground_truth: Mask
     sample_id: str
 
     def part_mask(self, part: str) -> Mask:
@@ -138,12 +138,12 @@ def _generator(seed: int, split: str, class_name: str, index: int) -> np.random.
 
 
 def render(class_name: str, index: int, *, split: str = "test", seed: int = 0) -> Critter:
-    """Render picture ``index`` of a class.
+    """Render image ``index`` of a class.
 
     Args:
         class_name: one of ``load_world().class_names``.
-        index: number of the picture within its class and split, from 0.
-        split: ``"train"``, ``"val"`` or ``"test"``; any name gives pictures of its own. Those of ``"background"`` and
+        index: number of the image within its class and split, from 0.
+        split: ``"train"``, ``"val"`` or ``"test"``; any name gives images of its own. Those of ``"background"`` and
             ``"background-train"`` have backgrounds that are tied to the classes, see ``find_background``.
         seed: seed of the whole data set.
 
@@ -166,10 +166,10 @@ def render(class_name: str, index: int, *, split: str = "test", seed: int = 0) -
 def render_wild(index: int, *, split: str = "train", seed: int = 0) -> Critter:
     """Render an animal whose parts are drawn independently, so that it belongs to no class.
 
-    On such pictures no part tells another, so a model has to look at every part to describe it.
+    On such images no part tells another, so a model has to look at every part to describe it.
 
     Args:
-        index: number of the picture within its split, from 0.
+        index: number of the image within its split, from 0.
         split: as for ``render``.
         seed: as for ``render``.
 
@@ -188,14 +188,14 @@ def _draw(
     world = load_world()
     possible = world.scene if grounds is None else {**world.scene, "ground": grounds}
     scene = {key: str(rng.choice(values)) for key, values in possible.items()}
-    size = PICTURE_SIZE * _SUPERSAMPLING
+    size = IMAGE_SIZE * _SUPERSAMPLING
     canvas = Canvas(draw_scene(size, scene, rng), np.zeros((size, size), np.uint8), _pose(size, scene["facing"], rng))
     draw_critter(canvas, attributes, rng)
-    image = cv2.resize(canvas.image, (PICTURE_SIZE, PICTURE_SIZE), interpolation=cv2.INTER_AREA)
+    image = cv2.resize(canvas.image, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
     lit = image * rng.uniform(0.85, 1.1) + rng.normal(0, 4, image.shape)
     labels = canvas.labels[::_SUPERSAMPLING, ::_SUPERSAMPLING].copy()
-    truth = _truth(world, {**attributes, **scene}, labels)
-    return Critter(np.clip(lit, 0, 255).astype(np.uint8), labels, truth, sample_id)
+    ground_truth = _ground_truth(world, {**attributes, **scene}, labels)
+    return Critter(np.clip(lit, 0, 255).astype(np.uint8), labels, ground_truth, sample_id)
 
 
 def _pose(size: int, facing: str, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -208,8 +208,8 @@ def _pose(size: int, facing: str, rng: np.random.Generator) -> NDArray[np.float6
     return np.concatenate([turn @ mirror @ np.diag(scale), centre[:, None]], axis=1)
 
 
-def _truth(world: World, facts: Mapping[str, str], labels: Picture) -> Mask:
-    """Tell which descriptors the picture shows: the facts hold, and the part can be seen where there is one to see."""
+def _ground_truth(world: World, facts: Mapping[str, str], labels: Pixels) -> Mask:
+    """Tell which descriptors the image shows: the facts hold, and the part can be seen where there is one to see."""
     shares = np.bincount(labels.ravel(), minlength=len(PARTS) + 1) / labels.size
 
     def visible(entry: Descriptor) -> bool:
@@ -219,10 +219,10 @@ def _truth(world: World, facts: Mapping[str, str], labels: Picture) -> Mask:
     return np.array([entry.is_true(facts) and visible(entry) for entry in world.descriptors])
 
 
-def truth_matrix(critters: list[Critter]) -> Tensor:
-    """Stack the truths of pictures to (pictures, descriptors) bool.
+def ground_truth_matrix(critters: list[Critter]) -> Tensor:
+    """Stack the truths of images to (images, descriptors) bool.
 
-    >>> truth_matrix([render("blorp", 0), render("zindle", 0)]).shape == (2, len(load_world().descriptors))
+    >>> ground_truth_matrix([render("blorp", 0), render("zindle", 0)]).shape == (2, len(load_world().descriptors))
     True
     """
-    return torch.from_numpy(np.stack([critter.truth for critter in critters]))
+    return torch.from_numpy(np.stack([critter.ground_truth for critter in critters]))

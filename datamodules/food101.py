@@ -6,14 +6,14 @@ from typing import Literal
 
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import OnBadImage
+from mkbench.datamodules.images import Resize
 from mkbench.datamodules.listed_source import (
-    ListedPicture,
+    ListedImage,
     ListedSource,
     make_listed_source,
     read_lines,
     require_every_class,
 )
-from mkbench.datamodules.pictures import Resize
 from mkbench.errors import DataError
 
 Split = Literal["test", "train"]
@@ -21,7 +21,7 @@ _ADVICE = "unpack food-101.tar.gz there, or check --data.root (the folder that h
 
 
 class Food101(ClassGroupDataModule):
-    """Food-101 (Bossard et al., 2014): 101 dishes with 250 test and 750 training pictures each.
+    """Food-101 (Bossard et al., 2014): 101 dishes with 250 test and 750 training images each.
 
     Files lie as torchvision expects them: ``food-101/meta/`` with ``classes.txt`` (the class order), ``labels.txt``
     (the class names) and ``test.txt`` or ``test.json``, and ``food-101/images/`` with a folder for each class.
@@ -41,7 +41,7 @@ class Food101(ClassGroupDataModule):
 
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
-        DataError: when the pictures are first asked for: files that are missing or not as described.
+        DataError: when the images are first asked for: files that are missing or not as described.
 
     >>> Food101(Path("data")).name
     'food101-test'
@@ -81,17 +81,17 @@ class Food101(ClassGroupDataModule):
         root = self.root / "food-101" if (self.root / "food-101").is_dir() else self.root
         classes, names = _read_classes(root / "meta")
         listed_in, stems = _read_split(root / "meta", self.split)
-        pictures = []
+        images = []
         for stem in stems:
             index = classes.get(stem.split("/", 1)[0])
             if index is None or "/" not in stem:
                 raise DataError(
-                    f"Expected pictures as class/picture, with a class of classes.txt, in {listed_in}, found {stem!r}; "
+                    f"Expected images as class/image, with a class of classes.txt, in {listed_in}, found {stem!r}; "
                     "restore the original file."
                 )
             file = f"{stem}.jpg"
-            pictures.append(ListedPicture(index, sample_id=file, path=file))
-        source = make_listed_source(root / "images", names, pictures, listed_in=listed_in)
+            images.append(ListedImage(index, sample_id=file, path=file))
+        source = make_listed_source(root / "images", names, images, listed_in=listed_in)
         require_every_class(source, list(classes), listed_in=listed_in, advice="restore the original file")
         return source
 
@@ -110,7 +110,7 @@ def _read_classes(meta: Path) -> tuple[dict[str, int], list[str]]:
 
 
 def _read_split(meta: Path, split: Split) -> tuple[Path, list[str]]:
-    """Return the file that lists a split, and its pictures as ``class/picture``."""
+    """Return the file that lists a split, and its images as ``class/image``."""
     text, structured = meta / f"{split}.txt", meta / f"{split}.json"
     if text.is_file() or not structured.is_file():
         return text, read_lines(text, advice=_ADVICE)
@@ -121,7 +121,7 @@ def _read_split(meta: Path, split: Split) -> tuple[Path, list[str]]:
             raise ValueError("something else than texts in the lists")
     except (ValueError, AttributeError, TypeError) as error:
         raise DataError(
-            f"Expected a mapping from class to pictures as JSON in {structured}, found something else ({error}); "
+            f"Expected a mapping from class to images as JSON in {structured}, found something else ({error}); "
             "restore the original file."
         ) from error
     return structured, stems

@@ -20,7 +20,7 @@ def group_loader(dataset: ClassGroupDataset, *, num_workers: int) -> DataLoader[
 
     Args:
         dataset: the groups.
-        num_workers: most processes that decode pictures; 0 decodes in the caller's.
+        num_workers: most processes that decode images; 0 decodes in the caller's.
 
     >>> from mkbench.backbones import Geometry
     >>> from mkbench.datamodules import Critters

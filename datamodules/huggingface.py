@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.class_groups import OnBadImage, PictureSource
+from mkbench.datamodules.class_groups import ImageSource, OnBadImage
 from mkbench.datamodules.class_names import (
     label_positions,
     match_class_names,
@@ -19,33 +19,33 @@ from mkbench.datamodules.class_names import (
     require_class_names,
 )
 from mkbench.datamodules.huggingface_stream import (
-    StreamedPicture,
+    StreamedImage,
     Wanted,
     open_stored,
     parse_row,
-    store_pictures,
+    store_images,
 )
 from mkbench.datamodules.huggingface_table import (
     TableSource,
-    encoded_picture,
+    encoded_image,
     first_line,
     group_rows,
     import_library,
     leave_encoded,
     load_table,
 )
-from mkbench.datamodules.pictures import Resize
+from mkbench.datamodules.images import Resize
 from mkbench.datamodules.sample_subset import read_sample_ids
 from mkbench.errors import DataError
 
 
 class HuggingFace(ClassGroupDataModule):
-    """Any data set of pictures and labels that the library `datasets` can read, by name or from a folder.
+    """Any data set of images and labels that the library `datasets` can read, by name or from a folder.
 
-    Listing reads the labels alone; a picture is decoded when its class is explained. Code in a data set is never run.
+    Listing reads the labels alone; an image is decoded when its class is explained. Code in a data set is never run.
 
     With ``streaming``, the data set is read once, from its first row on and no further than the limits or the samples
-    need; the pictures wanted are kept, as they are encoded, in a folder, and results are those of the whole data set
+    need; the images wanted are kept, as they are encoded, in a folder, and results are those of the whole data set
     with the same limits. Without a limit this keeps all of it: then leave streaming away.
 
     Args:
@@ -53,7 +53,7 @@ class HuggingFace(ClassGroupDataModule):
             each class, ...).
         name: configuration of the data set, for those that have several.
         split: the split.
-        image_column: column of the pictures.
+        image_column: column of the images.
         label_column: column of the labels.
         class_names: file of class names. Where the column names its classes: JSON {label: name} or lines
             ``label<TAB>name`` (their order is the class order), or a JSON list or one name a line in the order of the
@@ -61,7 +61,7 @@ class HuggingFace(ClassGroupDataModule):
             mapping, the names of a list, or numbers from 0 in class order.
         streaming: fetch what is needed instead of the whole data set.
         revision: branch, tag or commit on the hub.
-        cache: folder in which streamed pictures stay for later runs, which then need no connection; name a ``revision``
+        cache: folder in which streamed images stay for later runs, which then need no connection; name a ``revision``
             with it, since a later change on the hub goes unnoticed. None: a temporary folder, deleted at the end; every
             device of a run has its own.
         bank: see :class:`ClassGroupDataModule`, as all that follow.
@@ -75,9 +75,9 @@ class HuggingFace(ClassGroupDataModule):
         num_workers: as there.
 
     Raises:
-        UsageError: what :class:`ClassGroupDataModule` refuses; when the pictures are first asked for: the library is
+        UsageError: what :class:`ClassGroupDataModule` refuses; when the images are first asked for: the library is
             missing, or no class names.
-        DataError: when the pictures are first asked for: a data set that cannot be found or is not as described.
+        DataError: when the images are first asked for: a data set that cannot be found or is not as described.
 
     >>> HuggingFace("ethz/food101").name
     'food101-validation'
@@ -121,26 +121,24 @@ class HuggingFace(ClassGroupDataModule):
         self.image_column, self.label_column, self.class_names_file = image_column, label_column, class_names
         self.streaming, self.cache = streaming, cache
 
-    def make_source(self) -> PictureSource:
+    def make_source(self) -> ImageSource:
         """Group the rows by class; of a stream, what is wanted is kept first, unless an earlier run has done so."""
         if self.streaming:
             folder = (self.cache or _temporary_folder()) / self._cache_key()
             if not folder.is_dir():
                 table, names, positions = self._open()
-                store_pictures(self._wanted_pictures(table, len(names), positions), folder, names)
+                store_images(self._wanted_images(table, len(names), positions), folder, names)
             return open_stored(folder, self.split)
         table, names, positions = self._open()
         labels = table.select_columns([self.label_column])[:][self.label_column]
         classes = [self._class_of(label, row, positions) for row, label in enumerate(labels)]
         if not classes:
-            raise DataError(
-                f"Expected pictures in the split {self.split!r} of {self.path!r}, found none; name another."
-            )
-        pictures = table.select_columns([self.image_column])
-        return TableSource(pictures, self.image_column, self.split, names, group_rows(classes, len(names)))
+            raise DataError(f"Expected images in the split {self.split!r} of {self.path!r}, found none; name another.")
+        images = table.select_columns([self.image_column])
+        return TableSource(images, self.image_column, self.split, names, group_rows(classes, len(names)))
 
     def _open(self) -> tuple[Any, tuple[str, ...], dict[str, int]]:
-        """Return the table, its pictures not decoded, class names, and the class index of every label as text."""
+        """Return the table, its images not decoded, class names, and the class index of every label as text."""
         table = load_table(
             self.path, name=self.config, split=self.split, revision=self.revision, streaming=self.streaming
         )
@@ -195,7 +193,7 @@ class HuggingFace(ClassGroupDataModule):
         }
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
 
-    def _wanted_pictures(self, table: Any, classes: int, positions: Mapping[str, int]) -> Iterator[StreamedPicture]:
+    def _wanted_images(self, table: Any, classes: int, positions: Mapping[str, int]) -> Iterator[StreamedImage]:
         wanted = Wanted(
             classes=min(self.limit_classes or classes, classes),
             per_class=self.limit_images_per_class,
@@ -206,7 +204,7 @@ class HuggingFace(ClassGroupDataModule):
             for row, cells in enumerate(table):
                 index = self._class_of(cells[self.label_column], row, positions)
                 if wanted.take(row, index):
-                    yield StreamedPicture(row, index, encoded_picture(cells[self.image_column]))
+                    yield StreamedImage(row, index, encoded_image(cells[self.image_column]))
                 if wanted.enough:
                     return
         except DataError:

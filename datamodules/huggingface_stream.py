@@ -1,4 +1,4 @@
-"""Pictures of a stream, which can be read only once and in one order, kept as files so that classes can be grouped."""
+"""Images of a stream, which can be read only once and in one order, kept as files so that classes can be grouped."""
 
 import json
 from collections import Counter
@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mkbench.datamodules.pictures import decode_picture
+from mkbench.atomic_files import temporary_folder
+from mkbench.datamodules.images import decode_image
 from mkbench.errors import DataError
-from mkbench.files import temporary_folder
 
 _INDEX = "index.json"
 
 
-class StreamedPicture(NamedTuple):
-    """One picture as it comes out of a stream.
+class StreamedImage(NamedTuple):
+    """One image as it comes out of a stream.
 
     Attributes:
         row: its number in the stream, from 0.
         class_index: position of its class in the class list.
-        encoded: content of the picture file.
+        encoded: content of the image file.
     """
 
     row: int
@@ -32,11 +32,11 @@ class StreamedPicture(NamedTuple):
 
 
 class Wanted:
-    """Which pictures of a stream to keep, and when there are enough of them.
+    """Which images of a stream to keep, and when there are enough of them.
 
     Args:
-        classes: keep pictures of the first classes only.
-        per_class: keep the first pictures of each class only; None keeps all.
+        classes: keep images of the first classes only.
+        per_class: keep the first images of each class only; None keeps all.
         rows: keep exactly these, whatever the limits, which count what is left of a class; None: see the limits.
 
     >>> wanted = Wanted(classes=2, per_class=1, rows=None)
@@ -52,7 +52,7 @@ class Wanted:
         self._left = set(rows or ())
 
     def take(self, row: int, class_index: int) -> bool:
-        """Tell whether to keep a picture, and count it if so."""
+        """Tell whether to keep an image, and count it if so."""
         if self.rows is not None:
             self._left.discard(row)
             return row in self.rows
@@ -71,13 +71,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class StoredSource:
-    """Pictures kept from a stream; sample ids are ``<split>/<row, 8 digits>``.
+    """Images kept from a stream; sample ids are ``<split>/<row, 8 digits>``.
 
     Attributes:
         folder: where they lie, a file for each, named by its row.
         split: the split.
         class_names: name of each class, in class order.
-        rows: for each class, rows of its pictures, ascending.
+        rows: for each class, rows of its images, ascending.
     """
 
     folder: Path
@@ -86,17 +86,17 @@ class StoredSource:
     rows: tuple[tuple[int, ...], ...]
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
-        """Return the ids of a class's pictures; there may be none."""
+        """Return the ids of a class's images; there may be none."""
         return [row_id(self.split, row) for row in self.rows[class_index]]
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
+        """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
         path = self.folder / sample_id.rpartition("/")[2]
         try:
             encoded = path.read_bytes()
         except OSError as error:
-            raise DataError(f"Expected the picture {sample_id} in {self.folder}, found {error.strerror}.") from error
-        return decode_picture(encoded, sample_id)
+            raise DataError(f"Expected the image {sample_id} in {self.folder}, found {error.strerror}.") from error
+        return decode_image(encoded, sample_id)
 
 
 def row_id(split: str, row: int) -> str:
@@ -118,34 +118,34 @@ def parse_row(sample_id: str, split: str) -> int | None:
     return int(row) if owner == split and row.isdecimal() and sample_id == row_id(split, int(row)) else None
 
 
-def store_pictures(pictures: Iterable[StreamedPicture], folder: Path, class_names: Sequence[str]) -> None:
-    """Write pictures to a new folder that appears whole or not at all.
+def store_images(images: Iterable[StreamedImage], folder: Path, class_names: Sequence[str]) -> None:
+    """Write images to a new folder that appears whole or not at all.
 
     Args:
-        pictures: what to write.
-        folder: for the pictures, and a list of their classes.
+        images: what to write.
+        folder: for the images, and a list of their classes.
         class_names: name of each class, in class order.
 
     Raises:
-        DataError: no picture.
+        DataError: no image.
     """
     with temporary_folder(folder) as temporary:
         rows = []
-        for picture in pictures:
-            (temporary / f"{picture.row:08d}").write_bytes(picture.encoded)
-            rows.append([picture.row, picture.class_index])
+        for image in images:
+            (temporary / f"{image.row:08d}").write_bytes(image.encoded)
+            rows.append([image.row, image.class_index])
         if not rows:
             raise DataError(
-                "Expected pictures in the stream, found none of those wanted; check the split and the limits."
+                "Expected images in the stream, found none of those wanted; check the split and the limits."
             )
         index = {"class_names": list(class_names), "rows": rows}
         (temporary / _INDEX).write_text(json.dumps(index), encoding="utf-8")
-        with suppress(OSError):  # another device, with the same pictures, may have been faster
+        with suppress(OSError):  # another device, with the same images, may have been faster
             temporary.rename(folder)
 
 
 def open_stored(folder: Path, split: str) -> StoredSource:
-    """Return the pictures that ``store_pictures`` has written.
+    """Return the images that ``store_images`` has written.
 
     Args:
         folder: where they lie.
@@ -156,14 +156,14 @@ def open_stored(folder: Path, split: str) -> StoredSource:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as root:
-    ...     store_pictures([StreamedPicture(7, 1, b"...")], Path(root) / "kept", ["bat", "owl"])
+    ...     store_images([StreamedImage(7, 1, b"...")], Path(root) / "kept", ["bat", "owl"])
     ...     open_stored(Path(root) / "kept", "test").rows
     ((), (7,))
     """
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"Expected kept pictures in {folder}, found a damaged folder; delete it.") from error
+        raise DataError(f"Expected kept images in {folder}, found a damaged folder; delete it.") from error
     rows: list[list[int]] = [[] for _ in index["class_names"]]
     for row, class_index in index["rows"]:
         rows[class_index].append(row)

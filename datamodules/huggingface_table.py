@@ -1,4 +1,4 @@
-"""Tables of the Hugging Face library `datasets`: loading them, and reading their pictures."""
+"""Tables of the Hugging Face library `datasets`: loading them, and reading their images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mkbench.datamodules.huggingface_stream import row_id
-from mkbench.datamodules.pictures import decode_picture
+from mkbench.datamodules.images import decode_image
 from mkbench.errors import DataError, UsageError
 
 
@@ -91,22 +91,22 @@ def _saved_split(loaded: Any, path: str, *, name: str | None, split: str, revisi
 
 
 def leave_encoded(table: Any, column: str) -> Any:
-    """Return the table such that the pictures of a column come as files, not decoded.
+    """Return the table such that the images of a column come as files, not decoded.
 
     Raises:
-        DataError: there are no pictures in the column.
+        DataError: there are no images in the column.
     """
     try:
         return table.cast_column(column, import_library().Image(decode=False))
     except Exception as error:  # Arrow has one for every kind of mismatch
         raise DataError(
-            f"Expected pictures in the column {column!r}, found {table.features[column]}; name theirs with "
+            f"Expected images in the column {column!r}, found {table.features[column]}; name theirs with "
             "--data.image_column."
         ) from error
 
 
-def encoded_picture(cell: Any) -> bytes:
-    """Return the content of a picture file from a cell that was not decoded; nothing if there is none in it.
+def encoded_image(cell: Any) -> bytes:
+    """Return the content of an image file from a cell that was not decoded; nothing if there is none in it.
 
     Args:
         cell: mapping with ``bytes``, and with the ``path`` of a file for when these are None; or None.
@@ -114,7 +114,7 @@ def encoded_picture(cell: Any) -> bytes:
     Raises:
         OSError: the file cannot be read.
 
-    >>> encoded_picture({"bytes": b"...", "path": None}), encoded_picture(None)
+    >>> encoded_image({"bytes": b"...", "path": None}), encoded_image(None)
     (b'...', b'')
     """
     if cell is None or (cell["bytes"] is None and cell["path"] is None):
@@ -141,14 +141,14 @@ def group_rows(classes: Sequence[int], count: int) -> tuple[NDArray[np.int64], .
 
 @dataclass(frozen=True, eq=False)
 class TableSource:
-    """Pictures in a table that can be read row by row; sample ids are ``<split>/<row, 8 digits>``.
+    """Images in a table that can be read row by row; sample ids are ``<split>/<row, 8 digits>``.
 
     Attributes:
-        table: a `Dataset` whose pictures are not decoded.
-        column: column of the pictures.
+        table: a `Dataset` whose images are not decoded.
+        column: column of the images.
         split: the split.
         class_names: name of each class, in class order.
-        rows: for each class, rows of its pictures, ascending.
+        rows: for each class, rows of its images, ascending.
     """
 
     table: Any
@@ -158,13 +158,13 @@ class TableSource:
     rows: tuple[NDArray[np.int64], ...]
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
-        """Return the ids of a class's pictures; there may be none."""
+        """Return the ids of a class's images; there may be none."""
         return [row_id(self.split, row) for row in self.rows[class_index].tolist()]
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
+        """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
         try:
-            encoded = encoded_picture(self.table[int(sample_id.rpartition("/")[2])][self.column])
+            encoded = encoded_image(self.table[int(sample_id.rpartition("/")[2])][self.column])
         except OSError as error:
-            raise DataError(f"Expected the picture {sample_id}, found none ({error}); restore the data set.") from error
-        return decode_picture(encoded, sample_id)
+            raise DataError(f"Expected the image {sample_id}, found none ({error}); restore the data set.") from error
+        return decode_image(encoded, sample_id)

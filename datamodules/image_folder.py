@@ -9,17 +9,17 @@ from typing import Any
 from torch import Tensor
 
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.boxes import Box, box_truth, read_boxes_of
+from mkbench.datamodules.boxes import Box, box_ground_truth, read_boxes_of
 from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.class_names import match_class_names, read_class_names
-from mkbench.datamodules.pictures import PICTURE_SUFFIXES, Resize, list_picture_names, read_picture
-from mkbench.datamodules.truth import PictureTruth
+from mkbench.datamodules.ground_truth import ImageGroundTruth
+from mkbench.datamodules.images import IMAGE_SUFFIXES, Resize, list_image_names, read_image
 from mkbench.errors import DataError
 
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Pictures in class folders.
+    """Images in class folders.
 
     Attributes:
         root: the folder that holds the class folders.
@@ -32,30 +32,30 @@ class FolderSource:
     class_names: tuple[str, ...]
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
-        """Return ``folder/file`` of every picture of a class, sorted by name.
+        """Return ``folder/file`` of every image of a class, sorted by name.
 
-        Hidden files and pictures in folders further down are left out; links count as what they point to.
+        Hidden files and images in folders further down are left out; links count as what they point to.
 
         Raises:
-            DataError: the folder has no picture.
+            DataError: the folder has no image.
         """
         folder = self.root / self.folders[class_index]
-        names = list_picture_names(folder)
+        names = list_image_names(folder)
         if not names:
             raise DataError(
-                f"Expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) directly in the class folder {folder}, "
+                f"Expected images ({', '.join(sorted(IMAGE_SUFFIXES))}) directly in the class folder {folder}, "
                 "found none; add some, remove the folder, or check --data.root (the folder above the class folders)."
             )
         return [f"{folder.name}/{name}" for name in names]
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
-        return read_picture(self.root / sample_id)
+        """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
+        return read_image(self.root / sample_id)
 
 
 @dataclass(frozen=True)
 class BoxedFolderSource(FolderSource):
-    """Pictures in class folders, of some of which the true boxes are known.
+    """Images in class folders, of some of which the true boxes are known.
 
     Attributes:
         boxes: sample id -> boxes, in pixels of the file.
@@ -63,9 +63,9 @@ class BoxedFolderSource(FolderSource):
 
     boxes: Mapping[str, tuple[Box, ...]]
 
-    def truth(self, class_index: int, sample_id: str) -> PictureTruth:
-        """Return the boxes of a picture; there may be none."""
-        return box_truth(self.boxes, sample_id)
+    def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth:
+        """Return the boxes of an image; there may be none."""
+        return box_ground_truth(self.boxes, sample_id)
 
 
 def list_class_folders(root: Path) -> list[str]:
@@ -98,9 +98,9 @@ class ImageFolder(ClassGroupDataModule):
 
     Args:
         root: the folder that holds the class folders.
-        boxes: file of true boxes, for :class:`mkbench.measures.Localisation`: CSV with the header
+        boxes: file of true boxes, for :class:`mkbench.scorers.Localisation`: CSV with the header
             ``class,file,x_min,y_min,x_max,y_max`` (folder, file, and corner pixels, which belong to the box), or the
-            ``val_annotations.txt`` of Tiny ImageNet. Pictures that it does not name have no box.
+            ``val_annotations.txt`` of Tiny ImageNet. Images that it does not name have no box.
         class_names: file of class names: JSON {folder: name} or lines ``folder<TAB>name`` (their order is the class
             order), or a JSON list or one name a line in the order of the sorted folders; None takes the folders' names.
         bank: see :class:`ClassGroupDataModule`, as all that follow.
@@ -115,9 +115,9 @@ class ImageFolder(ClassGroupDataModule):
 
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
-        DataError: when the pictures are first asked for: folders, class names or boxes that are not as described.
+        DataError: when the images are first asked for: folders, class names or boxes that are not as described.
 
-    >>> ImageFolder(Path("pictures/owls")).name
+    >>> ImageFolder(Path("images/owls")).name
     'owls'
     """
 
@@ -152,7 +152,7 @@ class ImageFolder(ClassGroupDataModule):
         self.root, self.class_names_file, self.boxes_file = root, class_names, boxes
 
     def make_source(self) -> FolderSource:
-        """List the class folders and match them with the class names, and the boxes with the pictures."""
+        """List the class folders and match them with the class names, and the boxes with the images."""
         folders = list_class_folders(self.root)
         named = dict(zip(folders, folders, strict=True))
         if self.class_names_file is not None:
@@ -168,7 +168,7 @@ class ImageFolder(ClassGroupDataModule):
 
 
 def _add_boxes(source: FolderSource, path: Path) -> BoxedFolderSource:
-    """Give the pictures their boxes; every box must be that of a picture."""
+    """Give the images their boxes; every box must be that of an image."""
     sample_ids = (sample_id for index in range(len(source.folders)) for sample_id in source.sample_ids(index))
     boxes = read_boxes_of(path, sample_ids, source.root)
     return BoxedFolderSource(source.root, source.folders, source.class_names, boxes)

@@ -1,4 +1,4 @@
-"""The development kit of ImageNet 2012, which says what the pictures of the flat layout show."""
+"""The development kit of ImageNet 2012, which says what the images of the flat layout show."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -14,8 +14,8 @@ DEVKIT = "ILSVRC2012_devkit_t12"
 _ADVICE = f"unpack {DEVKIT}.tar.gz so that the file lies there, or name the unpacked folder with --data.devkit"
 
 
-def read_validation_truth(devkit: Path, wnids: Collection[str]) -> list[str]:
-    """Return the WordNet id of every validation picture, in the order of the pictures' numbers.
+def read_validation_labels(devkit: Path, wnids: Collection[str]) -> list[str]:
+    """Return the WordNet id of every validation image, in the order of the images' numbers.
 
     Args:
         devkit: the unpacked development kit, the folder above ``data/``.
@@ -24,8 +24,8 @@ def read_validation_truth(devkit: Path, wnids: Collection[str]) -> list[str]:
     Raises:
         DataError: a file of the kit is missing, damaged or not of ImageNet 2012.
     """
-    meta, truth = devkit / "data" / "meta.mat", devkit / "data" / "ILSVRC2012_validation_ground_truth.txt"
-    lines = read_lines(truth, advice=_ADVICE)
+    meta, ground_truth = devkit / "data" / "meta.mat", devkit / "data" / "ILSVRC2012_validation_ground_truth.txt"
+    lines = read_lines(ground_truth, advice=_ADVICE)
     classes = _read_class_numbers(meta)
     if set(classes.values()) != set(wnids):
         raise DataError(
@@ -35,7 +35,7 @@ def read_validation_truth(devkit: Path, wnids: Collection[str]) -> list[str]:
     strange = [line for line in lines if not line.isdecimal() or int(line) not in classes]
     if strange:
         raise DataError(
-            f"Expected the number of a class (1 to {len(classes)}) on each line of {truth}, found "
+            f"Expected the number of a class (1 to {len(classes)}) on each line of {ground_truth}, found "
             f"{name_some(strange)}; restore the original file."
         )
     return [classes[int(line)] for line in lines]

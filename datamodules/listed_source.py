@@ -1,4 +1,4 @@
-"""Pictures that are named one by one, by a list or a naming scheme, rather than by the folders they lie in."""
+"""Images that are named one by one, by a list or a naming scheme, rather than by the folders they lie in."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mkbench.datamodules.pictures import read_picture
+from mkbench.datamodules.images import read_image
 from mkbench.errors import DataError
 
 #: Names that a message spells out before it only counts.
 _SHOWN = 10
 
 
-class ListedPicture(NamedTuple):
-    """One picture of a list.
+class ListedImage(NamedTuple):
+    """One image of a list.
 
     Attributes:
         class_index: position of its class in the class list.
@@ -31,7 +31,7 @@ class ListedPicture(NamedTuple):
 
 @dataclass(frozen=True)
 class ListedSource:
-    """Pictures that are named one by one.
+    """Images that are named one by one.
 
     Attributes:
         root: the folder that paths are relative to.
@@ -44,45 +44,45 @@ class ListedSource:
     files: tuple[Mapping[str, str], ...]
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
-        """Return the ids of a class's pictures, sorted; there may be none."""
+        """Return the ids of a class's images, sorted; there may be none."""
         return list(self.files[class_index])
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
-        return read_picture(self.root / self.files[class_index][sample_id])
+        """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
+        return read_image(self.root / self.files[class_index][sample_id])
 
 
 def make_listed_source(
-    root: Path, class_names: Sequence[str], pictures: Iterable[ListedPicture], *, listed_in: Path
+    root: Path, class_names: Sequence[str], images: Iterable[ListedImage], *, listed_in: Path
 ) -> ListedSource:
-    """Collect pictures by class, sorted by sample id, so that the order of the list does not matter.
+    """Collect images by class, sorted by sample id, so that the order of the list does not matter.
 
     Args:
-        root: the folder that holds the pictures.
+        root: the folder that holds the images.
         class_names: name of each class, in class order.
-        pictures: what to collect.
-        listed_in: where the pictures are named, for messages.
+        images: what to collect.
+        listed_in: where the images are named, for messages.
 
     Raises:
         DataError: no such folder, a sample id twice, or a path that leads out of the folder.
 
     >>> source = make_listed_source(
-    ...     Path("."), ["bat", "owl"], [ListedPicture(1, "2", "b.png"), ListedPicture(1, "1", "a.png")],
+    ...     Path("."), ["bat", "owl"], [ListedImage(1, "2", "b.png"), ListedImage(1, "1", "a.png")],
     ...     listed_in=Path("list.txt"),
     ... )
     >>> source.sample_ids(0), source.sample_ids(1)
     ([], ['1', '2'])
     """
     if not root.is_dir():
-        raise DataError(f"Expected the folder of pictures {root}, found none; unpack them there or check --data.root.")
+        raise DataError(f"Expected the folder of images {root}, found none; unpack them there or check --data.root.")
     files: list[dict[str, str]] = [{} for _ in class_names]
     seen: set[str] = set()
-    for class_index, sample_id, path in pictures:
+    for class_index, sample_id, path in images:
         if leads_outside(path):
             raise DataError(f"Expected paths below {root} in {listed_in}, found {path!r}; restore the original file.")
         if sample_id in seen:
             raise DataError(
-                f"Expected different pictures in {listed_in}, found {sample_id!r} twice; restore the original file."
+                f"Expected different images in {listed_in}, found {sample_id!r} twice; restore the original file."
             )
         seen.add(sample_id)
         files[class_index][sample_id] = path
@@ -102,12 +102,12 @@ def leads_outside(path: str) -> bool:
 
 
 def require_every_class(source: ListedSource, labels: Sequence[str], *, listed_in: Path, advice: str) -> None:
-    """Check that no class is without pictures.
+    """Check that no class is without images.
 
     Args:
-        source: the pictures.
+        source: the images.
         labels: what to call each class in the message.
-        listed_in: where the pictures are named.
+        listed_in: where the images are named.
         advice: what to do.
 
     Raises:
@@ -119,7 +119,7 @@ def require_every_class(source: ListedSource, labels: Sequence[str], *, listed_i
     missing = [label for label, files in zip(labels, source.files, strict=True) if not files]
     if missing:
         raise DataError(
-            f"Expected pictures of all {len(labels)} classes in {listed_in}, found none of {name_some(missing)}; "
+            f"Expected images of all {len(labels)} classes in {listed_in}, found none of {name_some(missing)}; "
             f"{advice}."
         )
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import OnBadImage
+from mkbench.datamodules.images import Resize
 from mkbench.datamodules.listed_source import (
-    ListedPicture,
+    ListedImage,
     ListedSource,
     make_listed_source,
     read_lines,
     require_every_class,
 )
-from mkbench.datamodules.pictures import Resize
 from mkbench.errors import DataError
 
 _ADVICE = "unpack filelist_places365-standard.tar into that folder, or check --data.root"
@@ -28,15 +28,15 @@ def place_name(category: str) -> str:
 
 
 class Places365(ClassGroupDataModule):
-    """The validation split of Places365 (Zhou et al., 2017): 36,500 pictures of 365 kinds of places.
+    """The validation split of Places365 (Zhou et al., 2017): 36,500 images of 365 kinds of places.
 
     Files lie as torchvision expects them: ``categories_places365.txt``, whose numbers are the class order,
-    ``places365_val.txt``, and the pictures in ``val_256/`` or ``val_large/``. A class is called by its path without the
+    ``places365_val.txt``, and the images in ``val_256/`` or ``val_large/``. A class is called by its path without the
     folder of the first letter and with spaces: ``/a/apartment_building/outdoor`` is "apartment building outdoor".
 
     Args:
         root: the folder with all of these.
-        small: take the pictures of 256 x 256 pixels in ``val_256/``, not the large ones in ``val_large/``.
+        small: take the images of 256 x 256 pixels in ``val_256/``, not the large ones in ``val_large/``.
         bank: see :class:`ClassGroupDataModule`, as all that follow.
         templates: as there.
         limit_classes: as there.
@@ -49,7 +49,7 @@ class Places365(ClassGroupDataModule):
 
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
-        DataError: when the pictures are first asked for: files that are missing or not as described.
+        DataError: when the images are first asked for: files that are missing or not as described.
 
     >>> Places365(Path("data/places365")).name
     'places365-val'
@@ -88,13 +88,13 @@ class Places365(ClassGroupDataModule):
         """Read the lists; torchvision's own reader would insist on the checksums of the original files."""
         categories = _read_categories(self.root / "categories_places365.txt")
         listed_in = self.root / "places365_val.txt"
-        pictures = [
-            ListedPicture(label, sample_id=path, path=path)
+        images = [
+            ListedImage(label, sample_id=path, path=path)
             for path, label in _read_labelled(listed_in, classes=len(categories))
         ]
         folder = self.root / ("val_256" if self.small else "val_large")
         names = [place_name(category) for category in categories]
-        source = make_listed_source(folder, names, pictures, listed_in=listed_in)
+        source = make_listed_source(folder, names, images, listed_in=listed_in)
         require_every_class(source, categories, listed_in=listed_in, advice="restore the original file")
         return source
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mkbench.datamodules.class_groups import PictureSource
-from mkbench.datamodules.truth import TruthReader, truth_reader
+from mkbench.datamodules.class_groups import ImageSource
+from mkbench.datamodules.ground_truth import TruthReader, ground_truth_reader
 from mkbench.errors import DataError, UsageError
 
 
@@ -43,14 +43,14 @@ def read_sample_ids(path: Path) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class SampleSubset:
-    """A source of pictures, without those that were not chosen; the order stays the source's.
+    """A source of images, without those that were not chosen; the order stays the source's.
 
     Attributes:
-        source: where the pictures come from.
-        chosen: ids of the pictures to keep.
+        source: where the images come from.
+        chosen: ids of the images to keep.
     """
 
-    source: PictureSource
+    source: ImageSource
     chosen: frozenset[str]
 
     @property
@@ -64,32 +64,32 @@ class SampleSubset:
         return hashlib.sha256("\n".join(sorted(self.chosen)).encode()).hexdigest()
 
     @property
-    def truth(self) -> TruthReader | None:
-        """How what is known of the pictures is read; None where the source knows nothing."""
-        return truth_reader(self.source)
+    def ground_truth(self) -> TruthReader | None:
+        """How what is known of the images is read; None where the source knows nothing."""
+        return ground_truth_reader(self.source)
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return the chosen ids of a class; there may be none."""
         return [sample_id for sample_id in self.source.sample_ids(class_index) if sample_id in self.chosen]
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
+        """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
         return self.source.read(class_index, sample_id)
 
 
-def choose_samples(source: PictureSource, path: Path) -> SampleSubset:
-    """Keep the pictures that a file names.
+def choose_samples(source: ImageSource, path: Path) -> SampleSubset:
+    """Keep the images that a file names.
 
     Raises:
         UsageError: no such file.
-        DataError: the file is no list of different ids, or names a picture that the source does not have.
+        DataError: the file is no list of different ids, or names an image that the source does not have.
     """
     chosen = read_sample_ids(path)
     known = {sample_id for index in range(len(source.class_names)) for sample_id in source.sample_ids(index)}
     unknown = sorted(chosen - known)
     if unknown:
         raise DataError(
-            f"Expected {path} to name pictures of the data set, found {len(unknown)} that it does not have (such as "
+            f"Expected {path} to name images of the data set, found {len(unknown)} that it does not have (such as "
             f"{unknown[0]!r}; its own look like {min(known, default='')!r}); correct the file."
         )
     return SampleSubset(source, chosen)

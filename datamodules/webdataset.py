@@ -6,7 +6,7 @@ from pathlib import Path
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.class_names import label_positions, name_list, require_class_names
-from mkbench.datamodules.pictures import Resize
+from mkbench.datamodules.images import Resize
 from mkbench.datamodules.webdataset_index import TarSource, find_shards, group_samples, index_shards
 from mkbench.errors import DataError
 
@@ -14,12 +14,12 @@ from mkbench.errors import DataError
 class WebDataset(ClassGroupDataModule):
     """Tar shards in which the files of a sample share a key: ``000017.jpg`` and its label ``000017.cls``.
 
-    The headers are read once; pictures are then read where they lie, nothing is unpacked, and files of other kinds
+    The headers are read once; images are then read where they lie, nothing is unpacked, and files of other kinds
     (pickles among them) are never read.
 
     Args:
         shards: a folder of ``*.tar``, or a pattern such as ``val-{000000..000049}.tar``.
-        image_keys: extensions of pictures; of several pictures of a sample the first of these is taken.
+        image_keys: extensions of images; of several images of a sample the first of these is taken.
         label_key: extension of the labels: a number from 0, or a name.
         class_names: file of class names, required: a JSON list or one name a line in the order of the numbers, or, for
             other labels, JSON {label: name} or lines ``label<TAB>name`` in class order.
@@ -34,8 +34,8 @@ class WebDataset(ClassGroupDataModule):
         num_workers: as there.
 
     Raises:
-        UsageError: what :class:`ClassGroupDataModule` refuses; when the pictures are first asked for: no class names.
-        DataError: when the pictures are first asked for: shards, keys or labels that are not as described.
+        UsageError: what :class:`ClassGroupDataModule` refuses; when the images are first asked for: no class names.
+        DataError: when the images are first asked for: shards, keys or labels that are not as described.
 
     >>> WebDataset("shards/imagenet-val-{000000..000049}.tar").name
     'imagenet-val'
@@ -81,7 +81,7 @@ class WebDataset(ClassGroupDataModule):
         samples = index_shards(shards, image_keys=self.image_keys, label_key=self.label_key)
         if not samples:
             raise DataError(
-                f"Expected pictures ({', '.join(self.image_keys)}) in the shards {self.shards}, found none; check "
+                f"Expected images ({', '.join(self.image_keys)}) in the shards {self.shards}, found none; check "
                 "--data.shards and --data.image_keys."
             )
         members = group_samples(samples, label_positions(names), len(names), image_keys=self.image_keys)

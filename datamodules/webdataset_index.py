@@ -1,4 +1,4 @@
-"""Tar shards of pictures and labels: finding them, and an index by which a picture is read without unpacking."""
+"""Tar shards of images and labels: finding them, and an index by which an image is read without unpacking."""
 
 import re
 import tarfile
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mkbench.datamodules.pictures import decode_picture
+from mkbench.datamodules.images import decode_image
 from mkbench.errors import DataError, UsageError
 
 #: A label is a number or a name; a longer member is something else.
@@ -86,12 +86,12 @@ class Sample:
 
     Attributes:
         shard: number of the shard that holds it.
-        pictures: extension -> picture.
+        images: extension -> image.
         label: content of the label; None: there is none.
     """
 
     shard: int
-    pictures: dict[str, Member] = field(default_factory=dict)
+    images: dict[str, Member] = field(default_factory=dict)
     label: str | None = None
 
 
@@ -100,7 +100,7 @@ def index_shards(shards: Sequence[Path], *, image_keys: Sequence[str], label_key
 
     Args:
         shards: uncompressed tar files.
-        image_keys: extensions of pictures, without a dot.
+        image_keys: extensions of images, without a dot.
         label_key: extension of the labels.
 
     Returns:
@@ -115,11 +115,11 @@ def index_shards(shards: Sequence[Path], *, image_keys: Sequence[str], label_key
             key, extension = split_name(name)
             sample = samples.setdefault(key, Sample(number))
             elsewhere = sample.shard != number
-            if elsewhere or (extension in sample.pictures if label is None else sample.label is not None):
+            if elsewhere or (extension in sample.images if label is None else sample.label is not None):
                 where = f"in {shards[sample.shard]} and in {shard}" if elsewhere else f"twice in {shard}"
                 raise DataError(f"Expected different keys in the shards, found {key!r} {where}; write them anew.")
             if label is None:
-                sample.pictures[extension] = member
+                sample.images[extension] = member
             else:
                 sample.label = label
     return samples
@@ -177,16 +177,16 @@ def _read_label(tar: tarfile.TarFile, member: tarfile.TarInfo, shard: Path) -> s
 def group_samples(
     samples: Mapping[str, Sample], positions: Mapping[str, int], count: int, *, image_keys: Sequence[str]
 ) -> tuple[dict[str, Member], ...]:
-    """Return key -> picture for each of `count` classes; of several pictures the first of ``image_keys`` is taken.
+    """Return key -> image for each of `count` classes; of several images the first of ``image_keys`` is taken.
 
     Args:
         samples: what ``index_shards`` has found.
         positions: class index of every label.
         count: number of classes.
-        image_keys: extensions of pictures, without a dot.
+        image_keys: extensions of images, without a dot.
 
     Raises:
-        DataError: a key without picture or label, or with a label that is not known.
+        DataError: a key without image or label, or with a label that is not known.
 
     >>> samples = {"7": Sample(0, {"png": Member(0, 512, 90)}, "owl")}
     >>> group_samples(samples, {"owl": 1}, 2, image_keys=["jpg", "png"])
@@ -194,10 +194,10 @@ def group_samples(
     """
     classes: list[dict[str, Member]] = [{} for _ in range(count)]
     for key, sample in samples.items():
-        if sample.label is None or not sample.pictures:
-            missing = "no label" if sample.label is None else "no picture"
+        if sample.label is None or not sample.images:
+            missing = "no label" if sample.label is None else "no image"
             raise DataError(
-                f"Expected a picture and a label for every key, found {missing} for {key!r}; name the extensions with "
+                f"Expected an image and a label for every key, found {missing} for {key!r}; name the extensions with "
                 "--data.image_keys and --data.label_key."
             )
         label = sample.label
@@ -207,18 +207,18 @@ def group_samples(
                 f"Expected labels that --data.class_names knows, found {label!r} for {key!r}; give a list of all "
                 "classes in the order of their numbers, or a mapping from label to name."
             )
-        classes[index][key] = next(sample.pictures[name] for name in image_keys if name in sample.pictures)
+        classes[index][key] = next(sample.images[name] for name in image_keys if name in sample.images)
     return tuple(classes)
 
 
 @dataclass(frozen=True)
 class TarSource:
-    """Pictures in tar shards, read by their offset; sample ids are the keys.
+    """Images in tar shards, read by their offset; sample ids are the keys.
 
     Attributes:
         shards: the shards.
         class_names: name of each class, in class order.
-        members: for each class, key -> picture, in the order of the shards.
+        members: for each class, key -> image, in the order of the shards.
     """
 
     shards: tuple[Path, ...]
@@ -226,11 +226,11 @@ class TarSource:
     members: tuple[Mapping[str, Member], ...]
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
-        """Return the keys of a class's pictures; there may be none."""
+        """Return the keys of a class's images; there may be none."""
         return list(self.members[class_index])
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
-        """Return a picture as uint8 (3, H, W); DataError if it cannot be read."""
+        """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
         member = self.members[class_index][sample_id]
         shard = self.shards[member.shard]
         try:
@@ -239,4 +239,4 @@ class TarSource:
                 encoded = file.read(member.size)
         except OSError as error:
             raise DataError(f"Expected {sample_id} in {shard}, found {error.strerror}; restore the shard.") from error
-        return decode_picture(encoded, f"{shard}:{sample_id}")
+        return decode_image(encoded, f"{shard}:{sample_id}")

@@ -2,6 +2,6 @@
 
 import sys
 
-from mkbench.cli import main
+from mkbench.cli.main import main
 
 sys.exit(main())

@@ -17,7 +17,7 @@ class UsageError(MkbenchError):
 
 
 class DataError(MkbenchError):
-    """A data set, concept bank or picture that is not what it should be."""
+    """A data set, concept bank or image that is not what it should be."""
 
 
 class BackboneError(MkbenchError):
@@ -31,8 +31,8 @@ class EndpointError(MkbenchError):
 def sentence(error: Exception) -> str:
     r"""Return what to show of an error; one that crossed from a worker process brings its traceback as text.
 
-    >>> sentence(DataError("Caught DataError in DataLoader worker process 0.\nmkbench.errors.DataError: no picture."))
-    'no picture.'
+    >>> sentence(DataError("Caught DataError in DataLoader worker process 0.\nmkbench.errors.DataError: no image."))
+    'no image.'
     """
     kind = type(error)
     lines = str(error).strip().splitlines() or [kind.__name__]

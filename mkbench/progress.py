@@ -11,7 +11,7 @@ def counting_bar(unit: str, *, shown: bool = True) -> Progress:
         unit: what follows the count; it may name fields of the task, as in ``{task.fields[rate]}``.
         shown: draw it.
 
-    >>> with counting_bar("pictures,", shown=False) as bar:
+    >>> with counting_bar("images,", shown=False) as bar:
     ...     bar.add_task("reading", total=2)
     0
     """

@@ -1,4 +1,4 @@
-"""One picture explained, without a data set: from Python, and by ``mkbench explain``."""
+"""One image explained, without a data set: from Python, and by ``mkbench explain``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,25 +17,25 @@ from mkbench.datamodules.base import load_templates
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.class_names import name_list, read_class_names
 from mkbench.datamodules.critters_world import load_world
-from mkbench.datamodules.pictures import Resize, picture_pixels, read_picture, resize_picture
+from mkbench.datamodules.images import Resize, image_pixels, read_image, resize_image
 from mkbench.errors import UsageError
-from mkbench.results.drawing import save_figure
-from mkbench.results.sample_figure import SampleView, sample_figure
-from mkbench.results.sample_view import sample_view
+from mkbench.plotting.sample import SampleView, sample_figure
+from mkbench.plotting.style import save_figure
+from mkbench.studies.mutual_knowledge.sample_view import sample_view
 from mkbench.systems import MutualKnowledge
 
 #: Published u and pool, and the shares of the bank they are taken down to on a smaller one.
 _LANGUAGE, _POOL = (50, 20), (500, 4)
-_SAMPLE = "picture"
+_SAMPLE = "image"
 
 
 @dataclass(frozen=True)
 class Concept:
-    """A descriptor found in a picture.
+    """A descriptor found in an image.
 
     Attributes:
         text: the descriptor.
-        importance: 2.5 times the cosine of picture and descriptor.
+        importance: 2.5 times the cosine of image and descriptor.
         mutual: whether the text encoder also associates it with the class.
     """
 
@@ -46,7 +46,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a picture.
+    """A part of an image.
 
     Attributes:
         mask: (S, S) bool, its pixels in the model's geometry.
@@ -59,11 +59,11 @@ class Part:
 
 @dataclass(frozen=True)
 class ImageExplanation:
-    """What a model's two encoders know of one picture.
+    """What a model's two encoders know of one image.
 
     Attributes:
         predictions: up to five class names, best first.
-        parts: the parts of the picture; none if the model saw no foreground.
+        parts: the parts of the image; none if the model saw no foreground.
         concepts: what the image encoder names, most important first.
         language: what the text encoder associates with the predicted class, closest first.
         mutual_information: overlap of the two in nats, by the published estimator.
@@ -82,7 +82,7 @@ class ImageExplanation:
     view: SampleView
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw the picture, its saliency, parts, concepts and what both encoders name.
+        """Draw the image, its saliency, parts, concepts and what both encoders name.
 
         Args:
             path: where to save it too: both ``.png`` and ``.pdf``, whatever the suffix given; None saves nothing.
@@ -102,7 +102,7 @@ class ImageExplanation:
 
 
 class ImageExplainer:
-    """Explains single pictures by one model, whose texts are encoded once.
+    """Explains single images by one model, whose texts are encoded once.
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
@@ -152,16 +152,16 @@ class ImageExplainer:
         self.system.prepare_texts(names, descriptors, load_templates(templates))
 
     def __call__(self, image: str | Path | Image.Image | Tensor) -> ImageExplanation:
-        """Explain a picture.
+        """Explain an image.
 
         Args:
-            image: a file, a Pillow picture, or uint8 RGB (3, H, W).
+            image: a file, a Pillow image, or uint8 RGB (3, H, W).
 
         Raises:
-            DataError: the file is no picture that can be read.
+            DataError: the file is no image that can be read.
             ValueError: a tensor of another type or shape.
         """
-        pixels = resize_picture(_pixels(image), self.system.geometry, self.resize)
+        pixels = resize_image(_pixels(image), self.system.geometry, self.resize)
         group = ClassGroup(pixels[None].to(self.system.device), class_index=None, part=0, sample_ids=(_SAMPLE,))
         result = self.system.explain_group(group)
         (explained,) = result.explained.values()
@@ -226,7 +226,7 @@ def _pixels(image: str | Path | Image.Image | Tensor) -> Tensor:
         if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
             raise ValueError(f"Expected a uint8 image (3, H, W), found {image.dtype} {tuple(image.shape)}.")
         return image
-    return picture_pixels(image) if isinstance(image, Image.Image) else read_picture(Path(image))
+    return image_pixels(image) if isinstance(image, Image.Image) else read_image(Path(image))
 
 
 def explain(
@@ -239,16 +239,16 @@ def explain(
     explainer: Literal["pca", "kmeans"] = "pca",
     random_weights: bool = False,
 ) -> ImageExplanation:
-    """Explain one picture; for many, make one :class:`ImageExplainer` and call it.
+    """Explain one image; for many, make one :class:`ImageExplainer` and call it.
 
-    The parts are found in the picture alone (``scope: image``), where a benchmark run fits them over a class.
+    The parts are found in the image alone (``scope: image``), where a benchmark run fits them over a class.
     On banks smaller than the published one, the number of language concepts and the pool are a twentieth and a quarter
     of the bank, as for Critters.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016.
 
     Args:
-        image: a file, a Pillow picture, or uint8 RGB (3, H, W).
+        image: a file, a Pillow image, or uint8 RGB (3, H, W).
         backbone: see :class:`ImageExplainer`, as all that follow.
         class_names: as there.
         bank: as there.

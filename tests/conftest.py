@@ -18,7 +18,7 @@ from toy_data import CONFIGS, DESCRIPTORS
 
 from mkbench.backbones import save_local
 from mkbench.backbones.openclip import seeded
-from mkbench.cli import main
+from mkbench.cli.main import main
 from mkbench.datamodules.critters_vocabulary import write_vocabulary
 
 
@@ -67,13 +67,13 @@ def write_bank(tmp_path: Path) -> Callable[[], Path]:
 
 @pytest.fixture
 def photo_tree(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a folder of class folders, each with pictures of coloured blocks of its own."""
+    """Makes a folder of class folders, each with images of coloured blocks of its own."""
 
-    def make(classes: Sequence[str] = ("ant", "bee", "cat"), pictures: int = 2, name: str = "photos") -> Path:
+    def make(classes: Sequence[str] = ("ant", "bee", "cat"), images: int = 2, name: str = "photos") -> Path:
         root = tmp_path / name
         for number, label in enumerate(classes):
             (root / label).mkdir(parents=True)
-            for index in range(pictures):
+            for index in range(images):
                 rng = np.random.default_rng([number, index])
                 blocks = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(12, 0).repeat(10, 1)
                 Image.fromarray(blocks).save(root / label / f"{index}.png")
@@ -124,7 +124,7 @@ def command(
 
 @pytest.fixture(scope="session")
 def predict_words(tiny_model: Path) -> list[str]:
-    """`mkbench predict` of the tiny model on two pictures each of three kinds of critters, to `runs/`."""
+    """`mkbench predict` of the tiny model on two images each of three kinds of critters, to `runs/`."""
     return [
         "predict",
         f"--config={CONFIGS / 'critters' / 'mutual_knowledge.yaml'}",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mkbench.backbones import model_entries
-from mkbench.results.published import load_published, with_columns
+from mkbench.studies.reproduction.published import load_published, with_columns
 
 TABLE = "mutual-knowledge-table3"
 

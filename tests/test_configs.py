@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 import yaml
 from data_trees import write_food101, write_imagenet, write_places365
-from packed_pictures import write_flat, write_names, write_saved, write_shards
+from packed_images import write_flat, write_names, write_saved, write_shards
 from toy_data import CONFIGS, DESCRIPTORS
 from toy_features import shrink_baseline
 
 from mkbench import load_backbone
 from mkbench.backbones import find_model
 from mkbench.baselines import load_head
+from mkbench.cli.bench_config import list_jobs, read_config
+from mkbench.cli.commands.mined_descriptors import read_mining
+from mkbench.cli.trainer import MkbenchCLI
 from mkbench.datamodules.imagenet import load_imagenet_classes
-from mkbench.trainer_cli import MkbenchCLI
-from mkbench.verbs.bench_config import list_jobs, read_config
-from mkbench.verbs.boost import read_boost
 
 ALL = sorted(CONFIGS.rglob("*.yaml"))
 PACKED = ["--data.bank=bank.json", "--data.class_names=names.txt"]
@@ -32,31 +32,31 @@ SMALL = {
     "HuggingFace": ["--data.path=packed", *PACKED],
     "ImageFolder": ["--data.root=photos", "--data.bank=bank.json"],
     "ImageNet": ["--data.root=imagenet", "--data.bank=bank.json"],
-    "PictureFolder": ["--data.root=packed", *PACKED],
+    "UnlabelledFolder": ["--data.root=packed", *PACKED],
     "Places365": ["--data.root=places", "--data.bank=bank.json"],
     "WebDataset": ["--data.shards=packed", *PACKED],
 }
-KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentation", "boost", "accuracy", "features")
+KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentation", "mining", "accuracy", "features")
 #: Explainers of the configurations that list their own.
 EXPLAINERS = {
     "paper/ablation": {"pca"},
     "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random"},
     "saliency_methods": {"pca", "gradcam", "rollout", "random"},
-    "truth": {"pca", "kmeans", "random"},
+    "ground_truth": {"pca", "kmeans", "random"},
 }
 #: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
-#: True boxes of some of the generated pictures.
+#: True boxes of some of the generated images.
 BOXES = {
     "ImageFolder": ["ant,0.png,0,0,39,47", "bee,1.png,5,5,20,30"],
     "ImageNet": ["n01440764,ILSVRC2012_val_00000001.JPEG,0,0,9,7", "n01443537,ILSVRC2012_val_00000002.JPEG,2,2,9,5"],
 }
 #: Where the trainings are whose files a configuration reads.
 RECIPES = {"Critters": CONFIGS / "critters" / "baselines", "ImageNet": CONFIGS / "paper" / "baselines"}
-#: The classes that a bank for `mkbench boost` has descriptors of; the others have none.
+#: The classes that a bank for `mkbench mined-descriptors` has descriptors of; the others have none.
 DESCRIBED = {"Food101": ["apple pie", "baklava"], "ImageNet": ["tench", "goldfish"]}
-#: What leaves four pictures where there are no classes to choose from.
-LIMITS = {"PictureFolder": "--data.limit_images=4"}
+#: What leaves four images where there are no classes to choose from.
+LIMITS = {"UnlabelledFolder": "--data.limit_images=4"}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -71,13 +71,13 @@ def kind_of(content: dict[str, Any]) -> str:
     if "class_path" in content:
         return "features"
     if "protocol" in content:
-        return "boost" if "split" in content else "bench"
+        return "mining" if "split" in content else "bench"
     system = content["model"]["class_path"].rpartition(".")[2]
     kinds = {
         "BaselineAccuracy": "accuracy",
         "BaselineTraining": "baseline",
         "ContrastiveTraining": "fit",
-        "DescriptionZeroShot": "describe",
+        "DescriptorZeroShot": "describe",
         "HeadDecomposition": "heads",
         "HeadSegmentation": "segmentation",
     }
@@ -103,7 +103,7 @@ def class_of_data(content: dict[str, Any]) -> str:
 def write_data(
     tmp_path: Path, photo_tree: Callable[..., Path], write_bank: Callable[[], Path]
 ) -> Callable[[dict[str, Any]], None]:
-    """Writes what a configuration reads: two pictures of each of the first two classes, and a bank."""
+    """Writes what a configuration reads: two images of each of the first two classes, and a bank."""
 
     def packed(write: Callable[[Path, Path], object]) -> None:
         write_names(tmp_path / "names.txt", ["ant", "bee", "cat"])
@@ -123,7 +123,7 @@ def write_data(
         "HuggingFace": huggingface,
         "ImageFolder": photo_tree,
         "ImageNet": imagenet,
-        "PictureFolder": lambda: packed(write_flat),
+        "UnlabelledFolder": lambda: packed(write_flat),
         "Places365": lambda: write_places365(tmp_path / "places", ["/a/alley", "/b/bar", "/z/zoo"], [0, 1, 2, 1, 0]),
         "WebDataset": lambda: packed(write_shards),
     }
@@ -156,7 +156,7 @@ def small_predict(content: dict[str, Any], model: Path) -> list[str]:
 
 
 def small_training(recipe: Path, model: Path, folder: Path) -> dict[str, Any]:
-    """The configuration of a training on few pictures, those of `write_data`."""
+    """The configuration of a training on few images, those of `write_data`."""
     content = read(recipe)
     options = content["data"]["init_args"]
     if "images_per_class" in options["train"]["init_args"]:
@@ -194,7 +194,7 @@ def test_all_configurations_are_found() -> None:
 def predict(
     command: Callable[..., Any], tiny_model: Path, tmp_path: Path, write_data: Callable[[dict[str, Any]], None]
 ) -> Callable[[Path], Any]:
-    """Runs a configuration of `mkbench predict` on few pictures, to its end."""
+    """Runs a configuration of `mkbench predict` on few images, to its end."""
 
     def run(path: Path) -> Any:
         content = read(path)
@@ -293,27 +293,29 @@ def test_segmentation(path: Path, predict: Callable[[Path], Any], command: Calla
     assert command("compare", "runs/tiny").code == 0
 
 
-@pytest.mark.parametrize("path", of_kind("boost"))
-def test_boost(
+@pytest.mark.parametrize("path", of_kind("mining"))
+def test_mining(
     path: Path,
     command: Callable[..., Any],
     tiny_model: Path,
     tmp_path: Path,
     write_data: Callable[[dict[str, Any]], None],
 ) -> None:
-    config = read_boost(path)
+    config = read_mining(path)
     assert all(find_model(model["backbone"]) for model in config.models)
     protocol = yaml.safe_load(config.protocol.read_text(encoding="utf-8"))
     write_data(protocol)
     described = {name: DESCRIPTORS[start::2] for start, name in enumerate(DESCRIBED.get(class_of_data(protocol), []))}
     (tmp_path / "bank.json").write_text(json.dumps(described), encoding="utf-8")
     own = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # One picture of each class to mine from, and the two that all generated data has for everything else.
+    # One image of each class to mine from, and the two that all generated data has for everything else.
     own |= {"mining": {**own["mining"], "limit_images_per_class": 1}} if "mining" in own else {}
     own |= {"protocol": str(config.protocol), "models": [f"local-dir:{tiny_model}"]}
-    (tmp_path / "boost.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    (tmp_path / "mined_descriptors.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
     small = small_predict(protocol, tiny_model)[1:]
-    outcome = command("boost", "--config=boost.yaml", "--out=runs", *small, "--model.mined_per_class=2")
+    outcome = command(
+        "mined-descriptors", "--config=mined_descriptors.yaml", "--out=runs", *small, "--model.mined_per_class=2"
+    )
     assert (outcome.code, outcome.error) == (0, "")
     results = outcome.results()
     assert (results["settings"]["split"], results["settings"]["chosen"]) == (config.split, True)
@@ -359,8 +361,6 @@ def test_baseline(
     assert (outcome.code, outcome.error) == (0, "")
     trained = load_head(tmp_path / file)
     assert (trained.head.name, trained.record["backbone"]["name"]) == (name, "tiny")
-    pictures = trained.record["test_images"]
-    assert pictures in (4, 8)
-    assert outcome.output == (
-        f"{name}: top-1 {100 * trained.top1:.1f} % of {pictures} test pictures, written to {file}\n"
-    )
+    images = trained.record["test_images"]
+    assert images in (4, 8)
+    assert outcome.output == (f"{name}: top-1 {100 * trained.top1:.1f} % of {images} test images, written to {file}\n")

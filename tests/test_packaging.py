@@ -80,7 +80,7 @@ def test_every_pattern_of_data_finds_a_file(setup: configparser.ConfigParser) ->
 
 
 def test_command_is_installed_under_its_name(setup: configparser.ConfigParser) -> None:
-    assert setup["options.entry_points"]["console_scripts"].strip() == "mkbench = mkbench.cli:main"
+    assert setup["options.entry_points"]["console_scripts"].strip() == "mkbench = mkbench.cli.main:main"
 
 
 def test_malicious_releases_are_excluded(setup: configparser.ConfigParser) -> None:

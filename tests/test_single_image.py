@@ -24,13 +24,13 @@ def explainer(tiny_model: Path) -> mkbench.ImageExplainer:
 
 
 @pytest.fixture
-def picture() -> torch.Tensor:
+def photo() -> torch.Tensor:
     torch.manual_seed(3)
     return torch.randint(0, 256, (3, 4, 5), dtype=torch.uint8).repeat_interleave(10, 1).repeat_interleave(8, 2)
 
 
-def test_explanation_is_consistent(explainer: mkbench.ImageExplainer, picture: torch.Tensor) -> None:
-    found = explainer(picture)
+def test_explanation_is_consistent(explainer: mkbench.ImageExplainer, photo: torch.Tensor) -> None:
+    found = explainer(photo)
     assert sorted(found.predictions) == NAMES
     named = {concept.text for concept in found.concepts}
     assert named <= set(DESCRIPTORS)
@@ -42,21 +42,21 @@ def test_explanation_is_consistent(explainer: mkbench.ImageExplainer, picture: t
     assert found.chance_auc <= found.mutual_information >= found.auc
 
 
-def test_any_form_of_a_picture_gives_the_same(
-    explainer: mkbench.ImageExplainer, picture: torch.Tensor, tmp_path: Path
+def test_any_form_of_an_image_gives_the_same(
+    explainer: mkbench.ImageExplainer, photo: torch.Tensor, tmp_path: Path
 ) -> None:
-    opened = Image.fromarray(picture.permute(1, 2, 0).numpy())
+    opened = Image.fromarray(photo.permute(1, 2, 0).numpy())
     opened.save(tmp_path / "a.png")
-    texts = [str(explainer(form)) for form in (picture, opened, tmp_path / "a.png", str(tmp_path / "a.png"))]
+    texts = [str(explainer(form)) for form in (photo, opened, tmp_path / "a.png", str(tmp_path / "a.png"))]
     assert len(set(texts)) == 1
     assert texts[0].startswith("predicted: ")
 
 
-def test_names_and_bank_from_files(tiny_model: Path, picture: torch.Tensor, tmp_path: Path, write_bank: Any) -> None:
+def test_names_and_bank_from_files(tiny_model: Path, photo: torch.Tensor, tmp_path: Path, write_bank: Any) -> None:
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
     backbone = load_backbone(f"local-dir:{tiny_model}")
-    by_files = mkbench.explain(picture, backbone, class_names=tmp_path / "names.txt", bank=write_bank())
-    by_lists = mkbench.explain(picture, backbone, class_names=NAMES, bank=DESCRIPTORS)
+    by_files = mkbench.explain(photo, backbone, class_names=tmp_path / "names.txt", bank=write_bank())
+    by_lists = mkbench.explain(photo, backbone, class_names=NAMES, bank=DESCRIPTORS)
     assert str(by_files) == str(by_lists)
 
 
@@ -66,8 +66,8 @@ def test_published_numbers_are_shares_of_a_small_bank(explainer: mkbench.ImageEx
     assert explainer.system.explainers[0].settings()["pool"] == 6  # a quarter
 
 
-def test_plot_is_saved(explainer: mkbench.ImageExplainer, picture: torch.Tensor, tmp_path: Path) -> None:
-    found = explainer(picture)
+def test_plot_is_saved(explainer: mkbench.ImageExplainer, photo: torch.Tensor, tmp_path: Path) -> None:
+    found = explainer(photo)
     assert found.plot() is not None
     found.plot(tmp_path / "new" / "figure.png")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["figure.pdf", "figure.png"]
@@ -90,15 +90,15 @@ def test_other_models_need_names_and_bank(tiny_model: Path, options: dict[str, A
         mkbench.ImageExplainer(f"local-dir:{tiny_model}", **options)
 
 
-def test_pictures_that_are_none(explainer: mkbench.ImageExplainer, tmp_path: Path) -> None:
+def test_images_that_are_none(explainer: mkbench.ImageExplainer, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"Expected a uint8 image \(3, H, W\), found torch.float32 \(3, 4, 4\)"):
         explainer(torch.zeros(3, 4, 4))
     with pytest.raises(DataError, match="found no such file"):
         explainer(tmp_path / "none.png")
 
 
-def test_verb_prints_and_draws(command: Callable[..., Any], picture: torch.Tensor, tmp_path: Path) -> None:
-    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
+def test_command_prints_and_draws(command: Callable[..., Any], photo: torch.Tensor, tmp_path: Path) -> None:
+    Image.fromarray(photo.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
     outcome = command("explain", "a.png", "--model=critters-vit-s", "--out=figures/a.png")
     assert (outcome.code, outcome.error) == (0, "")
     assert "predicted: " in outcome.output

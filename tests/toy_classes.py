@@ -51,7 +51,7 @@ class ColourBackbone(Backbone):
 
 
 class CentreSaliency:
-    """A saliency method that finds the centre of every picture salient, whatever it shows.
+    """A saliency method that finds the centre of every image salient, whatever it shows.
 
     Args:
         width: how fast saliency falls from the centre, in patches.
@@ -74,7 +74,7 @@ class CentreSaliency:
 
 
 class WholeForeground:
-    """An explainer with one part, the whole foreground, and the descriptors nearest to the picture.
+    """An explainer with one part, the whole foreground, and the descriptors nearest to the image.
 
     Args:
         topk: descriptors of the part.

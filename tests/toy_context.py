@@ -1,4 +1,4 @@
-"""A toy encoder and what a measure may look at, for pictures whose parts lie side by side."""
+"""A toy encoder and what a scorer may look at, for images whose parts lie side by side."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from torch import Tensor
 
 from mkbench.concepts import Foreground, GroupExplanation, VisionConcepts
 from mkbench.datamodules import ClassGroup
-from mkbench.measures import MeasureContext
+from mkbench.scorers import ScorerContext
 
 SIDE, PARTS, DIM, BANK, CLASSES = 24, 3, 6, 8, 4
 
 
 def encode(pixels: Tensor) -> Tensor:
-    """Embed each picture by the mean of six tiles: what is blurred changes the tile it lies in."""
+    """Embed each image by the mean of six tiles: what is blurred changes the tile it lies in."""
     tiles = torch.nn.functional.adaptive_avg_pool2d(pixels.double().pow(2) / 65025, (1, 2))
     return tiles.flatten(1).float()  # (n, 6)
 
 
-def make_context(
-    present: list[list[bool]], *, class_index: int | None = 1, ids: Tensor | None = None
-) -> MeasureContext:
-    """Random pictures in whose columns parts lie side by side."""
+def make_context(present: list[list[bool]], *, class_index: int | None = 1, ids: Tensor | None = None) -> ScorerContext:
+    """Random images in whose columns parts lie side by side."""
     torch.manual_seed(0)
     images = torch.randint(0, 256, (len(present), 3, SIDE, SIDE), dtype=torch.uint8)
     seen = torch.tensor(present).reshape(len(present), PARTS)
@@ -48,7 +46,7 @@ def make_context(
     )
     unit = torch.nn.functional.normalize(encode(images), dim=-1)
     empty = torch.zeros(len(present), 3, 3, dtype=torch.bool)
-    return MeasureContext(
+    return ScorerContext(
         group=ClassGroup(images, class_index=class_index, part=0, sample_ids=tuple(map(str, range(len(present))))),
         explanation=explanation,
         foreground=Foreground(empty.float(), empty, masks.any(1), {}),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-#: Descriptors for generated folders of pictures; few, so that tests stay fast.
+#: Descriptors for generated folders of images; few, so that tests stay fast.
 DESCRIPTORS = [
     f"{size} {colour} {part}"
     for size in ("a long", "a short")

@@ -1,13 +1,13 @@
 """A world in which classification by descriptions can be worked out by hand: three colours are all there is.
 
-The words of `AXES` are unit vectors along red, green and blue, a text is the sum of its words, and a picture is its
+The words of `AXES` are unit vectors along red, green and blue, a text is the sum of its words, and an image is its
 mean colour. Every class looks as it is called, so its prompt is its own axis. Of the descriptors, "petals" are red,
 "veins" green and "clouds" blue, and a description "class: descriptor" lies between the two axes:
 
     rose: petals (1, 0, 0)      leaf: veins (0, 1, 0)      sky: clouds (0, 0, 1), sky: veins (0, 0.707, 0.707)
 
 so that by own descriptors rose is (1, 0, 0), leaf (0, 1, 0) and sky their mean (0, 0.354, 0.854). All class prompts are
-at right angles, so the neighbours of each class are the two others. With "veins" found in pictures of leaves alone, it
+at right angles, so the neighbours of each class are the two others. With "veins" found in images of leaves alone, it
 is mined for rose (sky has it already): rose becomes the mean of (1, 0, 0) and (0.707, 0.707, 0), (0.854, 0.354, 0).
 """
 
@@ -28,9 +28,9 @@ from torch import Tensor
 from mkbench.backbones import Backbone, Geometry, PatchFeatures
 from mkbench.callbacks import ResultWriter
 from mkbench.datamodules import ImageFolder
-from mkbench.results.bundle import ROW_SCHEMA, GroupRecord, write_group, write_json
-from mkbench.results.description import describe_model
-from mkbench.systems import DescriptionZeroShot
+from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord, write_group, write_json
+from mkbench.systems import DescriptorZeroShot
+from mkbench.systems.provenance import describe_model
 
 AXES = {"rose": 0, "petals": 0, "leaf": 1, "veins": 1, "sky": 2, "clouds": 2}
 BANK = {"sky": ["clouds", "veins"], "rose": ["petals"], "leaf": ["veins"]}
@@ -38,12 +38,12 @@ CLASSES = ("leaf", "rose", "sky")  # as folders sort
 TEMPLATE = "{class}: {descriptor}"
 VEINS = 1  # its place in the bank
 
-#: A picture that is a rose by own descriptors (0.6 against 0.65 * 0.854 = 0.555 for sky), but not with "veins" added
+#: An image that is a rose by own descriptors (0.6 against 0.65 * 0.854 = 0.555 for sky), but not with "veins" added
 #: (0.6 * 0.854 = 0.512).
 BLUISH_ROSE = (153, 0, 166)
-#: A picture that is a rose either way.
+#: An image that is a rose either way.
 RED_ROSE = (255, 0, 0)
-#: A picture that is sky by own descriptors (0.7 * 0.854 = 0.598 against 0.5) and as a prompt.
+#: An image that is sky by own descriptors (0.7 * 0.854 = 0.598 against 0.5) and as a prompt.
 SKY = (128, 0, 179)
 LEAF = (0, 255, 0)
 
@@ -75,9 +75,9 @@ class WordBackbone(Backbone):
         raise NotImplementedError
 
 
-def write_colours(root: Path, pictures: Mapping[str, Mapping[str, tuple[int, int, int]]]) -> Path:
-    """Write pictures of one colour each: class -> file name -> colour."""
-    for label, colours in pictures.items():
+def write_colours(root: Path, images: Mapping[str, Mapping[str, tuple[int, int, int]]]) -> Path:
+    """Write images of one colour each: class -> file name -> colour."""
+    for label, colours in images.items():
         (root / label).mkdir(parents=True)
         for name, colour in colours.items():
             Image.fromarray(np.full((4, 4, 3), colour, dtype=np.uint8)).save(root / label / name)
@@ -85,20 +85,20 @@ def write_colours(root: Path, pictures: Mapping[str, Mapping[str, tuple[int, int
 
 
 def colour_data(root: Path, bank: Mapping[str, Sequence[str]] | Sequence[str] = BANK) -> ImageFolder:
-    """The pictures below `root`, with a bank beside them."""
+    """The images below `root`, with a bank beside them."""
     path = root.with_suffix(".json")
     path.write_text(json.dumps(bank), encoding="utf-8")
     return ImageFolder(root, bank=path, templates=["a {}"], num_workers=0)
 
 
-def word_system(**options: object) -> DescriptionZeroShot:
+def word_system(**options: object) -> DescriptorZeroShot:
     """The system with the toy model; options as of the system, and `scale` of the model."""
     backbone = WordBackbone(float(options.pop("scale", 1.0)))  # type: ignore[arg-type]
-    return DescriptionZeroShot(backbone, **{"template": TEMPLATE, "text_cache": "off", **options})  # type: ignore[arg-type]
+    return DescriptorZeroShot(backbone, **{"template": TEMPLATE, "text_cache": "off", **options})  # type: ignore[arg-type]
 
 
 def write_mined(folder: Path, data: ImageFolder, found: Mapping[str, Sequence[int]], *, scale: float = 1.0) -> Path:
-    """Write the bundle of a run that found the given descriptors in all pictures of a class, and none in others."""
+    """Write the run folder of a run that found the given descriptors in all images of a class, and none in others."""
     backbone = word_system(scale=scale)
     for spec in data.specs:
         assert spec.class_index is not None
@@ -124,8 +124,8 @@ def write_mined(folder: Path, data: ImageFolder, found: Mapping[str, Sequence[in
     return folder
 
 
-def evaluate(system: DescriptionZeroShot, data: ImageFolder, root: Path) -> Path:
-    """Run a system over data; return its bundle."""
+def evaluate(system: DescriptorZeroShot, data: ImageFolder, root: Path) -> Path:
+    """Run a system over data; return its run folder."""
     trainer = L.Trainer(
         accelerator="cpu",
         logger=False,

@@ -1,4 +1,4 @@
-"""Features of made-up pictures, and what heads are built from."""
+"""Features of made-up images, and what heads are built from."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import torch
 from torch.nn import functional as F
 
 from mkbench.baselines import HeadInputs
-from mkbench.systems.baselines.feature_set import FeatureChunk, FeatureSet
+from mkbench.systems.features.feature_set import FeatureChunk, FeatureSet
 
 BANK, DIM, CLASSES, WIDTH, GRID = 9, 6, 3, 5, (3, 4)
 PATCHES = GRID[0] * GRID[1]
 
 
-def make_set(pictures: int = 8, seed: int = 0) -> FeatureSet:
-    """Pictures whose class shows in the embedding, and in two of the twelve patches."""
+def make_set(images: int = 8, seed: int = 0) -> FeatureSet:
+    """Images whose class shows in the embedding, and in two of the twelve patches."""
     generator = torch.Generator().manual_seed(seed)
     marks = torch.randn(CLASSES, WIDTH, generator=torch.Generator().manual_seed(7)) * 3
     chunks = []
     for index in range(CLASSES):
-        features = torch.randn(pictures, PATCHES, WIDTH, generator=generator)
+        features = torch.randn(images, PATCHES, WIDTH, generator=generator)
         features[:, 4:6] += marks[index]
-        embedding = torch.randn(pictures, DIM, generator=generator) * 0.3
+        embedding = torch.randn(images, DIM, generator=generator) * 0.3
         embedding[:, index] += 2
-        ids = tuple(f"{index}/{number}" for number in range(pictures))
+        ids = tuple(f"{index}/{number}" for number in range(images))
         chunks.append(FeatureChunk(index, ids, features.half(), embedding))
     return FeatureSet(chunks)
 
@@ -52,9 +52,9 @@ def make_record(fingerprint: str = "f") -> dict[str, Any]:
 
 
 def shrink_baseline(content: dict[str, Any], *, model: Path, cache: Path) -> None:
-    """Change the configuration of a training to three epochs on few pictures: 12 in batches of 4, and 8 to test on."""
+    """Change the configuration of a training to three epochs on few images: 12 in batches of 4, and 8 to test on."""
     options = content["data"]["init_args"]
-    for split, pictures in (("train", 3), ("test", 2)):
-        options[split]["init_args"].update(images_per_class=pictures, limit_classes=4, num_workers=0)
+    for split, images in (("train", 3), ("test", 2)):
+        options[split]["init_args"].update(images_per_class=images, limit_classes=4, num_workers=0)
     options.update(backbone=f"local-dir:{model}", batch_size=4, cache=str(cache))
     content["trainer"].update(max_epochs=3, accelerator="cpu", enable_progress_bar=False)

@@ -24,7 +24,7 @@ class Geometry:
     """The resizing and normalisation that belong to a model's weights.
 
     Attributes:
-        size: side S of the square pictures, in pixels.
+        size: side S of the square images, in pixels.
         mean: mean of the red, green and blue channel, on the scale 0 to 1.
         std: standard deviation of the three channels, on the same scale.
         interpolation: ``"bilinear"`` or ``"bicubic"``.
@@ -200,7 +200,7 @@ class Backbone(torch.nn.Module, ABC):
 
     @property
     def image_size(self) -> int:
-        """Side S of the pictures, in pixels."""
+        """Side S of the images, in pixels."""
         return self.geometry.size
 
     @property

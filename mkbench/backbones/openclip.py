@@ -10,9 +10,9 @@ import open_clip
 import torch
 from torch import Tensor
 
-from mkbench.backbones.attention import expose_attention
 from mkbench.backbones.base import AttentionPass, Backbone, Geometry, Kind, PatchFeatures
-from mkbench.backbones.towers import TowerReader, intercept, tower_reader, watch
+from mkbench.backbones.towers.attention_weights import expose_attention
+from mkbench.backbones.towers.patch_readers import TowerReader, intercept, tower_reader, watch
 from mkbench.errors import BackboneError
 
 
@@ -155,7 +155,7 @@ def model_geometry(config: dict[str, Any]) -> Geometry:
         config: ``model.visual.preprocess_cfg``.
 
     Raises:
-        BackboneError: if the pictures are not square or the values cannot be followed.
+        BackboneError: if the images are not square or the values cannot be followed.
 
     >>> model_geometry({"size": (64, 64), "mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bicubic",
     ...                 "resize_mode": "squash"}).size
@@ -164,7 +164,7 @@ def model_geometry(config: dict[str, Any]) -> Geometry:
     size = config["size"]
     height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
     if height != width:
-        raise BackboneError(f"Expected a model of square pictures, got {height} x {width}; choose another model.")
+        raise BackboneError(f"Expected a model of square images, got {height} x {width}; choose another model.")
     mean, std = (tuple(float(value) for value in config[name]) for name in ("mean", "std"))
     try:
         return Geometry(height, mean, std, config["interpolation"], config["resize_mode"])  # type: ignore[arg-type]

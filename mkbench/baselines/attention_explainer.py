@@ -82,7 +82,7 @@ class AttentionExplainer(TrainedExplainer[A]):
     threshold: float = 0.0
 
     def find_parts(self, features: Tensor) -> FoundParts:
-        """Return the parts of pictures with (B, N, C) patch features."""
+        """Return the parts of images with (B, N, C) patch features."""
         seen = self.head.attend(features)
         predicted = self.head.classify(seen.activations).argmax(dim=1)
         contributions = (seen.activations * self.head.class_weights[predicted]).double()  # (images, bank)
@@ -107,10 +107,10 @@ class MMCBMExplainer(AttentionExplainer[MMCBM]):
 
     Args:
         file: the trained head.
-        num_parts: most parts L of a picture.
+        num_parts: most parts L of an image.
         topk: most descriptors k of a part.
         threshold: see above, 0 or more.
-        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
     Raises:
@@ -148,8 +148,8 @@ class MMProtoSimExplainer(AttentionExplainer[MMProtoSim]):
 
     Args:
         file: the trained head.
-        num_parts: most parts L of a picture.
-        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        num_parts: most parts L of an image.
+        prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
     Raises:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import drop_block2d
 
-from mkbench.baselines.head import Head, HeadInputs, Standardise, require_positive
+from mkbench.baselines.base import Head, HeadInputs, Standardise, require_positive
 from mkbench.errors import UsageError
 
 
@@ -58,10 +58,10 @@ class FeatureMaps(Head):
     """A concept labeller: which descriptors does a region show, from the mean of its patch features?
 
     Linear on the (standardised) masked-mean features, trained with binary cross-entropy on the descriptors of the
-    picture's class. In training the masks are what DropBlock leaves of the picture, so that it learns to label regions.
+    image's class. In training the masks are what DropBlock leaves of the image, so that it learns to label regions.
 
     It is no classifier. Its logits of the classes, for an accuracy to compare with, are the sums of the labeller's
-    logits over a class's descriptors on the whole picture: the largest is the class whose descriptors it finds
+    logits over a class's descriptors on the whole image: the largest is the class whose descriptors it finds
     likeliest.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix D; DropBlock: Ghiasi et al., NeurIPS 2018.

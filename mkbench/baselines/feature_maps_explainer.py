@@ -1,4 +1,4 @@
-"""Feature Maps as an explainer: the strongest channels of a picture, named by the trained labeller."""
+"""Feature Maps as an explainer: the strongest channels of an image, named by the trained labeller."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from mkbench.concepts.prompts import PROMPTS
 
 
 class FeatureMapsExplainer(TrainedExplainer[FeatureMaps]):
-    """Feature Maps as an explainer: parts are where the strongest channels of a picture peak.
+    """Feature Maps as an explainer: parts are where the strongest channels of an image peak.
 
     The L channels with the largest norm are its visual concepts; each map is scaled to 0..1 and kept where it exceeds
     `threshold`. A patch that several maps keep goes to the largest value, ties to the stronger channel. A part's
@@ -25,10 +25,10 @@ class FeatureMapsExplainer(TrainedExplainer[FeatureMaps]):
 
     Args:
         file: the trained head.
-        num_parts: most parts L of a picture, the number of channels.
+        num_parts: most parts L of an image, the number of channels.
         topk: descriptors k of a part.
         threshold: 0 up to below 1, see above.
-        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
     Raises:
@@ -57,7 +57,7 @@ class FeatureMapsExplainer(TrainedExplainer[FeatureMaps]):
         return super().settings() | {"threshold": self.threshold}
 
     def find_parts(self, features: Tensor) -> FoundParts:
-        """Return the parts of pictures with (B, N, C) patch features."""
+        """Return the parts of images with (B, N, C) patch features."""
         maps = strongest_maps(features, self.num_parts)  # (images, maps, patches)
         kept = torch.where(maps > self.threshold, maps, 0)
         labels = torch.where((kept > 0).any(dim=1), kept.argmax(dim=1), -1)

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mkbench.baselines.head import Head, HeadInputs, Standardise, require_positive
+from mkbench.baselines.base import Head, HeadInputs, Standardise, require_positive
 from mkbench.concepts.linalg import unit_rows
 
 
 class LFCBM(Head):
-    """A sparse linear classifier on the cosines of picture and descriptors; an accuracy to compare with.
+    """A sparse linear classifier on the cosines of image and descriptors; an accuracy to compare with.
 
     Simplified against the source. There, a projection of another backbone is first fitted to CLIP's cosines, and
     descriptors that it cannot follow are dropped; here the backbone is the CLIP model itself, whose cosines need no

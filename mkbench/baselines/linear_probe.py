@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor
 
-from mkbench.baselines.head import Head, HeadInputs, Standardise
+from mkbench.baselines.base import Head, HeadInputs, Standardise
 from mkbench.concepts.linalg import unit_rows
 
 
 class LinearProbe(Head):
     """A linear classifier on the image embedding; an accuracy to compare with, without an explanation.
 
-    The embedding is normalised, as everywhere in CLIP, and each of its entries standardised over the training pictures.
+    The embedding is normalised, as everywhere in CLIP, and each of its entries standardised over the training images.
 
     Args:
         inputs: what the head is built from.

@@ -1,4 +1,4 @@
-"""MM-CBM: a concept bottleneck whose concepts attend to the patches of a picture."""
+"""MM-CBM: a concept bottleneck whose concepts attend to the patches of an image."""
 
 import math
 from typing import Any, NamedTuple, cast
@@ -6,11 +6,11 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from mkbench.baselines.head import Head, HeadInputs, Standardise, require_positive
+from mkbench.baselines.base import Head, HeadInputs, Standardise, require_positive
 
 
 class ConceptAttention(NamedTuple):
-    """How concepts see pictures.
+    """How concepts see images.
 
     Attributes:
         activations: (B, D) U in 0..1.

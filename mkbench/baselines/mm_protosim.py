@@ -23,7 +23,7 @@ class MMProtoSim(MMCBM):
     Raises:
         UsageError: a width that is not positive.
 
-    >>> from mkbench.baselines.head import HeadInputs
+    >>> from mkbench.baselines.base import HeadInputs
     >>> inputs = HeadInputs.blank({"concepts": 7, "embed_dim": 4, "classes": 3, "feature_dim": 6, "grid": [2, 2]})
     >>> MMProtoSim(inputs, width=8).eval().attend(torch.rand(1, 4, 6)).weights.sum(dim=1)
     tensor([[1., 1., 1., 1.]])

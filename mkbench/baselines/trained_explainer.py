@@ -8,8 +8,8 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from mkbench.baselines.head import Head
-from mkbench.baselines.trained_head import load_head
+from mkbench.baselines.base import Head
+from mkbench.baselines.trained_baseline import load_head
 from mkbench.concepts.descriptors import VisionConcepts
 from mkbench.concepts.explainer import GroupContext, embed_parts
 from mkbench.concepts.explanation import GroupExplanation
@@ -17,14 +17,14 @@ from mkbench.concepts.parts import part_masks
 from mkbench.concepts.prompts import PROMPTS, require_prompts
 from mkbench.errors import UsageError
 
-#: Pictures that a head looks at at once: it needs (pictures, bank, patches) numbers.
+#: Images that a head looks at at once: it needs (images, bank, patches) numbers.
 _CHUNK = 16
 
 H = TypeVar("H", bound=Head)
 
 
 class FoundParts(NamedTuple):
-    """What a head says of pictures.
+    """What a head says of images.
 
     Attributes:
         labels: (B, N) int64 part of every patch, -1 where it belongs to none.
@@ -41,15 +41,15 @@ class TrainedExplainer(ABC, Generic[H]):
     """An explainer made of a head that `mkbench fit` trained.
 
     The pixels of a part are its patches, upscaled; the foreground of the group is not looked at. A part is embedded by
-    its prompted pictures, as the parts of `PartsExplainer` are, so that their order of removal compares. Unlike there,
-    the number of a part says how important it is in its picture, not where it recurs in others.
+    its prompted images, as the parts of `PartsExplainer` are, so that their order of removal compares. Unlike there,
+    the number of a part says how important it is in its image, not where it recurs in others.
 
     Args:
         file: the trained head.
         kind: the class of the head.
-        num_parts: most parts L of a picture.
+        num_parts: most parts L of an image.
         topk: most descriptors k of a part.
-        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
     Raises:
@@ -91,7 +91,7 @@ class TrainedExplainer(ABC, Generic[H]):
 
     @property
     def top1(self) -> float:
-        """Accuracy of the head itself on its test pictures, 0 to 1; a row of the paper's Table 5."""
+        """Accuracy of the head itself on its test images, 0 to 1; a row of the paper's Table 5."""
         return self.trained.top1
 
     def settings(self) -> dict[str, object]:
@@ -142,7 +142,7 @@ class TrainedExplainer(ABC, Generic[H]):
 
     @abstractmethod
     def find_parts(self, features: Tensor) -> FoundParts:
-        """Return the parts of pictures with (B, N, C) patch features."""
+        """Return the parts of images with (B, N, C) patch features."""
 
     def _require_fit(self, context: GroupContext) -> None:
         if context.backbone is not None:

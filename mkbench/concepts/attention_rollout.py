@@ -34,7 +34,7 @@ class AttentionRollout:
 
         Args:
             backbone: a vision transformer with a class token and ``embed_with_attention``, in fp32.
-            images: (B, 3, S, S) uint8 RGB pictures.
+            images: (B, 3, S, S) uint8 RGB images.
             class_embedding: (B, d) unit rows, the class to explain for each image.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Classes described by descriptors: which are their own, in what words, and the vector a picture is compared with."""
+"""Classes described by descriptors: which are their own, in what words, and the vector an image is compared with."""
 
 import re
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def own_descriptors(bank: ConceptBank, class_names: Sequence[str]) -> list[tuple
 
 
 def description_vectors(texts: Tensor, owners: Tensor, without: Tensor) -> Tensor:
-    """Average the descriptions of every class, so that one product gives a picture's mean similarity to them.
+    """Average the descriptions of every class, so that one product gives an image's mean similarity to them.
 
     The mean of the cosines of a unit vector x with unit rows t_1..t_n is x . ((t_1 + ... + t_n) / n): the mean vector
     is *not* normalised again, which would weigh classes with descriptions that agree less.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 _FEWEST_POINTS = 5  # an ellipse has five parameters
 _THINNEST_AXIS = 0.5  # pixels; points on one line fit any such ellipse, its length is rounding noise
-_LONGEST_AXIS = 2.0  # picture diagonals
+_LONGEST_AXIS = 2.0  # image diagonals
 
 
 class Ellipse(NamedTuple):
@@ -74,7 +74,7 @@ def fit_ellipse(mask: Tensor | NDArray[Any]) -> Ellipse:
 
     The largest contour encloses the largest area (the first of equals in OpenCV's order; if none encloses any, the one
     with the most points); holes do not count. A contour with fewer than five points, or a fit without meaning (not
-    finite, an axis below half a pixel or above twice the picture's diagonal, as for points on a line), gives the
+    finite, an axis below half a pixel or above twice the image's diagonal, as for points on a line), gives the
     ellipse inscribed in the contour's bounding box.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, after Shtedritski et al., ICCV 2023.

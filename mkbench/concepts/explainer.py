@@ -24,7 +24,7 @@ class GroupContext:
     """Everything an explainer may look at: the images of one class group and the bank, on one device.
 
     Attributes:
-        images: (B, 3, S, S) uint8 RGB pictures.
+        images: (B, 3, S, S) uint8 RGB images.
         features: (B, N, C) patch features, N = h * w.
         image_embedding: (B, d) unit rows.
         bare_embeddings: (D, d) unit rows of the bare descriptors; the relevance of a descriptor comes from them.
@@ -113,16 +113,16 @@ PARTITIONS: dict[str, Partition] = {"pca": _by_components, "kmeans": _by_cluster
 def embed_parts(
     pixels: Tensor, context: GroupContext, *, prompts: Sequence[str] = PROMPTS, chunk: int = 96
 ) -> tuple[Tensor, int]:
-    """Embed every part of a class group by its prompted pictures (step 7).
+    """Embed every part of a class group by its prompted images (step 7).
 
     Args:
         pixels: (B, L, S, S) bool, the pixels of every part; one without pixels is absent.
         context: the group.
-        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
     Returns:
-        (B, L, d) mean of the unit embeddings of a part's pictures, 0 where it is absent; and the number of rings that
+        (B, L, d) mean of the unit embeddings of a part's images, 0 where it is absent; and the number of rings that
         come from a bounding box.
 
     Raises:
@@ -159,7 +159,7 @@ class PartsExplainer:
         topk: descriptors k of a part.
         pool: descriptors each part proposes.
         margin: how far below the mean relevance a candidate may lie.
-        prompts: pictures rendered of every part, out of `ring`, `grey` and `blur`.
+        prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         transport: share out descriptors by optimal transport, or (ablation) by each part's own ranking.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 

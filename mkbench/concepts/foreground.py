@@ -63,7 +63,7 @@ def find_foreground(
     Args:
         features: (B, N, C) floating patch features.
         grid: (h, w) with h * w = N.
-        images: (B, 3, S, S) uint8 RGB pictures.
+        images: (B, 3, S, S) uint8 RGB images.
         scope: `class` or `image`, see `spectral_saliency`.
         method: `spectral` or `pca`, see `spectral_saliency`.
         refine: `none`, `components` or `crf`.
@@ -78,8 +78,8 @@ def find_foreground(
     Example:
         >>> import torch
         >>> features = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
-        >>> picture = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
-        >>> find_foreground(features, (2, 2), picture, refine="components").pixels.sum().item()
+        >>> image = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+        >>> find_foreground(features, (2, 2), image, refine="components").pixels.sum().item()
         16
     """
     if features.ndim != 3 or features.shape[1] != grid[0] * grid[1] or len(features) != len(images):

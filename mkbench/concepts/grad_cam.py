@@ -57,7 +57,7 @@ class GradCam:
 
         Args:
             backbone: a model with ``embed_through_map``, in fp32.
-            images: (B, 3, S, S) uint8 RGB pictures.
+            images: (B, 3, S, S) uint8 RGB images.
             class_embedding: (B, d) unit rows, the class to explain for each image.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Descriptors for a class that the pictures of its neighbours show (Table 2 of the paper).
+"""Descriptors for a class that the images of its neighbours show (Table 2 of the paper).
 
 Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 4.1.
 """
@@ -43,29 +43,29 @@ def nearest_classes(class_embeddings: Tensor, count: int = 2) -> Tensor:
 def descriptor_frequencies(
     class_index: Tensor, counts: Tensor, ids: Tensor, *, num_classes: int, bank_size: int
 ) -> Tensor:
-    """Count in what share of a class's pictures each descriptor was found.
+    """Count in what share of a class's images each descriptor was found.
 
     Args:
-        class_index: (n,) int64, the class of each picture.
+        class_index: (n,) int64, the class of each image.
         counts: (n,) int64, how many descriptors were found in it.
-        ids: (counts.sum(),) int64, their ids, picture by picture, without repeats within a picture.
+        ids: (counts.sum(),) int64, their ids, image by image, without repeats within an image.
         num_classes: number Y of classes.
         bank_size: number D of descriptors.
 
     Returns:
-        (Y, D) float64 shares of 0 to 1; 0 for classes without pictures.
+        (Y, D) float64 shares of 0 to 1; 0 for classes without images.
 
     Raises:
         ValueError: if lengths do not fit, or a class or an id is out of range.
 
     Example:
-        >>> pictures, found = torch.tensor([1, 1]), torch.tensor([2, 1])
-        >>> descriptor_frequencies(pictures, found, torch.tensor([0, 2, 2]), num_classes=2, bank_size=3).tolist()
+        >>> images, found = torch.tensor([1, 1]), torch.tensor([2, 1])
+        >>> descriptor_frequencies(images, found, torch.tensor([0, 2, 2]), num_classes=2, bank_size=3).tolist()
         [[0.0, 0.0, 0.0], [0.5, 0.0, 1.0]]
     """
     if class_index.shape != counts.shape or int(counts.sum()) != len(ids):
         raise ValueError(
-            f"expected a count for each of {len(class_index)} pictures and ids for all, found {len(counts)} counts, "
+            f"expected a count for each of {len(class_index)} images and ids for all, found {len(counts)} counts, "
             f"{int(counts.sum())} in sum, and {len(ids)} ids"
         )
     for name, values, limit in (("class_index", class_index, num_classes), ("ids", ids, bank_size)):
@@ -73,8 +73,8 @@ def descriptor_frequencies(
             raise ValueError(f"{name} must lie in 0..{limit - 1}, found {int(values.min())}..{int(values.max())}")
     cells = class_index.repeat_interleave(counts) * bank_size + ids
     found = torch.bincount(cells, minlength=num_classes * bank_size).view(num_classes, bank_size)
-    pictures = torch.bincount(class_index, minlength=num_classes).clamp(min=1)
-    return found.double() / pictures[:, None]
+    images = torch.bincount(class_index, minlength=num_classes).clamp(min=1)
+    return found.double() / images[:, None]
 
 
 def mined_descriptors(
@@ -82,7 +82,7 @@ def mined_descriptors(
 ) -> list[tuple[int, ...]]:
     """Choose the descriptors that a class takes over from its neighbours.
 
-    They are ordered by the share of pictures that show them, averaged over the neighbours, ties to the lower id.
+    They are ordered by the share of images that show them, averaged over the neighbours, ties to the lower id.
 
     Args:
         frequencies: (Y, D) shares, from ``descriptor_frequencies``.
@@ -119,12 +119,12 @@ def mined_descriptors(
 
 
 def hurt_classes(class_index: Tensor, before: Tensor, after: Tensor, num_classes: int) -> Tensor:
-    """Tell which classes have fewer of their pictures right after a change than before it.
+    """Tell which classes have fewer of their images right after a change than before it.
 
-    A class as accurate as before is not hurt, nor is one without pictures.
+    A class as accurate as before is not hurt, nor is one without images.
 
     Args:
-        class_index: (n,) int64, the class of each picture.
+        class_index: (n,) int64, the class of each image.
         before: (n,) bool, whether it was classified right before the change.
         after: (n,) bool, likewise after it.
         num_classes: number Y of classes.
@@ -142,7 +142,7 @@ def hurt_classes(class_index: Tensor, before: Tensor, after: Tensor, num_classes
     """
     if not class_index.shape == before.shape == after.shape:
         raise ValueError(
-            f"expected the same pictures three times, found {len(class_index)}, {len(before)} and {len(after)}"
+            f"expected the same images three times, found {len(class_index)}, {len(before)} and {len(after)}"
         )
     change = after.long() - before.long()
     return torch.zeros(num_classes, dtype=torch.int64).index_add_(0, class_index, change) < 0

@@ -134,7 +134,7 @@ def part_masks(labels: Tensor, num_parts: int, size: int) -> Tensor:
     Args:
         labels: (B, h, w) int64, -1 on background, 0..L-1 on the patches of a part.
         num_parts: number L of parts.
-        size: side S of the square picture, in pixels.
+        size: side S of the square image, in pixels.
 
     Returns:
         (B, L, S, S) bool; no pixel belongs to two parts.

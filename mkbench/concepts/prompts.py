@@ -1,4 +1,4 @@
-"""Region prompts: a red ring around a part, the rest of the picture kept, grey or blurred (step 7 of the pipeline)."""
+"""Region prompts: a red ring around a part, the rest of the image kept, grey or blurred (step 7 of the pipeline)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ _BLUR_WEIGHTS = (2, 7, 17, 31, 45, 52, 45, 31, 17, 7, 2)
 _LUMA_WEIGHTS = (9798, 19235, 3735)
 
 
-def _require_pictures(images: Tensor) -> None:
+def _require_images(images: Tensor) -> None:
     if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 (images, 3, height, width), found {tuple(images.shape)} {images.dtype}")
 
@@ -31,7 +31,7 @@ def _mirrored(length: int, reach: int, device: torch.device) -> Tensor:
 
 
 def _blur_axis(values: Tensor, axis: int) -> Tensor:
-    """Weighted sum of the shifted pictures along one axis, in int32: exact on every device."""
+    """Weighted sum of the shifted images along one axis, in int32: exact on every device."""
     length, reach = values.shape[axis], len(_BLUR_WEIGHTS) // 2
     padded = values.index_select(axis, _mirrored(length, reach, values.device))
     total = padded.narrow(axis, reach, length) * _BLUR_WEIGHTS[reach]
@@ -45,19 +45,19 @@ def blur(images: Tensor) -> Tensor:
     """Gaussian blur of 11 x 11 pixels, sigma 2.0, mirrored border; equal to OpenCV's to the last bit.
 
     Args:
-        images: (B, 3, H, W) uint8 RGB pictures.
+        images: (B, 3, H, W) uint8 RGB images.
 
     Returns:
         (B, 3, H, W) uint8.
 
     Raises:
-        ValueError: if the pictures are not (B, 3, H, W) uint8.
+        ValueError: if the images are not (B, 3, H, W) uint8.
 
     Example:
         >>> blur(torch.full((1, 3, 4, 4), 200, dtype=torch.uint8)).unique().tolist()
         [200]
     """
-    _require_pictures(images)
+    _require_images(images)
     total = _blur_axis(_blur_axis(images.int(), 3), 2)  # in 65536ths of a level
     return ((total + (1 << 15)) >> 16).to(torch.uint8)
 
@@ -79,7 +79,7 @@ PROMPTS = tuple(_SURROUNDINGS)
 
 
 class PromptedRegions(NamedTuple):
-    """Pictures of P regions: pixels (P, prompts, 3, H, W) uint8, and how many rings come from a bounding box."""
+    """Images of P regions: pixels (P, prompts, 3, H, W) uint8, and how many rings come from a bounding box."""
 
     pixels: Tensor
     contour_fallbacks: int
@@ -96,7 +96,7 @@ def _draw(mask: NDArray[Any]) -> tuple[NDArray[np.uint8], bool]:
 
 
 def _check_regions(images: Tensor, masks: Tensor, image_index: Tensor, prompts: Sequence[str]) -> None:
-    _require_pictures(images)
+    _require_images(images)
     if masks.ndim != 3 or masks.dtype != torch.bool or masks.shape[1:] != images.shape[2:]:
         raise ValueError(f"masks must be bool (regions, {images.shape[2]}, {images.shape[3]}), found {masks.shape}")
     if image_index.shape != masks.shape[:1] or image_index.dtype != torch.int64:
@@ -125,16 +125,16 @@ def require_prompts(prompts: Sequence[str]) -> None:
 def render_prompts_batch(
     images: Tensor, masks: Tensor, image_index: Tensor, *, prompts: Sequence[str] = PROMPTS
 ) -> PromptedRegions:
-    """Render the prompted pictures of many regions.
+    """Render the prompted images of many regions.
 
     Contour, ellipse and its two rasters come from OpenCV region by region; the surroundings are made once per image and
     everything is put together in one batch on the device of the images.
 
     Args:
-        images: (B, 3, H, W) uint8 RGB pictures.
+        images: (B, 3, H, W) uint8 RGB images.
         masks: (P, H, W) bool, one non-empty region each.
-        image_index: (P,) int64, the picture of every region.
-        prompts: which pictures, in this order: `ring`, `grey` (ring and grey outside), `blur` (ring and blur outside).
+        image_index: (P,) int64, the image of every region.
+        prompts: which images, in this order: `ring`, `grey` (ring and grey outside), `blur` (ring and blur outside).
 
     Returns:
         `PromptedRegions`.
@@ -162,7 +162,7 @@ def render_prompts_batch(
 
 
 def render_prompts(image: Tensor, mask: Tensor) -> Tensor:
-    """The three prompted pictures of one region: red ring, ring on grey, ring on blur.
+    """The three prompted images of one region: red ring, ring on grey, ring on blur.
 
     The ring is pure red, one pixel thick, and drawn last. Grey is the ITU-R 601 luma, blur is `blur`; both
     change only what lies outside the ellipse.
@@ -170,7 +170,7 @@ def render_prompts(image: Tensor, mask: Tensor) -> Tensor:
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, after Shtedritski et al., ICCV 2023.
 
     Args:
-        image: (3, H, W) uint8 RGB picture.
+        image: (3, H, W) uint8 RGB image.
         mask: (H, W) bool, the region; not empty.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A control: the parts of another explainer, moved to a random place of each picture."""
+"""A control: the parts of another explainer, moved to a random place of each image."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from mkbench.concepts.explainer import GroupContext, PartsExplainer
 class RandomParts(PartsExplainer):
     """PCA or K-means parts that keep their shapes and areas but lie anywhere.
 
-    All parts of a picture are moved together by whole patches, around its edges; the offset is drawn for each picture
+    All parts of an image are moved together by whole patches, around its edges; the offset is drawn for each image
     from the seed of its group. What comes after, from the prompts to the descriptors, is that of
     :class:`PartsExplainer`. A metric that does not tell an explainer from this one does not measure where parts lie.
 

@@ -14,11 +14,11 @@ Refinement = Literal["none", "components", "crf"]
 REFINEMENTS: tuple[Refinement, ...] = ("none", "components", "crf")
 
 _CLIP = 0.99  # the unary probability of the mask's own label; the other label has 1 - 0.99
-_PIXELS_PER_CHUNK = 2**18  # five pictures of 224 x 224: about 200 MB of grid corners
+_PIXELS_PER_CHUNK = 2**18  # five images of 224 x 224: about 200 MB of grid corners
 
 
 class _BilateralGrid:
-    """The appearance kernel of a batch of pictures, filtered on a grid over position and colour.
+    """The appearance kernel of a batch of images, filtered on a grid over position and colour.
 
     Every pixel is shared out over the 32 corners of its cell, the grid is blurred along its five axes, and the pixel
     reads its corners again. Cells are one standard deviation wide. Sharing out and reading back each blur by a tent of
@@ -75,8 +75,8 @@ class _SpatialFilter:
         self._columns = _gaussian_matrix(width, variance=gamma**2).to(device)
 
     def __call__(self, values: Tensor) -> Tensor:
-        picture = values.reshape(-1, self._rows.shape[0], self._columns.shape[0])
-        return (self._rows @ picture @ self._columns).reshape(values.shape)
+        image = values.reshape(-1, self._rows.shape[0], self._columns.shape[0])
+        return (self._rows @ image @ self._columns).reshape(values.shape)
 
 
 def _normalised(kernel: Callable[[Tensor], Tensor], like: Tensor) -> Callable[[Tensor], Tensor]:
@@ -105,7 +105,7 @@ def refine_crf(
     kernel is exact. Mean field of two labels needs one number per pixel, the log-odds of the foreground.
 
     Args:
-        images: (B, 3, H, W) uint8 RGB pictures.
+        images: (B, 3, H, W) uint8 RGB images.
         masks: (B, H, W) bool, True on foreground.
         w1: weight of the appearance kernel.
         alpha: its standard deviation in pixels.
@@ -118,17 +118,17 @@ def refine_crf(
         (B, H, W) bool: pixels whose foreground probability exceeds 0.5. It may hold pixels outside the mask.
 
     Raises:
-        ValueError: if pictures and masks do not fit each other, or a standard deviation is not positive.
+        ValueError: if images and masks do not fit each other, or a standard deviation is not positive.
 
     Example:
-        >>> picture = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
-        >>> picture[..., 4:] = 255
+        >>> image = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+        >>> image[..., 4:] = 255
         >>> mask = torch.zeros(1, 8, 8, dtype=torch.bool)
         >>> mask[..., 3:] = True
-        >>> refine_crf(picture, mask)[0, 0].int().tolist()
+        >>> refine_crf(image, mask)[0, 0].int().tolist()
         [0, 0, 0, 0, 1, 1, 1, 1]
     """
-    _check_pictures(images, masks)
+    _check_images(images, masks)
     if min(alpha, beta, gamma) <= 0:
         raise ValueError(f"alpha, beta and gamma must be positive, found {alpha}, {beta} and {gamma}")
     count, _, height, width = images.shape
@@ -149,7 +149,7 @@ def refine_crf(
     return refined
 
 
-def _check_pictures(images: Tensor, masks: Tensor) -> None:
+def _check_images(images: Tensor, masks: Tensor) -> None:
     if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 (images, 3, height, width), found {tuple(images.shape)} {images.dtype}")
     if masks.dtype != torch.bool or masks.shape != (images.shape[0], *images.shape[2:]):
@@ -171,9 +171,9 @@ def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Ref
     `components`. Where the CRF removes every pixel, the unrefined (cleaned, upscaled) mask is returned.
 
     Args:
-        images: (B, 3, S, S) uint8 RGB pictures; only `crf` looks at their content.
+        images: (B, 3, S, S) uint8 RGB images; only `crf` looks at their content.
         mask_patches: (B, h, w) bool foreground patches, before the clean-up.
-        size: side S of the pictures.
+        size: side S of the images.
         mode: `none`, `components` or `crf`.
 
     Returns:
@@ -184,15 +184,15 @@ def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Ref
 
     Example:
         >>> patches = torch.tensor([[[True, False], [False, False]]])
-        >>> picture = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
-        >>> refine_foreground(picture, patches, 4, "none").pixels.sum().item()
+        >>> image = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+        >>> refine_foreground(image, patches, 4, "none").pixels.sum().item()
         4
     """
     if mode not in REFINEMENTS:
         raise ValueError(f"refine must be one of {', '.join(REFINEMENTS)}, found {mode!r}")
     cleaned = mask_patches if mode == "none" else largest_components(mask_patches)
     pixels = upscale_nearest(cleaned, size)  # (images, size, size)
-    _check_pictures(images, pixels)
+    _check_images(images, pixels)
     if mode != "crf":
         return RefinedForeground(pixels, torch.zeros_like(pixels[:, 0, 0]))
     refined = refine_crf(images, pixels)

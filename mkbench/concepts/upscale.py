@@ -11,7 +11,7 @@ def upscale_nearest(patches: Tensor, size: int) -> Tensor:
 
     Args:
         patches: (..., h, w) tensor of any type.
-        size: side S of the square picture, in pixels.
+        size: side S of the square image, in pixels.
 
     Returns:
         (..., S, S) tensor of the same type.

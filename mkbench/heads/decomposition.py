@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers import WatchPoint
-from mkbench.heads.attention import Norm
+from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.towers.attention import Norm
+from mkbench.backbones.towers.folding import Fold, fold_layer
+from mkbench.backbones.towers.head_reading import Reading, read_layer
+from mkbench.backbones.towers.hooks import Keep, tap
+from mkbench.backbones.towers.patch_readers import WatchPoint
 from mkbench.heads.contributions import HeadContributions
-from mkbench.heads.folding import Fold, fold_layer
-from mkbench.heads.hooks import Keep, tap
-from mkbench.heads.reading import Reading, read_layer
 from mkbench.heads.token_readings import TokenReadings
-from mkbench.heads.tower_adapters import find_tower
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from mkbench.concepts.linalg import require_finite, unit_rows
-from mkbench.heads.analysis_figures import neighbors_figure
+from mkbench.plotting.head_queries import neighbors_figure
 
 #: ``dot``: as published; ``cosine``: both of length 1; ``centred``: without the mean of what is searched in.
 Similarity = Literal["dot", "cosine", "centred"]
@@ -113,15 +113,15 @@ class Neighbors:
     similarity: Similarity
     query_id: str | None = None
 
-    def plot(self, pictures: Tensor | None = None, *, query: Tensor | None = None) -> Figure:
-        """Draw the neighbours with their scores: the pictures, or bars with the names where none are given.
+    def plot(self, images: Tensor | None = None, *, query: Tensor | None = None) -> Figure:
+        """Draw the neighbours with their scores: the images, or bars with the names where none are given.
 
         Args:
-            pictures: (top, 3, S, S) uint8, of the neighbours in their order.
-            query: (3, S, S) uint8, the picture that was asked with.
+            images: (top, 3, S, S) uint8, of the neighbours in their order.
+            query: (3, S, S) uint8, the image that was asked with.
 
         Raises:
-            ValueError: for pictures of another number or shape.
+            ValueError: for images of another number or shape.
 
         >>> found = Neighbors("colour, image a", ("b",), torch.tensor([1]), torch.tensor([0.5]), "dot")
         >>> found.plot(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)).axes[0].texts[0].get_text()
@@ -129,4 +129,4 @@ class Neighbors:
         """
         heading = f"Nearest images: {self.title} ({self.similarity})"
         scores = self.scores.tolist()
-        return neighbors_figure(heading, self.ids, scores, pictures=pictures, query=query, query_id=self.query_id)
+        return neighbors_figure(heading, self.ids, scores, images=images, query=query, query_id=self.query_id)

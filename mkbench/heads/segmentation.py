@@ -29,8 +29,8 @@ def segment(maps: Tensor, size: int) -> Segmentation:
 
     Args:
         maps: (B, h, w).
-        size: side S of the pictures, in pixels. A mask to compare with must have gone through the same resizing as
-            the picture (``mkbench.datamodules.truth_geometry``).
+        size: side S of the images, in pixels. A mask to compare with must have gone through the same resizing as
+            the image (``mkbench.datamodules.ground_truth_geometry``).
 
     Returns:
         ``Segmentation``; a map without contrast has scores of 0 and no object.

@@ -31,12 +31,12 @@ class MapScores(NamedTuple):
         return MapScores(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
-def score_maps(maps: Tensor, truth: Tensor) -> MapScores:
+def score_maps(maps: Tensor, ground_truth: Tensor) -> MapScores:
     """Cut the object out of maps and compare it with the true one.
 
     Args:
         maps: (B, R, h, w), R maps of each image.
-        truth: (B, S, S) bool, the true object, in the geometry of the picture.
+        ground_truth: (B, S, S) bool, the true object, in the geometry of the image.
 
     Raises:
         ValueError: for shapes that do not fit, or no map.
@@ -45,17 +45,17 @@ def score_maps(maps: Tensor, truth: Tensor) -> MapScores:
     >>> scores.counts.tolist(), scores.flat.tolist()
     ([[[1.0, 0.0], [1.0, 2.0]]], [False])
     """
-    if maps.ndim != 4 or not maps.shape[1] or truth.ndim != 3 or len(truth) != len(maps):
+    if maps.ndim != 4 or not maps.shape[1] or ground_truth.ndim != 3 or len(ground_truth) != len(maps):
         raise ValueError(
-            f"Expected maps (B, R, h, w) and truth (B, S, S), got {tuple(maps.shape)} and {tuple(truth.shape)}."
+            f"Expected maps (B, R, h, w) and truth (B, S, S), got {tuple(maps.shape)} and {tuple(ground_truth.shape)}."
         )
-    each = [_score(own, truth) for own in maps.unbind(dim=1)]  # one by one: ranking all pixels takes memory
+    each = [_score(own, ground_truth) for own in maps.unbind(dim=1)]  # one by one: ranking all pixels takes memory
     counts, iou, precision, flat = (torch.stack(values) for values in zip(*each, strict=True))
     return MapScores(counts.mean(dim=0), iou.mean(dim=0), precision.mean(dim=0), flat.any(dim=0))
 
 
-def _score(maps: Tensor, truth: Tensor) -> MapScores:
-    found = segment(maps.double(), truth.shape[-1])
-    counts = image_mask_counts(found.masks, truth)
+def _score(maps: Tensor, ground_truth: Tensor) -> MapScores:
+    found = segment(maps.double(), ground_truth.shape[-1])
+    counts = image_mask_counts(found.masks, ground_truth)
     flat = ~(found.scores > 0).flatten(1).any(dim=1)
-    return MapScores(counts, iou_of_counts(counts), segmentation_average_precision(found.scores, truth), flat)
+    return MapScores(counts, iou_of_counts(counts), segmentation_average_precision(found.scores, ground_truth), flat)

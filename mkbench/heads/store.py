@@ -11,11 +11,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, MkbenchError, UsageError
-from mkbench.files import written_whole
 from mkbench.heads.contributions import HeadContributions
-from mkbench.results.bundle import CONTRIBUTIONS, GROUPS, MANIFEST, finished_groups, read_group
-from mkbench.results.manifest import read_manifest
+from mkbench.runs.manifest import read_manifest
+from mkbench.runs.run_folder import CONTRIBUTIONS, GROUPS, MANIFEST, finished_groups, read_group
 
 SCHEMA_VERSION = 1
 _META_KEY = "mkbench"

@@ -33,17 +33,17 @@ class CorLoc(Metric):
         self.add_state("hits", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("images", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, predicted: Tensor, truth: Tensor | Sequence[Tensor]) -> None:
+    def update(self, predicted: Tensor, ground_truth: Tensor | Sequence[Tensor]) -> None:
         """Add a batch of images.
 
         Args:
             predicted: (B, 4) int64 from :func:`mkbench.metrics.functional.foreground_boxes`, corner pixels included.
-            truth: (B, 4) one box per image, or per image a (G_i, 4) tensor; the best box counts.
+            ground_truth: (B, 4) one box per image, or per image a (G_i, 4) tensor; the best box counts.
 
         Raises:
             ValueError: if the shapes do not fit.
         """
-        self.hits += localised(predicted, truth).sum()
+        self.hits += localised(predicted, ground_truth).sum()
         self.images += len(predicted)
 
     def compute(self) -> Tensor:

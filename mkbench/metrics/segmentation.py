@@ -25,17 +25,17 @@ class _MaskMetric(Metric):
         super().__init__()
         self.add_state("counts", torch.zeros(2, 2, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, masks: Tensor, truth: Tensor) -> None:
+    def update(self, masks: Tensor, ground_truth: Tensor) -> None:
         """Add a batch of images.
 
         Args:
             masks: (B, H, W) bool, taken for the object.
-            truth: (B, H, W) bool, of the object.
+            ground_truth: (B, H, W) bool, of the object.
 
         Raises:
             ValueError: for shapes or types that do not fit.
         """
-        self.counts += mask_counts(masks, truth)
+        self.counts += mask_counts(masks, ground_truth)
 
 
 class PixelAccuracy(_MaskMetric):
@@ -97,17 +97,17 @@ class SegmentationAveragePrecision(Metric):
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("images", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, scores: Tensor, truth: Tensor) -> None:
+    def update(self, scores: Tensor, ground_truth: Tensor) -> None:
         """Add a batch of images.
 
         Args:
             scores: (B, H, W) in 0..1, higher for the object.
-            truth: (B, H, W) bool, of the object.
+            ground_truth: (B, H, W) bool, of the object.
 
         Raises:
             ValueError: for shapes that do not fit, no pixels, or scores outside 0..1.
         """
-        self.total += segmentation_average_precision(scores, truth).sum()
+        self.total += segmentation_average_precision(scores, ground_truth).sum()
         self.images += len(scores)
 
     def compute(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the systems of `mkbench predict` share: a frozen model, and what a result bundle asks of them."""
+"""What the systems of `mkbench predict` share: a frozen model, and what a run folder asks of them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from mkbench.backbones.base import Kind
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
-from mkbench.results.bundle import GroupRecord
+from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.text_cache import TextCache, cache_folder
 
 Precision = Literal["32", "bf16", "16"]
@@ -24,14 +24,14 @@ _DTYPES: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, 
 class BenchmarkSystem(L.LightningModule, ABC):
     """A question asked of one frozen model, class group by class group; predict-only.
 
-    A subclass answers a group in ``predict_step`` (None if none of its pictures could be read) and says how answers
+    A subclass answers a group in ``predict_step`` (None if none of its images could be read) and says how answers
     become rows and rows become results; ``ResultWriter`` keeps them.
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
         pretrained: weight tag, for a bare architecture name.
         random_weights: build the architecture with random weights; every result then says so.
-        encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        encoder_chunk: images in one call of the image encoder; bounds memory.
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
@@ -144,11 +144,11 @@ class BenchmarkSystem(L.LightningModule, ABC):
         return (images[start : start + self.encoder_chunk] for start in range(0, len(images), self.encoder_chunk))
 
     def _encode(self, images: Tensor) -> Tensor:
-        """Encode uint8 pictures (n, 3, S, S) to (n, d), not normalised, a chunk at a time."""
+        """Encode uint8 images (n, 3, S, S) to (n, d), not normalised, a chunk at a time."""
         return torch.cat([self.backbone.encode_image(chunk) for chunk in self._chunks(images)])
 
     def _patch_features(self, images: Tensor, kind: Kind) -> PatchFeatures:
-        """Return features (n, N, C) and embeddings (n, d) of uint8 pictures in fp32, a chunk at a time."""
+        """Return features (n, N, C) and embeddings (n, d) of uint8 images in fp32, a chunk at a time."""
         chunks = [self.backbone.patch_features(chunk, kind) for chunk in self._chunks(images)]
         return PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
 

@@ -1,4 +1,4 @@
-"""Trains a small CLIP on pictures whose true captions are known."""
+"""Trains a small CLIP on images whose true captions are known."""
 
 import shutil
 import tempfile
@@ -14,27 +14,27 @@ from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
 from mkbench.backbones.local import VOCABULARY_FILE
-from mkbench.datamodules.critters_captions import CAPTION_TEMPLATES, DESCRIPTOR_TEMPLATES, CaptionedPicture
+from mkbench.datamodules.critters_captions import CAPTION_TEMPLATES, DESCRIPTOR_TEMPLATES, CaptionedImage
 from mkbench.datamodules.critters_vocabulary import write_vocabulary
 from mkbench.datamodules.critters_world import load_world
 
-#: Of the pictures of a batch, the share shown with one part circled.
+#: Of the images of a batch, the share shown with one part circled.
 _MARKED_SHARE = 0.25
 #: Makes the mean over descriptors weigh about as much as the softmax over classes.
 _DESCRIPTOR_WEIGHT = 10.0
 
 
 def caption_loss(image_text: Tensor, true: Tensor) -> Tensor:
-    """Symmetric contrastive loss over distinct captions, of which several may be true of a picture.
+    """Symmetric contrastive loss over distinct captions, of which several may be true of an image.
 
     Args:
         image_text: (B, T) scaled similarities.
-        true: (B, T) bool, whether a caption is true of a picture.
+        true: (B, T) bool, whether a caption is true of an image.
 
     Returns:
-        Scalar loss: mean negative log-probability of a picture's true captions and of a caption's true pictures.
+        Scalar loss: mean negative log-probability of an image's true captions and of a caption's true images.
 
-    >>> caption_loss(torch.zeros(1, 2), torch.tensor([[True, False]]))  # ln 2 for the picture, 0 for the caption
+    >>> caption_loss(torch.zeros(1, 2), torch.tensor([[True, False]]))  # ln 2 for the image, 0 for the caption
     tensor(0.3466)
     """
     target = true.to(image_text.dtype)
@@ -52,8 +52,8 @@ def caption_loss(image_text: Tensor, true: Tensor) -> Tensor:
 class ContrastiveTraining(L.LightningModule):
     """Contrastive training of an open_clip model on class names and descriptors.
 
-    Each step sets the pictures of a batch against all class captions (softmax, as CLIP) and against some descriptors
-    (a sigmoid for each pair, as SigLIP, Zhai et al. 2023, arXiv 2303.15343: several descriptors are true of a picture,
+    Each step sets the images of a batch against all class captions (softmax, as CLIP) and against some descriptors
+    (a sigmoid for each pair, as SigLIP, Zhai et al. 2023, arXiv 2303.15343: several descriptors are true of an image,
     and each is a question of its own).
 
     Args:
@@ -80,22 +80,22 @@ class ContrastiveTraining(L.LightningModule):
         self.descriptors_per_step = descriptors_per_step
         self.clip = open_clip.CLIP(**self.model_config)
         self.descriptor_scale = torch.nn.Parameter(torch.tensor(10.0).log())
-        self.descriptor_bias = torch.nn.Parameter(torch.tensor(-2.0))  # a descriptor is true of one picture in eight
+        self.descriptor_bias = torch.nn.Parameter(torch.tensor(-2.0))  # a descriptor is true of one image in eight
         context = int(model["text_cfg"]["context_length"])
         tokenizer = open_clip.SimpleTokenizer(bpe_path=str(self.vocabulary), context_length=context)
         world = load_world()
         self._class_tokens = _tokenize(tokenizer, world.class_names, CAPTION_TEMPLATES)
         texts = [descriptor.text for descriptor in world.descriptors]
         self._descriptor_tokens = _tokenize(tokenizer, texts, DESCRIPTOR_TEMPLATES)
-        # What no picture shows is never a caption, so the model must not learn it from a loss either.
+        # What no image shows is never a caption, so the model must not learn it from a loss either.
         self._captions = torch.tensor([i for i, d in enumerate(world.descriptors) if d.part != "none"])
         self.accuracy = MulticlassAccuracy(len(world.classes), average="micro")
 
     def training_step(self, batch: list[Tensor], batch_index: int) -> Tensor:
         """Return the sum of the class-caption and the descriptor-caption loss."""
-        picture = CaptionedPicture(*batch)
-        marked = torch.rand(len(picture.image), device=self.device) < _MARKED_SHARE
-        images = torch.where(marked[:, None, None, None], picture.marked, picture.image)
+        captioned = CaptionedImage(*batch)
+        marked = torch.rand(len(captioned.image), device=self.device) < _MARKED_SHARE
+        images = torch.where(marked[:, None, None, None], captioned.marked, captioned.image)
         image = F.normalize(self.clip.encode_image(_normalize(_augment(images.float() / 255))), dim=-1)
         chosen = self._captions[torch.randperm(len(self._captions))[: self.descriptors_per_step]]
         classes = len(self._class_tokens)
@@ -103,12 +103,14 @@ class ContrastiveTraining(L.LightningModule):
         text = F.normalize(self.clip.encode_text(tokens), dim=-1)
         similarity = (image @ text.T).float()
         of_classes, of_descriptors = similarity[:, :classes], similarity[:, classes:]
-        shown = torch.where(marked[:, None], picture.marked_truth, picture.truth)[:, chosen.to(self.device)]
-        # A circled part with the rest in grey need not tell the class: only plain pictures are asked for it.
-        asked = ~marked & (picture.class_index >= 0)
+        shown = torch.where(marked[:, None], captioned.marked_ground_truth, captioned.ground_truth)[
+            :, chosen.to(self.device)
+        ]
+        # A circled part with the rest in grey need not tell the class: only plain images are asked for it.
+        asked = ~marked & (captioned.class_index >= 0)
         class_loss = caption_loss(
             self.clip.logit_scale.exp().clamp(max=100) * of_classes[asked],
-            F.one_hot(picture.class_index[asked], classes).bool(),
+            F.one_hot(captioned.class_index[asked], classes).bool(),
         )
         descriptor_loss = F.binary_cross_entropy_with_logits(
             self.descriptor_scale.exp() * of_descriptors + self.descriptor_bias, shown.float()
@@ -118,11 +120,11 @@ class ContrastiveTraining(L.LightningModule):
         return loss
 
     def validation_step(self, batch: list[Tensor], batch_index: int) -> None:
-        """Measure zero-shot top-1 on plain pictures."""
-        picture = CaptionedPicture(*batch)
-        image = self.clip.encode_image(_normalize(picture.image.float() / 255), normalize=True)
+        """Scorer zero-shot top-1 on plain images."""
+        captioned = CaptionedImage(*batch)
+        image = self.clip.encode_image(_normalize(captioned.image.float() / 255), normalize=True)
         text = self.clip.encode_text(self._class_tokens[:, 0].to(self.device), normalize=True)
-        self.accuracy.update((image @ text.T).float(), picture.class_index)
+        self.accuracy.update((image @ text.T).float(), captioned.class_index)
         self.log("val_top1", self.accuracy, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
@@ -156,7 +158,7 @@ def _normalize(images: Tensor) -> Tensor:
 
 
 def _augment(images: Tensor) -> Tensor:
-    """Shift, scale, brighten and change the contrast of every picture of a batch at random."""
+    """Shift, scale, brighten and change the contrast of every image of a batch at random."""
     count, device = len(images), images.device
     scale = 1 + 0.1 * (2 * torch.rand(count, 1, 1, device=device) - 1)
     affine = torch.cat([scale * torch.eye(2, device=device), 0.15 * torch.rand(count, 2, 1, device=device) - 0.075], 2)

@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.towers.adapters import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
 from mkbench.heads.store import read_shape, write_contributions
-from mkbench.heads.tower_adapters import find_tower
-from mkbench.results.bundle import GroupRecord
-from mkbench.results.heads.rows import ranking_record, summarise_rankings
+from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.records.images import ranking_record, summarise_rankings
 
 StoredAs = Literal["fp32", "fp16"]
 _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
@@ -50,7 +50,7 @@ class HeadDecomposition(BenchmarkSystem):
         random_weights: build the architecture with random weights; every result then says so.
         num_layers: the last layers whose heads are told apart; all layers of a model that has fewer.
         stored_as: precision of what is kept: ``fp32``, or ``fp16`` for half the space.
-        encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        encoder_chunk: images in one call of the image encoder; bounds memory.
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
@@ -140,11 +140,11 @@ class HeadDecomposition(BenchmarkSystem):
             raise RuntimeError("Expected prepared texts, found none; call prepare first.")
         return self._rank(F.normalize(embeddings.double(), dim=-1), self._classes.to(embeddings.device))
 
-    # -- pictures ------------------------------------------------------------------------------------------------------
+    # -- images ------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def predict_step(self, batch: ClassGroup, batch_idx: int) -> DecomposedGroup | None:
-        """Decompose and classify a class group; None if none of its pictures could be read."""
+        """Decompose and classify a class group; None if none of its images could be read."""
         if not len(batch):
             return None
         terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(batch.images)])
@@ -154,10 +154,10 @@ class HeadDecomposition(BenchmarkSystem):
         terms = self.decomposer(images, layers=self.layers)
         return replace(terms, attention=terms.attention[..., :0]).map(Tensor.cpu)
 
-    # -- what a result bundle asks -------------------------------------------------------------------------------------
+    # -- what a run folder asks -------------------------------------------------------------------------------------
 
     def keep(self, run: Path, group: ClassGroup, answer: DecomposedGroup | None) -> None:
-        """Write the contributions of a group; nothing for one of which no picture could be read."""
+        """Write the contributions of a group; nothing for one of which no image could be read."""
         if answer is not None:
             dtype, fingerprint = _DTYPES[self.stored_as], self.backbone.fingerprint
             write_contributions(run, group.key, answer.terms, group.sample_ids, fingerprint=fingerprint, dtype=dtype)

@@ -8,19 +8,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.towers.adapters import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.datamodules.truth import truth_reader
+from mkbench.datamodules.ground_truth import ground_truth_reader
 from mkbench.errors import UsageError
 from mkbench.heads import Decomposer, attention_maps, random_heads
 from mkbench.heads.segmentation import class_directions, head_shares, product_maps
 from mkbench.heads.segmentation_scores import score_maps
-from mkbench.heads.segmented_group import SegmentedGroup, SegmentedImages
 from mkbench.heads.token_readings import TokenReadings
-from mkbench.heads.tower_adapters import find_tower
-from mkbench.results.bundle import GroupRecord
-from mkbench.results.heads.segmentation import METHODS, segmentation_record, summarise_segmentation
+from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.records.head_segmentation import METHODS, segmentation_record, summarise_segmentation
+from mkbench.systems.segmented_group import SegmentedGroup, SegmentedImages
 
 _ADVICE = "use Critters, or a data set whose source tells `part_masks`"
 
@@ -28,7 +28,7 @@ _ADVICE = "use Critters, or a data set whose source tells `part_masks`"
 class HeadSegmentation(BenchmarkSystem):
     """Zero-shot segmentation by attention heads (Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916, Table 2).
 
-    Three maps of every picture are brought to pixels and cut at their mean: ``heads``, how much of the class rather
+    Three maps of every image are brought to pixels and cut at their mean: ``heads``, how much of the class rather
     than of the average class all heads of all layers write at each patch; ``attention``, the raw attention of the class
     token in the last layer, averaged over heads, which knows of no class; and ``random_heads``, the first one from some
     heads alone, drawn once for a run, in several draws whose numbers are averaged. The last two are controls.
@@ -38,10 +38,10 @@ class HeadSegmentation(BenchmarkSystem):
             a vision transformer.
         pretrained: weight tag, for a bare architecture name.
         random_weights: build the architecture with random weights; every result then says so.
-        condition_on: look for the ``true`` class of a picture or for the ``predicted`` one.
+        condition_on: look for the ``true`` class of an image or for the ``predicted`` one.
         num_random_heads: heads in a random draw; None takes half of them, rounded down, but at least one.
         draws: random draws.
-        encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        encoder_chunk: images in one call of the image encoder; bounds memory.
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
@@ -52,7 +52,7 @@ class HeadSegmentation(BenchmarkSystem):
         BackboneError: a model whose embedding is no sum over attention heads.
     """
 
-    needs_truth = True
+    needs_ground_truth = True
 
     def __init__(
         self,
@@ -105,16 +105,16 @@ class HeadSegmentation(BenchmarkSystem):
         """Refuse data on which nothing can be measured, before any of it is read.
 
         Raises:
-            UsageError: nothing is known of its pictures, or not their class, though that is looked for.
+            UsageError: nothing is known of its images, or not their class, though that is looked for.
         """
         data = attached_data(self.trainer)
-        if truth_reader(data.source) is None:
+        if ground_truth_reader(data.source) is None:
             raise UsageError(
-                f"Expected pictures with masks of the object, found none in {type(data).__name__}; {_ADVICE}."
+                f"Expected images with masks of the object, found none in {type(data).__name__}; {_ADVICE}."
             )
         if not data.labelled and self.condition_on == "true":
             raise UsageError(
-                "Expected --model.condition_on predicted for pictures without labels (no true class is known), found "
+                "Expected --model.condition_on predicted for images without labels (no true class is known), found "
                 "true."
             )
 
@@ -125,24 +125,24 @@ class HeadSegmentation(BenchmarkSystem):
         self._classes = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
         self._decomposer = Decomposer(self.backbone)
 
-    # -- pictures ------------------------------------------------------------------------------------------------------
+    # -- images ------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def predict_step(self, batch: ClassGroup, batch_idx: int) -> SegmentedGroup | None:
-        """Segment a class group; None if none of its pictures could be read.
+        """Segment a class group; None if none of its images could be read.
 
         Raises:
-            UsageError: pictures whose object is not known.
+            UsageError: images whose object is not known.
             RuntimeError: ``prepare`` was not called.
         """
         if not len(batch):
             return None
-        truth = object_masks(batch)
-        chunks = zip(self._chunks(batch.images), self._chunks(truth), strict=True)
+        ground_truth = object_masks(batch)
+        chunks = zip(self._chunks(batch.images), self._chunks(ground_truth), strict=True)
         parts = [self._segment(images, masks, batch.class_index) for images, masks in chunks]
-        return SegmentedGroup(batch, truth, SegmentedImages.concatenate(parts))
+        return SegmentedGroup(batch, ground_truth, SegmentedImages.concatenate(parts))
 
-    def _segment(self, images: Tensor, truth: Tensor, label: int | None) -> SegmentedImages:
+    def _segment(self, images: Tensor, ground_truth: Tensor, label: int | None) -> SegmentedImages:
         if self._decomposer is None or self._classes is None:
             raise RuntimeError("Expected a prepared system, found none; call prepare first.")
         readings = self._decomposer.read_tokens(images)
@@ -152,7 +152,7 @@ class HeadSegmentation(BenchmarkSystem):
         if self.condition_on == "true" and label is not None:
             classes = torch.full_like(classes, label)
         maps = self._draw_maps(readings, class_directions(texts, classes))
-        scores = {method: score_maps(of_method, truth) for method, of_method in maps.items()}
+        scores = {method: score_maps(of_method, ground_truth) for method, of_method in maps.items()}
         return SegmentedImages(ranking, classes, maps, scores)
 
     def _draw_maps(self, readings: TokenReadings, directions: Tensor) -> dict[str, Tensor]:
@@ -167,23 +167,23 @@ class HeadSegmentation(BenchmarkSystem):
         attention = attention_maps(readings, grid=grid).double()
         return dict(zip(METHODS, (maps[:, :1], attention[:, None], maps[:, 1:]), strict=True))
 
-    # -- what a result bundle asks -------------------------------------------------------------------------------------
+    # -- what a run folder asks -------------------------------------------------------------------------------------
 
     def record(self, group: ClassGroup, answer: SegmentedGroup | None, class_names: Sequence[str]) -> GroupRecord:
         """Return the rows of a group, one for each image and method."""
         return segmentation_record(group, answer, class_names)
 
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
-        """Return metrics and comparisons with the controls; see ``mkbench.results.heads.segmentation``."""
+        """Return metrics and comparisons with the controls; see ``mkbench.systems.records.head_segmentation``."""
         return summarise_segmentation(records)
 
 
 def object_masks(group: ClassGroup) -> Tensor:
-    """Return the pixels of the object in each picture of a group: those of any of its parts, (B, S, S) bool.
+    """Return the pixels of the object in each image of a group: those of any of its parts, (B, S, S) bool.
 
     Raises:
         UsageError: no part of them is known.
     """
-    if group.truth is None or group.truth.part_masks is None:
-        raise UsageError(f"Expected pictures with masks of the object, found none in the group {group.key}; {_ADVICE}.")
-    return group.truth.part_masks.any(dim=1)
+    if group.ground_truth is None or group.ground_truth.part_masks is None:
+        raise UsageError(f"Expected images with masks of the object, found none in the group {group.key}; {_ADVICE}.")
+    return group.ground_truth.part_masks.any(dim=1)

@@ -9,8 +9,8 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from mkbench.measures.explained_group import GroupResult
 from mkbench.metrics import ConceptEntropy, MutualInformation, MutualInformationAUC
+from mkbench.scorers.explained_group import GroupResult
 
 
 class LiveMetrics(torch.nn.Module):
@@ -21,7 +21,7 @@ class LiveMetrics(torch.nn.Module):
         max_concepts: most vision concepts that any of them gives an image.
         estimator: ``paper`` or ``shannon``.
         bank_size: descriptors D.
-        classes: how many there are; None for pictures without labels, of which no accuracy is known.
+        classes: how many there are; None for images without labels, of which no accuracy is known.
 
     >>> metrics = LiveMetrics(["pca"], max_concepts=15, estimator="paper", bank_size=247, classes=32)
     >>> sorted(metrics.compute())[:2]
@@ -58,7 +58,7 @@ class LiveMetrics(torch.nn.Module):
     def compute(self) -> dict[str, float]:
         """Return each metric over all devices; those of an explainer are called ``metric/explainer``."""
         with warnings.catch_warnings():
-            # A device that met unreadable pictures alone takes part all the same.
+            # A device that met unreadable images alone takes part all the same.
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")
             values = {name: float(value) for name, value in self.accuracies.compute().items()}
             for explainer, collection in self.explainers.items():

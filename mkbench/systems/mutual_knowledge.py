@@ -23,14 +23,14 @@ from mkbench.concepts.foreground import Stage, no_stage
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
-from mkbench.measures.base import Measure, MeasureContext
-from mkbench.measures.explained_group import ExplainedGroup, GroupResult
 from mkbench.metrics.functional import chance_curves, concept_entropy, mutual_information_curves
-from mkbench.results.bundle import GroupRecord
-from mkbench.results.rows import empty_record, group_record
-from mkbench.results.summary import summarise
+from mkbench.runs.run_folder import GroupRecord
+from mkbench.scorers.base import Scorer, ScorerContext
+from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.live_metrics import LiveMetrics
+from mkbench.systems.records.mutual_knowledge import empty_record, group_record
+from mkbench.systems.records.summary import summarise
 from mkbench.systems.text_knowledge import TextKnowledge, read_texts
 
 
@@ -41,8 +41,8 @@ class MutualKnowledge(BenchmarkSystem):
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
         pretrained: weight tag, for a bare architecture name.
         random_weights: build the architecture with random weights; every result then says so.
-        explainers: what turns pictures into parts and descriptors; None: PCA and K-means parts.
-        measures: what else is measured of every explanation, such as :class:`mkbench.measures.Removal`; None: nothing.
+        explainers: what turns images into parts and descriptors; None: PCA and K-means parts.
+        scorers: what else is measured of every explanation, such as :class:`mkbench.scorers.Removal`; None: nothing.
         num_language_concepts: u, the descriptors nearest to a class; 50 for the published bank of 4,229.
         pool: the descriptors each part proposes, for the default explainers; 500 for the published bank.
         num_parts: L, for the default explainers.
@@ -54,8 +54,8 @@ class MutualKnowledge(BenchmarkSystem):
         features: which patch features: ``tokens``, ``keys`` or ``both``.
         refine: pixels of the foreground: ``none``, ``components`` or ``crf``.
         descriptor_template: prompt of the bank's descriptors.
-        relevance_template: prompt of the descriptors when compared with the whole picture.
-        encoder_chunk: pictures in one call of the image encoder; bounds memory.
+        relevance_template: prompt of the descriptors when compared with the whole image.
+        encoder_chunk: images in one call of the image encoder; bounds memory.
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
@@ -69,7 +69,7 @@ class MutualKnowledge(BenchmarkSystem):
         pretrained: str | None = None,
         random_weights: bool = False,
         explainers: list[Explainer] | None = None,
-        measures: list[Measure] | None = None,
+        scorers: list[Scorer] | None = None,
         num_language_concepts: int = 50,
         pool: int = 500,
         num_parts: int = 5,
@@ -100,9 +100,9 @@ class MutualKnowledge(BenchmarkSystem):
         self.explainers: Sequence[Explainer] = explainers or [
             PartsExplainer(name, num_parts=num_parts, topk=topk, pool=pool) for name in ("pca", "kmeans")
         ]
-        self.measures: Sequence[Measure] = measures or []
+        self.scorers: Sequence[Scorer] = scorers or []
         _require_different("explainers", [explainer.name for explainer in self.explainers])
-        _require_different("measures", [measure.name for measure in self.measures])
+        _require_different("scorers", [scorer.name for scorer in self.scorers])
         self.num_language_concepts = num_language_concepts
         self.estimator, self.condition_on = estimator, condition_on
         self.scope, self.saliency, self.features, self.refine = scope, saliency, features, refine
@@ -129,18 +129,18 @@ class MutualKnowledge(BenchmarkSystem):
             "precision": self.precision,
             "seed": self.seed,
             "explainers": {explainer.name: explainer.settings() for explainer in self.explainers},
-            "measures": {measure.name: measure.settings() for measure in self.measures},
+            "scorers": {scorer.name: scorer.settings() for scorer in self.scorers},
         }
 
     @property
-    def measured_columns(self) -> dict[str, pa.DataType]:
-        """Columns that the measures add to the rows, with their types."""
-        return {name: type_ for measure in self.measures for name, type_ in measure.columns.items()}
+    def scored_columns(self) -> dict[str, pa.DataType]:
+        """Columns that the scorers add to the rows, with their types."""
+        return {name: type_ for scorer in self.scorers for name, type_ in scorer.columns.items()}
 
     @property
-    def needs_truth(self) -> bool:
-        """Whether a measure compares with what is known of the pictures, so that it has to be read."""
-        return any(measure.needs_truth for measure in self.measures)
+    def needs_ground_truth(self) -> bool:
+        """Whether a scorer compares with what is known of the images, so that it has to be read."""
+        return any(scorer.needs_ground_truth for scorer in self.scorers)
 
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class MutualKnowledge(BenchmarkSystem):
         )
 
     def predict_step(self, batch: ClassGroup, batch_idx: int) -> GroupResult | None:
-        """Explain a class group; None if none of its pictures could be read."""
+        """Explain a class group; None if none of its images could be read."""
         if not len(batch):
             return None
         result = self.explain_group(batch)
@@ -205,16 +205,16 @@ class MutualKnowledge(BenchmarkSystem):
         if self.metrics is not None:
             self.computed.update(self.metrics.compute())
 
-    # -- what a result bundle asks -------------------------------------------------------------------------------------
+    # -- what a run folder asks -------------------------------------------------------------------------------------
 
     def record(self, group: ClassGroup, answer: GroupResult | None, class_names: Sequence[str]) -> GroupRecord:
         """Return the rows of a group, one for each image and explainer."""
         if answer is None:
             return empty_record(group)
-        return group_record(answer, class_names, self.measured_columns)
+        return group_record(answer, class_names, self.scored_columns)
 
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
-        """Return metrics, curves and controls; see :func:`mkbench.results.summary.summarise`."""
+        """Return metrics, curves and controls; see :func:`mkbench.systems.records.summary.summarise`."""
         return summarise(records)
 
     # -- the pipeline --------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class MutualKnowledge(BenchmarkSystem):
 
         Raises:
             RuntimeError: ``prepare_texts`` was not called.
-            UsageError: pictures without labels, and options that need them.
+            UsageError: images without labels, and options that need them.
         """
         if group.class_index is None:
             self._refuse_options_that_need_labels()
@@ -264,7 +264,7 @@ class MutualKnowledge(BenchmarkSystem):
         measured: dict[str, list[Any]] = {}
         for explainer in self.explainers:
             explanation = explainer.explain(context)
-            measured = self._take_measures(group, explanation, foreground, context, ranking[:, 0], earlier=measured)
+            measured = self._score(group, explanation, foreground, context, ranking[:, 0], earlier=measured)
             explained[explainer.name] = self._measure(explanation, conditioning, measured)
         return GroupResult(group, ranking, conditioning, foreground, explained)
 
@@ -275,17 +275,17 @@ class MutualKnowledge(BenchmarkSystem):
         return torch.full((len(group),), group.class_index, device=ranking.device)
 
     def _refuse_options_that_need_labels(self) -> None:
-        """Raise if the options would give pictures without labels numbers that mean nothing."""
+        """Raise if the options would give images without labels numbers that mean nothing."""
         wrong = []
         if self.scope != "image":
             wrong.append(
-                "--model.scope image (unrelated pictures have no prominent patches in common), found " + self.scope
+                "--model.scope image (unrelated images have no prominent patches in common), found " + self.scope
             )
         if self.condition_on != "predicted":
             wrong.append(f"--model.condition_on predicted (no true class is known), found {self.condition_on}")
         if wrong:
             raise UsageError(
-                f"Expected, for pictures without labels, {'; and '.join(wrong)}; set it so, or give labelled pictures."
+                f"Expected, for images without labels, {'; and '.join(wrong)}; set it so, or give labelled images."
             )
 
     @property
@@ -295,7 +295,7 @@ class MutualKnowledge(BenchmarkSystem):
             raise RuntimeError("Expected prepared texts, found none; call prepare_texts first.")
         return self.text
 
-    def _take_measures(
+    def _score(
         self,
         group: ClassGroup,
         explanation: GroupExplanation,
@@ -305,9 +305,9 @@ class MutualKnowledge(BenchmarkSystem):
         *,
         earlier: dict[str, list[Any]],
     ) -> dict[str, list[Any]]:
-        """Return the columns of all measures, those that no explainer changes as measured for an earlier one."""
+        """Return the columns of all scorers, those that no explainer changes as measured for an earlier one."""
         measured: dict[str, list[Any]] = {}
-        measurable = MeasureContext(
+        measurable = ScorerContext(
             group=group,
             explanation=explanation,
             foreground=foreground,
@@ -319,18 +319,18 @@ class MutualKnowledge(BenchmarkSystem):
             encode=context.encode,
             seed=context.seed,
         )
-        for measure in self.measures:
-            if earlier and not measure.needs_explanation:
-                measured |= {column: earlier[column] for column in measure.columns}
+        for scorer in self.scorers:
+            if earlier and not scorer.needs_explanation:
+                measured |= {column: earlier[column] for column in scorer.columns}
                 continue
-            with self.stage(measure.name):
-                measured |= measure.measure(measurable)
+            with self.stage(scorer.name):
+                measured |= scorer.score(measurable)
         return measured
 
     def _measure(
         self, explanation: GroupExplanation, conditioning: Tensor, measured: dict[str, list[Any]]
     ) -> ExplainedGroup:
-        """Measure how much of an explanation the text encoder shares."""
+        """Scorer how much of an explanation the text encoder shares."""
         text, vision = self.knowledge, explanation.vision
         with self.stage("measure"):
             listed = vision.ids >= 0
@@ -361,7 +361,7 @@ def _require_different(option: str, names: Sequence[str]) -> None:
 
 
 def group_seed(seed: int, class_index: int | None, part: int) -> int:
-    """Return the seed of a class group, or of pictures without labels: a function of the run seed and the group alone.
+    """Return the seed of a class group, or of images without labels: a function of the run seed and the group alone.
 
     >>> group_seed(0, 3, 0) == group_seed(0, 3, 0) != group_seed(0, 4, 0)
     True

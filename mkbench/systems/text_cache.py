@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mkbench.atomic_files import written_whole
 from mkbench.backbones import Backbone
 from mkbench.concepts import bank_embeddings, class_embeddings
-from mkbench.files import written_whole
 
 _META_KEY = "mkbench"
 

@@ -1,4 +1,4 @@
-"""What the text encoder of a model says of classes and descriptors, before any picture is seen."""
+"""What the text encoder of a model says of classes and descriptors, before any image is seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def read_texts(
         templates: class prompts with ``{}``.
         descriptors: D descriptors, in bank order.
         descriptor_template: prompt of the descriptors.
-        relevance_template: prompt of the descriptors when compared with the whole picture.
+        relevance_template: prompt of the descriptors when compared with the whole image.
         num_language_concepts: u, at most D.
         cache: where embeddings are kept.
 

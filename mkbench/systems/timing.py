@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from mkbench.concepts import language_concepts
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.critters_world import load_world, render
-from mkbench.datamodules.pictures import resize_squash
+from mkbench.datamodules.images import resize_squash
 from mkbench.metrics.functional import membership
 from mkbench.systems.text_knowledge import TextKnowledge
 
@@ -48,14 +48,14 @@ class StageClock:
 
 
 def rendered_group(images: int, size: int, device: torch.device) -> ClassGroup:
-    """Return rendered pictures of one class at a model's size.
+    """Return rendered images of one class at a model's size.
 
     >>> rendered_group(2, 16, torch.device("cpu")).images.shape
     torch.Size([2, 3, 16, 16])
     """
     name = load_world().class_names[0]
-    pictures = [torch.from_numpy(render(name, index).image).permute(2, 0, 1) for index in range(images)]
-    stacked = resize_squash(torch.stack(pictures), size).to(device)
+    rendered = [torch.from_numpy(render(name, index).image).permute(2, 0, 1) for index in range(images)]
+    stacked = resize_squash(torch.stack(rendered), size).to(device)
     return ClassGroup(stacked, 0, 0, tuple(str(index) for index in range(images)))
 
 

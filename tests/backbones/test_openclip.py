@@ -45,7 +45,7 @@ def test_real_architectures_read_the_last_map_in_one_forward(real: Backbone) -> 
     assert isinstance(real, OpenClipBackbone)
     pixels = bytes_like(real)
     config = real.model.visual.preprocess_cfg
-    # open_clip's own transform of a picture that has the right size already: scaling and normalisation only.
+    # open_clip's own transform of an image that has the right size already: scaling and normalisation only.
     mean, std = (torch.tensor(config[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
     normalised = (pixels / 255 - mean) / std
     forwards = []
@@ -198,7 +198,7 @@ def test_geometry_comes_from_the_weights(tiny: Callable[..., OpenClipBackbone]) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": (32, 64)}, "square pictures, got 32 x 64"),
+        ({"size": (32, 64)}, "square images, got 32 x 64"),
         ({"interpolation": "random"}, "cannot be followed: .*random"),
     ],
 )

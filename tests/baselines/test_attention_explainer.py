@@ -53,7 +53,7 @@ def test_concepts_without_a_part_go_where_they_look() -> None:
 
 
 def reference_cbm(head: MMCBM, features: torch.Tensor, parts: int, threshold: float) -> tuple[Any, Any, Any]:
-    """One picture at a time: patches, the concept that each part is, and the importance of all concepts."""
+    """One image at a time: patches, the concept that each part is, and the importance of all concepts."""
     seen = head.attend(features)
     classes = head.classify(seen.activations).argmax(dim=1)
     labels, owners, importance = [], [], []
@@ -70,7 +70,7 @@ def reference_cbm(head: MMCBM, features: torch.Tensor, parts: int, threshold: fl
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, 1.5])
-def test_mm_cbm_against_one_picture_at_a_time(files: dict[str, Path], threshold: float) -> None:
+def test_mm_cbm_against_one_image_at_a_time(files: dict[str, Path], threshold: float) -> None:
     explainer = MMCBMExplainer(files["mm-cbm"], num_parts=3, topk=2, threshold=threshold)
     features = torch.randn(6, 12, 5, generator=torch.Generator().manual_seed(3)) * 3
     with torch.no_grad():

@@ -13,12 +13,12 @@ from mkbench.baselines.feature_maps import masked_mean, strongest_maps
 from mkbench.errors import UsageError
 
 
-def test_strongest_maps_of_each_picture() -> None:
+def test_strongest_maps_of_each_image() -> None:
     features = torch.randn(4, 12, 7, generator=torch.Generator().manual_seed(0))
     maps = strongest_maps(features, 3).numpy()
-    for picture, found in zip(features.double().numpy(), maps, strict=True):
-        channels = np.argsort(-np.linalg.norm(picture, axis=0), kind="stable")[:3]
-        expected = [(picture[:, c] - picture[:, c].min()) / np.ptp(picture[:, c]) for c in channels]
+    for image, found in zip(features.double().numpy(), maps, strict=True):
+        channels = np.argsort(-np.linalg.norm(image, axis=0), kind="stable")[:3]
+        expected = [(image[:, c] - image[:, c].min()) / np.ptp(image[:, c]) for c in channels]
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -38,8 +38,8 @@ def test_loss_without_drop_is_the_cross_entropy_of_the_descriptors() -> None:
     head = FeatureMaps(make_inputs(), drop=0.0)
     features, target = torch.randn(6, 12, 5), torch.tensor([0, 1, 2, 2, 1, 0])
     probability = head.label(features.mean(dim=1)).sigmoid().detach().double().numpy()
-    truth = make_inputs().class_concepts[target].numpy()
-    expected = log_loss(truth.ravel().astype(int), probability.ravel())
+    ground_truth = make_inputs().class_concepts[target].numpy()
+    expected = log_loss(ground_truth.ravel().astype(int), probability.ravel())
     assert head.loss(features, torch.zeros(6, 6), target).item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -48,11 +48,11 @@ def test_class_is_the_one_whose_descriptors_cost_least() -> None:
     head = FeatureMaps(make_inputs()).eval()
     features = torch.randn(20, 12, 5)
     found = head.label(features.mean(dim=1)).detach().double()
-    truth = head.class_concepts.double()
+    ground_truth = head.class_concepts.double()
     costs = torch.stack(
         [
             torch.nn.functional.binary_cross_entropy_with_logits(found, row.expand_as(found), reduction="none")
-            for row in truth
+            for row in ground_truth
         ]
     ).sum(dim=2)  # (classes, images)
     assert head(features, torch.zeros(20, 6)).argmax(dim=1).tolist() == costs.argmin(dim=0).tolist()
@@ -62,7 +62,7 @@ def test_dropped_patches_come_in_blocks_and_never_are_all() -> None:
     torch.manual_seed(0)
     kept = FeatureMaps(make_inputs(), drop=0.5)._kept_patches(torch.zeros(300, 12, 5)).view(300, 3, 4)
     assert kept.flatten(1).any(dim=1).all()
-    # Blocks of 3 x 3 on a grid of 3 x 4: a dropped picture loses whole columns.
+    # Blocks of 3 x 3 on a grid of 3 x 4: a dropped image loses whole columns.
     assert torch.equal(kept.any(dim=1), kept.all(dim=1))
     lost = ~kept.flatten(1).all(dim=1)
     assert 0.3 < lost.double().mean() < 0.95

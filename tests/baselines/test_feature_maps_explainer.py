@@ -18,15 +18,15 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_against_one_picture_at_a_time(file: Path) -> None:
+def test_against_one_image_at_a_time(file: Path) -> None:
     explainer = FeatureMapsExplainer(file, num_parts=3, topk=2, threshold=0.6)
     features = torch.randn(5, 12, 5, generator=torch.Generator().manual_seed(0))
     found = explainer.find_parts(features)
     state = {name: value.double().numpy() for name, value in explainer.head.state_dict().items()}
-    for image, picture in enumerate(features.double().numpy()):
+    for image, patches in enumerate(features.double().numpy()):
         maps = []
-        for channel in np.argsort(-np.linalg.norm(picture, axis=0), kind="stable")[:3]:
-            values = picture[:, channel] - picture[:, channel].min()
+        for channel in np.argsort(-np.linalg.norm(patches, axis=0), kind="stable")[:3]:
+            values = patches[:, channel] - patches[:, channel].min()
             maps.append(values / values.max())
         kept = np.where(np.array(maps) > 0.6, maps, 0)
         labels = np.where(kept.any(0), kept.argmax(0), -1)
@@ -36,7 +36,7 @@ def test_against_one_picture_at_a_time(file: Path) -> None:
             if not (labels == part).any():
                 assert found.descriptor_ids[image, part].tolist() == [-1, -1]
                 continue
-            mean = (picture[labels == part].mean(0) - state["standardise.mean"]) / state["standardise.std"]
+            mean = (patches[labels == part].mean(0) - state["standardise.mean"]) / state["standardise.std"]
             chance = 1 / (1 + np.exp(-(state["labeller.weight"] @ mean + state["labeller.bias"])))
             top = np.argsort(-chance, kind="stable")[:2]
             assert found.descriptor_ids[image, part].tolist() == top.tolist()
@@ -47,7 +47,7 @@ def test_against_one_picture_at_a_time(file: Path) -> None:
         np.testing.assert_allclose(found.vision.importance[image, :count], [best[d] for d in ranked], rtol=1e-5)
 
 
-def test_flat_pictures_have_no_part(file: Path) -> None:
+def test_flat_images_have_no_part(file: Path) -> None:
     features = torch.randn(2, 12, 5)
     features[1] = 3.0
     found = FeatureMapsExplainer(file).find_parts(features)

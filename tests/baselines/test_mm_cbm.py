@@ -15,12 +15,12 @@ def numbers(tensor: torch.Tensor) -> np.ndarray:
 
 
 def reference(head: MMCBM, features: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """U and logits of one picture after the other, concept by concept, as the formula has it."""
+    """U and logits of one image after the other, concept by concept, as the formula has it."""
     state = {name: numbers(value) for name, value in head.state_dict().items()}
     query = state["concepts"] @ state["query.weight"].T + state["query.bias"]
     activations = []
-    for picture in (numbers(features) - state["standardise.mean"]) / state["standardise.std"]:
-        key = picture @ state["key.weight"].T + state["key.bias"]
+    for image in (numbers(features) - state["standardise.mean"]) / state["standardise.std"]:
+        key = image @ state["key.weight"].T + state["key.bias"]
         pooled = [softmax(key @ row) @ key for row in query]
         activations.append([expit(state["direction"] @ row) for row in pooled])
     u = np.array(activations)

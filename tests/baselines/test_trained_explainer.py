@@ -24,7 +24,7 @@ from mkbench.concepts import GroupContext, part_masks, render_prompts
 from mkbench.datamodules import Critters
 from mkbench.errors import UsageError
 from mkbench.systems import MutualKnowledge
-from mkbench.systems.baselines import CachedFeatures
+from mkbench.systems.features import CachedFeatures
 
 EXPLAINERS: dict[str, Callable[..., TrainedExplainer[Any]]] = {
     "mm-cbm": MMCBMExplainer,
@@ -42,8 +42,8 @@ def backbone(tiny_model: Path) -> Backbone:
 @pytest.fixture(scope="module")
 def files(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Heads with the weights that they begin with, on features of the tiny model."""
-    pictures = [Critters(split="train", images_per_class=n, limit_classes=2, num_workers=0) for n in (2, 1)]
-    data = CachedFeatures(backbone, *pictures, cache="off")
+    images = [Critters(split="train", images_per_class=n, limit_classes=2, num_workers=0) for n in (2, 1)]
+    data = CachedFeatures(backbone, *images, cache="off")
     data.prepare_data()
     data.setup("fit")
     torch.manual_seed(0)
@@ -56,7 +56,7 @@ def files(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 @pytest.fixture(scope="module")
 def context(backbone: Backbone) -> GroupContext:
-    """Two pictures, as a system sees them."""
+    """Two images, as a system sees them."""
     seen: list[GroupContext] = []
 
     class Watcher:
@@ -78,7 +78,7 @@ def context(backbone: Backbone) -> GroupContext:
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)
-def test_explanation_of_pictures(name: str, files: dict[str, Path], context: GroupContext) -> None:
+def test_explanation_of_images(name: str, files: dict[str, Path], context: GroupContext) -> None:
     explainer = EXPLAINERS[name](files[name], num_parts=3)
     found = explainer.explain(context)
     assert (found.explainer, explainer.name, len(found)) == (name, name, 2)
@@ -104,7 +104,7 @@ def test_chunks_change_no_result(name: str, files: dict[str, Path], context: Gro
     torch.testing.assert_close(chunked.part_embeddings, whole.part_embeddings)
 
 
-def test_picture_without_part_leaves_the_rest_alone(files: dict[str, Path], context: GroupContext) -> None:
+def test_image_without_part_leaves_the_rest_alone(files: dict[str, Path], context: GroupContext) -> None:
     features = context.features.clone()
     features[0] = 1.0
     found = FeatureMapsExplainer(files["feature-maps"]).explain(replace(context, features=features))

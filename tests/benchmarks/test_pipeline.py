@@ -25,7 +25,7 @@ def test_measurement_of_the_tiny_model(system: MutualKnowledge) -> None:
         "model",
         "device",
         "images",
-        "prompted_pictures",
+        "prompted_images",
         "rounds",
         "total_ms_per_image",
         "forward_ms_per_image",
@@ -35,13 +35,13 @@ def test_measurement_of_the_tiny_model(system: MutualKnowledge) -> None:
     stages = result["stages"]
     assert isinstance(stages, dict)
     assert set(stages) == STAGES
-    # The stages are parts of the whole, in milliseconds for each picture; medians and means differ a little.
+    # The stages are parts of the whole, in milliseconds for each image; medians and means differ a little.
     assert 0 < sum(stages.values()) < 2 * float(str(result["total_ms_per_image"]))
-    # Three prompts of every part that a picture has, by both methods.
+    # Three prompts of every part that an image has, by both methods.
     group = rendered_group(2, system.backbone.image_size, torch.device("cpu"))
     explained = system.explain_group(group).explained
     parts = sum(int(each.explanation.present.sum()) for each in explained.values())
-    assert result["prompted_pictures"] == 3 * parts > 0
+    assert result["prompted_images"] == 3 * parts > 0
     assert list(explained) == ["pca", "kmeans"]
 
 

@@ -12,7 +12,8 @@ from toy_features import make_inputs, make_record, make_set
 from mkbench.baselines import LinearProbe, load_head
 from mkbench.callbacks.baseline_export import BaselineExport
 from mkbench.errors import UsageError
-from mkbench.systems.baselines import BaselineTraining, CachedFeatures
+from mkbench.systems import BaselineTraining
+from mkbench.systems.features import CachedFeatures
 
 
 def make_trainer(first: bool) -> Any:
@@ -39,7 +40,7 @@ def test_writes_the_head_and_its_accuracy(
     right = int((system.head(batch.features, batch.embedding).argmax(dim=1) == batch.target).sum())
     assert (trained.top1, trained.record["test_images"]) == (right / 24, 24)
     assert trained.record["training"] == {"learning_rate": [1e-4, 1e-5], "batch_size": 5, "steps": 7}
-    said = f"linear-probe: top-1 {100 * right / 24:.1f} % of 24 test pictures, written to {file}\n"
+    said = f"linear-probe: top-1 {100 * right / 24:.1f} % of 24 test images, written to {file}\n"
     assert capsys.readouterr().out == said
 
 

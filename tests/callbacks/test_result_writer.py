@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from mkbench.callbacks import ResultWriter
-from mkbench.cli import main
+from mkbench.cli.main import main
 from mkbench.datamodules import Critters
 from mkbench.errors import UsageError
-from mkbench.results.bundle import read_group, read_groups
-from mkbench.results.description import build_results, folder_name
-from mkbench.results.summary import summarise
+from mkbench.runs.run_folder import read_group, read_groups
 from mkbench.systems import MutualKnowledge
+from mkbench.systems.provenance import build_results, folder_name
+from mkbench.systems.records.summary import summarise
 
 KEYS = ["00000-000", "00001-000", "00002-000"]
 
@@ -218,7 +218,7 @@ def test_interrupted_run_goes_on(
     [
         pytest.param(lambda groups: groups[0].write_bytes(b""), "found a damaged one", id="empty"),
         pytest.param(lambda groups: groups[0].write_bytes(groups[0].read_bytes()[:-100]), "a damaged one", id="torn"),
-        pytest.param(lambda groups: shutil.copy(groups[1], groups[0]), "pictures of another group", id="foreign"),
+        pytest.param(lambda groups: shutil.copy(groups[1], groups[0]), "images of another group", id="foreign"),
     ],
 )
 def test_spoilt_group_is_computed_again_and_said_so(
@@ -283,13 +283,13 @@ def test_what_a_killed_process_left_behind_is_cleared_away(
     assert (run / "notes.txt").exists()
 
 
-def test_unreadable_pictures_are_counted_and_left_out(
+def test_unreadable_images_are_counted_and_left_out(
     command: Callable[..., Any], folder_words: list[str], photo_tree: Callable[..., Path]
 ) -> None:
     root = photo_tree()
     (root / "ant" / "0.png").write_bytes((root / "ant" / "0.png").read_bytes()[:60])
     for path in (root / "bee").iterdir():
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     outcome = command(*folder_words)
     assert outcome.code == 0
     results = outcome.results()

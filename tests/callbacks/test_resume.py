@@ -15,7 +15,7 @@ import pytest
 from toy_data import CONFIGS
 
 from mkbench.backbones.registry import BUNDLED, model_entries
-from mkbench.results.bundle import RESULTS
+from mkbench.runs.run_folder import RESULTS
 
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 #: Five groups, a prime number, so that two devices never have the same share.

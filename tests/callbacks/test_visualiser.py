@@ -42,7 +42,7 @@ def test_no_sample_is_drawn_if_none_is_asked_for(command: Callable[..., Any], pr
 
 
 def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any, system: Any, data: Any) -> list[int]:
-    """Return the numbers of the pictures that are drawn of a group."""
+    """Return the numbers of the images that are drawn of a group."""
     drawn: list[int] = []
     writer = ResultWriter(tmp_path)
     writer._folder = tmp_path
@@ -57,7 +57,7 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any, system: A
     return drawn
 
 
-def test_first_picture_with_parts_is_drawn(
+def test_first_image_with_parts_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: MutualKnowledge, data: Critters
 ) -> None:
     result = system.explain_group(data.dataset(system.geometry, data.specs)[0])
@@ -66,7 +66,7 @@ def test_first_picture_with_parts_is_drawn(
     assert draw(tmp_path, monkeypatch, result, system, data) == [1, 1]  # once for each explainer
 
 
-def test_group_without_a_readable_picture_is_passed_over(
+def test_group_without_a_readable_image_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: MutualKnowledge, data: Critters
 ) -> None:
     assert draw(tmp_path, monkeypatch, None, system, data) == []

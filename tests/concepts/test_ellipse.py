@@ -78,7 +78,7 @@ def test_among_lines_the_longest_counts():
     assert fit_ellipse(mask) == (7.0, 15.0, 9.0, 1.0, 0.0)
 
 
-def test_fit_far_beyond_the_picture_is_refused(monkeypatch):
+def test_fit_far_beyond_the_image_is_refused(monkeypatch):
     mask = ellipse_mask(50, 50, a=30, b=12, degrees=45)
     for broken in [((0, 0), (1e4, 5.0), 0.0), ((float("nan"), 0), (10.0, 5.0), 0.0), ((0, 0), (0.0, 5.0), 0.0)]:
         monkeypatch.setattr(cv2, "fitEllipse", lambda contour, broken=broken: broken)

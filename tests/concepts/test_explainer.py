@@ -17,20 +17,20 @@ from mkbench.concepts import (
 
 
 def toy_encoder(pixels):
-    """Sixteen means over a 4 x 4 grid of each picture: enough to tell prompted regions apart."""
+    """Sixteen means over a 4 x 4 grid of each image: enough to tell prompted regions apart."""
     blocks = pixels.float().mean(dim=1).unflatten(1, (4, -1)).unflatten(3, (4, -1))
     return blocks.mean(dim=(2, 4)).flatten(1) - 100
 
 
 def toy_group(images=4, size=32, grid=4, bank=60, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    pictures = torch.randint(0, 256, (images, 3, size, size), generator=generator, dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (images, 3, size, size), generator=generator, dtype=torch.uint8)
     foreground = torch.rand(images, grid, grid, generator=generator) < 0.6
     bare = torch.nn.functional.normalize(torch.randn(bank, 16, generator=generator), dim=1)
     return GroupContext(
-        images=pictures,
+        images=pixels,
         features=torch.randn(images, grid * grid, 12, generator=generator),
-        image_embedding=torch.nn.functional.normalize(toy_encoder(pictures), dim=1),
+        image_embedding=torch.nn.functional.normalize(toy_encoder(pixels), dim=1),
         bare_embeddings=bare,
         prompted_embeddings=torch.nn.functional.normalize(bare + 0.05, dim=1),
         foreground_patches=foreground,
@@ -53,8 +53,8 @@ def test_group_equals_its_images_one_by_one(name, partition):
     for image in range(4):
         numbers = explained.present[image].nonzero().flatten().tolist()
         masks = part_masks(explained.part_labels, 5, 32)[image, numbers]
-        pictures = torch.stack([render_prompts(group.images[image], mask) for mask in masks])
-        encoded = toy_encoder(pictures.flatten(0, 1)).reshape(len(numbers), 3, 16)
+        rendered = torch.stack([render_prompts(group.images[image], mask) for mask in masks])
+        encoded = toy_encoder(rendered.flatten(0, 1)).reshape(len(numbers), 3, 16)
         embeddings = (encoded / encoded.norm(dim=2, keepdim=True)).mean(dim=1)
         torch.testing.assert_close(explained.part_embeddings[image, numbers], embeddings)
         logits = embeddings.double() @ group.prompted_embeddings.double().T

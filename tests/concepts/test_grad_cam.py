@@ -19,7 +19,7 @@ pytest.importorskip("captum")
 
 
 class SumOfCells(Backbone):
-    """A linear model: the map is the picture itself, 2 x 2 cells of three channels; the embedding sums its cells."""
+    """A linear model: the map is the image itself, 2 x 2 cells of three channels; the embedding sums its cells."""
 
     def __init__(self) -> None:
         geometry = Geometry(size=2, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
@@ -42,10 +42,10 @@ def test_a_linear_model_by_hand() -> None:
     # Red 3 in the first cell, green 4 in the second: e = (3, 4, 0), |e| = 5, e / |e| = (0.6, 0.8, 0). With the class
     # c = (1, 0, 0) the score is s = 0.6 and ds/de = (c - s e / |e|) / |e| = (0.64, -0.48, 0) / 5 = (0.128, -0.096, 0),
     # which is ds/dA in every cell and so its mean. Saliency: 0.128 * 3, -0.096 * 4, and nothing in empty cells.
-    picture = torch.zeros(3, 2, 2, dtype=torch.uint8)
-    picture[0, 0, 0], picture[1, 0, 1] = 3, 4
-    # The same picture for the class c = (0, 1, 0): s = 0.8, ds/de = ((0, 1, 0) - 0.8 (0.6, 0.8, 0)) / 5.
-    images, classes = torch.stack([picture, picture]), torch.eye(3)[:2]
+    image = torch.zeros(3, 2, 2, dtype=torch.uint8)
+    image[0, 0, 0], image[1, 0, 1] = 3, 4
+    # The same image for the class c = (0, 1, 0): s = 0.8, ds/de = ((0, 1, 0) - 0.8 (0.6, 0.8, 0)) / 5.
+    images, classes = torch.stack([image, image]), torch.eye(3)[:2]
     maps = GradCam().saliency_maps(SumOfCells(), images, classes)
     expected = torch.tensor([[[0.384, -0.384], [0.0, 0.0]], [[-0.096 * 3, 0.072 * 4], [0.0, 0.0]]])
     torch.testing.assert_close(maps, expected)

@@ -52,7 +52,7 @@ def test_neighbours_of_nothing_are_refused(classes, count, message):
 def test_frequencies_against_counting():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 4, 30)
-    labels[labels == 2] = 3  # a class without pictures
+    labels[labels == 2] = 3  # a class without images
     found = [rng.permutation(9)[: rng.integers(0, 5)].tolist() for _ in labels]
     expected = np.zeros((4, 9))
     for label, ids in zip(labels, found, strict=True):
@@ -64,7 +64,7 @@ def test_frequencies_against_counting():
     np.testing.assert_allclose(frequencies.numpy(), expected, atol=1e-12)
 
 
-def test_frequencies_of_no_picture():
+def test_frequencies_of_no_image():
     nothing = torch.zeros(0, dtype=torch.int64)
     assert not descriptor_frequencies(nothing, nothing, nothing, num_classes=2, bank_size=3).any()
 
@@ -91,7 +91,7 @@ NEIGHBOURS = torch.tensor([[1, 2], [0, 2], [0, 1]])
 
 def test_most_frequent_descriptors_of_the_neighbours_come_first():
     mined = mined_descriptors(SHARES.double(), NEIGHBOURS, [(), (), ()], None)
-    assert mined[0] == (4, 0, 1, 2)  # the tie goes to the lower id, and what no picture shows is not mined
+    assert mined[0] == (4, 0, 1, 2)  # the tie goes to the lower id, and what no image shows is not mined
 
 
 def test_own_descriptors_are_not_mined_and_do_not_count():
@@ -113,13 +113,13 @@ def test_mining_that_does_not_fit_is_refused(own, limit, message):
 
 
 def test_only_a_fall_hurts():
-    # Class 0: 2 of 3 right before, 1 after. Class 1: 1 and 1, other pictures. Class 2: 0 and 1. Class 3: no picture.
+    # Class 0: 2 of 3 right before, 1 after. Class 1: 1 and 1, other images. Class 2: 0 and 1. Class 3: no image.
     labels = torch.tensor([0, 0, 0, 1, 1, 2])
     before = torch.tensor([True, True, False, True, False, False])
     after = torch.tensor([True, False, False, False, True, True])
     assert hurt_classes(labels, before, after, 4).tolist() == [True, False, False, False]
 
 
-def test_other_pictures_are_refused():
+def test_other_images_are_refused():
     with pytest.raises(ValueError, match="found 1, 1 and 2"):
         hurt_classes(torch.tensor([0]), torch.tensor([True]), torch.tensor([True, False]), 1)

@@ -6,7 +6,7 @@ import torch
 from mkbench.concepts import blur, fit_ellipse, render_prompts, render_prompts_batch
 
 
-def random_picture(seed=0, height=60, width=50):
+def random_image(seed=0, height=60, width=50):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -17,35 +17,35 @@ def region(height=60, width=50):
     return mask
 
 
-def to_tensor(picture):
-    return torch.from_numpy(picture.transpose(2, 0, 1).copy())
+def to_tensor(image):
+    return torch.from_numpy(image.transpose(2, 0, 1).copy())
 
 
-def drawn_by_opencv(picture, mask):
+def drawn_by_opencv(image, mask):
     cx, cy, width, height, angle = fit_ellipse(mask)
     box = ((cx, cy), (width, height), angle)
     inside = cv2.ellipse(np.zeros(mask.shape, np.uint8), box, 1, thickness=-1).astype(bool)
-    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    blurred = cv2.GaussianBlur(picture, (11, 11), 2.0, borderType=cv2.BORDER_REFLECT_101)
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    blurred = cv2.GaussianBlur(image, (11, 11), 2.0, borderType=cv2.BORDER_REFLECT_101)
     results = []
-    for outside in (picture, grey, blurred):
-        result = np.where(inside[..., None], picture, outside)
+    for outside in (image, grey, blurred):
+        result = np.where(inside[..., None], image, outside)
         results.append(cv2.ellipse(np.ascontiguousarray(result), box, (255, 0, 0), thickness=1))
     return np.stack(results).transpose(0, 3, 1, 2)
 
 
 def test_three_prompts_equal_opencv():
-    picture, mask = random_picture(), region()
-    result = render_prompts(to_tensor(picture), torch.from_numpy(mask))
+    image, mask = random_image(), region()
+    result = render_prompts(to_tensor(image), torch.from_numpy(mask))
     assert result.dtype == torch.uint8
-    np.testing.assert_array_equal(result.numpy(), drawn_by_opencv(picture, mask))
+    np.testing.assert_array_equal(result.numpy(), drawn_by_opencv(image, mask))
 
 
 @pytest.mark.parametrize("shape", [(60, 50), (11, 7), (4, 3), (1, 9)])
 def test_blur_equals_opencv(shape):
-    picture = random_picture(1, *shape)
-    expected = cv2.GaussianBlur(picture, (11, 11), 2.0, borderType=cv2.BORDER_REFLECT_101)
-    np.testing.assert_array_equal(blur(to_tensor(picture)[None])[0].permute(1, 2, 0).numpy(), expected)
+    image = random_image(1, *shape)
+    expected = cv2.GaussianBlur(image, (11, 11), 2.0, borderType=cv2.BORDER_REFLECT_101)
+    np.testing.assert_array_equal(blur(to_tensor(image)[None])[0].permute(1, 2, 0).numpy(), expected)
 
 
 def test_ring_is_one_pixel_thick_and_red():
@@ -60,7 +60,7 @@ def test_ring_is_one_pixel_thick_and_red():
 
 
 def test_batch_renders_every_region_as_if_alone():
-    images = torch.stack([to_tensor(random_picture(seed)) for seed in range(2)])
+    images = torch.stack([to_tensor(random_image(seed)) for seed in range(2)])
     masks = torch.from_numpy(np.stack([region(), region()[::-1].copy(), region()[:, ::-1].copy()]))
     index = torch.tensor([1, 0, 1])
     batch = render_prompts_batch(images, masks, index)
@@ -70,7 +70,7 @@ def test_batch_renders_every_region_as_if_alone():
 
 
 def test_prompts_come_in_the_order_asked_for():
-    images, masks = to_tensor(random_picture())[None], torch.from_numpy(region())[None]
+    images, masks = to_tensor(random_image())[None], torch.from_numpy(region())[None]
     index = torch.zeros(1, dtype=torch.int64)
     every = render_prompts_batch(images, masks, index).pixels
     some = render_prompts_batch(images, masks, index, prompts=("blur", "ring")).pixels

@@ -43,7 +43,7 @@ def test_parts_keep_their_areas_and_leave_their_places(explained: dict[str, Grou
     assert torch.equal(moved.present, unmoved.present)
     for part in range(-1, 5):
         assert torch.equal((moved.part_labels == part).sum((1, 2)), (unmoved.part_labels == part).sum((1, 2)))
-    # One of sixteen offsets leaves a picture as it is.
+    # One of sixteen offsets leaves an image as it is.
     assert (moved.part_labels != unmoved.part_labels).flatten(1).any(1).sum() >= 3
 
 

@@ -26,25 +26,25 @@ def dense_mean_field(image, mask, *, w1=10, alpha=40, beta=13, w2=3, gamma=3, it
     return beliefs[1].reshape(mask.shape)
 
 
-def picture_of_discs(seed, noise):
+def image_of_discs(seed, noise):
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:24, :24]
-    picture = np.zeros((3, 24, 24))
+    image = np.zeros((3, 24, 24))
     for _ in range(4):
         centre, radius = rng.uniform(0, 24, 2), rng.uniform(3, 12)
-        picture[:, (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < radius**2] = rng.uniform(0, 255, (3, 1))
-    picture = np.clip(picture + rng.normal(0, noise, picture.shape), 0, 255).astype(np.uint8)
-    return picture, np.kron(rng.random((4, 4)) < 0.4, np.ones((6, 6))).astype(bool)
+        image[:, (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < radius**2] = rng.uniform(0, 255, (3, 1))
+    image = np.clip(image + rng.normal(0, noise, image.shape), 0, 255).astype(np.uint8)
+    return image, np.kron(rng.random((4, 4)) < 0.4, np.ones((6, 6))).astype(bool)
 
 
 @pytest.mark.parametrize("noise", [3, 20, 60])
 def test_agrees_with_the_dense_definition(noise):
     # The grid approximates the appearance kernel: 99 % of all pixels must agree, and 99.5 % of those whose probability
-    # is not within 0.25 of the border. The refinement itself changes 4 to 10 % of the pixels of these pictures.
-    samples = [picture_of_discs(seed, noise) for seed in range(6)]
-    images = torch.from_numpy(np.stack([picture for picture, _ in samples]))
+    # is not within 0.25 of the border. The refinement itself changes 4 to 10 % of the pixels of these images.
+    samples = [image_of_discs(seed, noise) for seed in range(6)]
+    images = torch.from_numpy(np.stack([image for image, _ in samples]))
     masks = np.stack([mask for _, mask in samples])
-    expected = np.stack([dense_mean_field(picture, mask) for picture, mask in samples])
+    expected = np.stack([dense_mean_field(image, mask) for image, mask in samples])
     refined = refine_crf(images, torch.from_numpy(masks)).numpy()
     differs = refined != (expected > 0.5)
     assert differs.mean() < 0.01
@@ -53,29 +53,29 @@ def test_agrees_with_the_dense_definition(noise):
 
 
 def test_other_parameters_reach_the_kernels():
-    picture, mask = picture_of_discs(1, 3)
+    image, mask = image_of_discs(1, 3)
     options = {"w1": 4.0, "alpha": 3.0, "beta": 40.0, "w2": 1.0, "gamma": 1.0, "iterations": 2}
-    refined = refine_crf(torch.from_numpy(picture)[None], torch.from_numpy(mask)[None], **options)[0].numpy()
-    expected = dense_mean_field(picture, mask, **options) > 0.5
+    refined = refine_crf(torch.from_numpy(image)[None], torch.from_numpy(mask)[None], **options)[0].numpy()
+    expected = dense_mean_field(image, mask, **options) > 0.5
     assert (refined != expected).mean() < 0.01
 
 
 def test_no_iterations_return_the_mask():
-    picture, mask = picture_of_discs(2, 3)
-    refined = refine_crf(torch.from_numpy(picture)[None], torch.from_numpy(mask)[None], iterations=0)
+    image, mask = image_of_discs(2, 3)
+    refined = refine_crf(torch.from_numpy(image)[None], torch.from_numpy(mask)[None], iterations=0)
     assert torch.equal(refined[0], torch.from_numpy(mask))
 
 
 def test_result_does_not_depend_on_the_batch(monkeypatch):
-    samples = [picture_of_discs(seed, 20) for seed in range(3)]
-    images = torch.from_numpy(np.stack([picture for picture, _ in samples]))
+    samples = [image_of_discs(seed, 20) for seed in range(3)]
+    images = torch.from_numpy(np.stack([image for image, _ in samples]))
     masks = torch.from_numpy(np.stack([mask for _, mask in samples]))
     together = refine_crf(images, masks)
     monkeypatch.setattr("mkbench.concepts.refine._PIXELS_PER_CHUNK", 1)
     assert torch.equal(refine_crf(images, masks), together)
 
 
-def patches_and_picture():
+def patches_and_image():
     patches = torch.zeros(1, 4, 4, dtype=torch.bool)
     patches[0, :2, :2] = True
     patches[0, 3, 3] = True  # a stray patch the clean-up removes
@@ -83,12 +83,12 @@ def patches_and_picture():
 
 
 def test_ladder_of_modes():
-    patches, picture = patches_and_picture()
-    picture[:, :, :5, :5] = 200
+    patches, image = patches_and_image()
+    image[:, :, :5, :5] = 200
     # 10 pixels over 4 patches: patch 3 holds pixels 8 and 9; patches 0 and 1 hold pixels 0 to 4.
-    raw = refine_foreground(picture, patches, 10, "none")
-    cleaned = refine_foreground(picture, patches, 10, "components")
-    crf = refine_foreground(picture, patches, 10, "crf")
+    raw = refine_foreground(image, patches, 10, "none")
+    cleaned = refine_foreground(image, patches, 10, "components")
+    crf = refine_foreground(image, patches, 10, "crf")
     assert raw.pixels.sum() == 25 + 4
     assert cleaned.pixels.sum() == 25
     assert torch.equal(crf.pixels, cleaned.pixels)
@@ -99,9 +99,9 @@ def test_crf_that_removes_everything_falls_back():
     # One bright patch of 36 pixels is outvoted by 540 pixels of exactly its colour.
     patches = torch.zeros(2, 4, 4, dtype=torch.bool)
     patches[0, 0, 0] = True
-    picture = torch.full((2, 3, 24, 24), 90, dtype=torch.uint8)
-    refined = refine_foreground(picture, patches, 24, "crf")
-    assert not refine_crf(picture, refined.pixels).any()
+    image = torch.full((2, 3, 24, 24), 90, dtype=torch.uint8)
+    refined = refine_foreground(image, patches, 24, "crf")
+    assert not refine_crf(image, refined.pixels).any()
     assert refined.fell_back.tolist() == [True, False]  # the second mask was empty before
     assert refined.pixels.sum() == 36
 
@@ -117,6 +117,6 @@ def test_crf_that_removes_everything_falls_back():
     ],
 )
 def test_wrong_input_is_refused(call, message):
-    patches, picture = patches_and_picture()
+    patches, image = patches_and_image()
     with pytest.raises(ValueError, match=message):
-        call(patches, picture)
+        call(patches, image)

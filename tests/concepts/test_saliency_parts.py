@@ -49,17 +49,17 @@ class Given:
 
 
 def toy_group(images: int = 4) -> GroupContext:
-    """Four pictures of a toy backbone, with a published foreground of 6, 5, 1 and 0 patches."""
+    """Four images of a toy backbone, with a published foreground of 6, 5, 1 and 0 patches."""
     generator = torch.Generator().manual_seed(0)
     backbone = ColourBackbone()
-    pictures = torch.randint(0, 256, (images, 3, 16, 16), generator=generator, dtype=torch.uint8)
-    features, embedding = backbone.patch_features(pictures)
+    pixels = torch.randint(0, 256, (images, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    features, embedding = backbone.patch_features(pixels)
     bank, classes = (
         torch.nn.functional.normalize(torch.randn(rows, 8, generator=generator), dim=1) for rows in (20, images)
     )
     foreground = torch.arange(16).reshape(1, 4, 4) < torch.tensor([6, 5, 1, 0])[:images, None, None]
     return GroupContext(
-        images=pictures,
+        images=pixels,
         features=features.detach(),
         image_embedding=torch.nn.functional.normalize(embedding.detach(), dim=1),
         bare_embeddings=bank,
@@ -91,11 +91,11 @@ def test_a_map_of_the_published_foreground_gives_the_published_parts(of: str) ->
 
 
 def test_pixels_are_refined_where_those_of_the_published_foreground_are() -> None:
-    picture = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
-    picture[..., 10:] = 255  # the CRF cuts the salient columns 8 to 15 down to 10 to 15
-    context = replace(toy_group(1), images=picture, foreground_patches=torch.tensor([[[False, False, True, True]] * 4]))
+    image = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
+    image[..., 10:] = 255  # the CRF cuts the salient columns 8 to 15 down to 10 to 15
+    context = replace(toy_group(1), images=image, foreground_patches=torch.tensor([[[False, False, True, True]] * 4]))
     refined = torch.arange(16).ge(10).expand(1, 16, 16)
-    assert torch.equal(refine_crf(picture, upscale_nearest(context.foreground_patches, 16)), refined)
+    assert torch.equal(refine_crf(image, upscale_nearest(context.foreground_patches, 16)), refined)
     method = Given(context.foreground_patches.float())
     explained = SaliencyParts(method).explain(replace(context, refine="crf"))
     assert_same(explained, PartsExplainer().explain(replace(context, foreground_pixels=refined)))
@@ -213,7 +213,7 @@ def test_the_context_checks_the_classes() -> None:
 
 @pytest.fixture
 def explain(tiny_model: Path) -> Callable[..., GroupExplanation]:
-    """Explains a class group of the bundled pictures with the tiny model, as a run does."""
+    """Explains a class group of the bundled images with the tiny model, as a run does."""
 
     def run(explainer: Explainer, *, encoder_chunk: int = 64) -> GroupExplanation:
         system = MutualKnowledge(

@@ -22,10 +22,10 @@ def noise():
 
 @pytest.fixture
 def tree(tmp_path):
-    """Makes {folder: [file, ...]} below a new folder; every file is a small picture of a colour of its own."""
+    """Makes {folder: [file, ...]} below a new folder; every file is a small image of a colour of its own."""
 
     def make(folders) -> Path:
-        root = tmp_path / "pictures"
+        root = tmp_path / "images"
         root.mkdir()
         for number, (folder, files) in enumerate(folders.items()):
             (root / folder).mkdir(parents=True)

@@ -16,5 +16,5 @@ def test_a_part_of_the_data_tells_its_backgrounds_too(tmp_path):
 
 
 def test_other_data_is_refused():
-    with pytest.raises(UsageError, match=r"tells the background of its pictures, found photos, .* `habitat` and"):
+    with pytest.raises(UsageError, match=r"tells the background of its images, found photos, .* `habitat` and"):
         find_backgrounds("a source without backgrounds", of="photos")

@@ -108,7 +108,7 @@ def test_limits(tmp_path):
 def test_limits_that_leave_nothing(tmp_path):
     (tmp_path / "samples.txt").write_text("cat/0.png\n")
     data = ImageFolder(make_folder(tmp_path), samples=tmp_path / "samples.txt", limit_classes=2)
-    with pytest.raises(DataError, match=r"pictures of the first 2 classes, found none; raise --data\.limit_classes or"):
+    with pytest.raises(DataError, match=r"images of the first 2 classes, found none; raise --data\.limit_classes or"):
         data.specs  # noqa: B018
 
 

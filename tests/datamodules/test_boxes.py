@@ -50,7 +50,7 @@ def test_annotations_of_tiny_imagenet(tmp_path: Path) -> None:
             r"0 <= x_min <= x_max .*, line 3, found owl/1\.png 5 1 4 7",
         ),
         (HEADER + "owl,1.png,-1,1,4,7\n", r"found owl/1\.png -1 1 4 7"),
-        (HEADER + "owl,../1.png,0,1,4,7\n", r"Expected a picture below --data\.root .* found owl/\.\./1\.png"),
+        (HEADER + "owl,../1.png,0,1,4,7\n", r"Expected an image below --data\.root .* found owl/\.\./1\.png"),
         ("a\tb\t1\t2\t3\n", "as lines of six values with tabs"),
         ("a\tb\t1\t2\t3\t4\nc\td\t1\t2\t3\n", "four whole numbers at .*, line 2"),
         (b"\xff\xfe\x00", "Expected boxes as UTF-8 text"),

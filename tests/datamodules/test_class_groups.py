@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from mkbench.datamodules.class_groups import ClassGroup, ClassGroupDataset, GroupSpec, group_key, split_groups
-from mkbench.datamodules.truth import GroupTruth, PictureTruth
+from mkbench.datamodules.ground_truth import GroupGroundTruth, ImageGroundTruth
 from mkbench.errors import DataError, UsageError
 
 
 @dataclass
 class Toy:
-    """Class i has counts[i] pictures; picture number n of it is filled with 10 * i + n."""
+    """Class i has counts[i] images; image number n of it is filled with 10 * i + n."""
 
     counts: tuple[int, ...]
     bad: frozenset[str] = field(default=frozenset())
@@ -24,7 +24,7 @@ class Toy:
 
     def read(self, class_index, sample_id):
         if sample_id in self.bad:
-            raise DataError(f"bad picture {sample_id}")
+            raise DataError(f"bad image {sample_id}")
         return torch.full((3, 4, 6), 10 * class_index + int(sample_id.split("/")[1]), dtype=torch.uint8)
 
 
@@ -34,7 +34,7 @@ def test_keys_sort_by_class_then_part():
     assert GroupSpec(3, 12, ()).key == group_key(3, 12) == "00003-012"
 
 
-def test_keys_of_pictures_without_labels_come_last_and_sort_by_part():
+def test_keys_of_images_without_labels_come_last_and_sort_by_part():
     keys = [group_key(99_999, 999), *(group_key(None, part) for part in (0, 9, 1000, 999_999))]
     assert keys == sorted(keys)
     spec = GroupSpec(None, 12, ())
@@ -42,7 +42,7 @@ def test_keys_of_pictures_without_labels_come_last_and_sort_by_part():
     assert GroupSpec(3, 12, ()).listed_under == 3
 
 
-def test_pictures_without_labels_are_listed_under_class_0(geometry):
+def test_images_without_labels_are_listed_under_class_0(geometry):
     source = Toy((5, 0))
     specs = split_groups(source, 2, group_size=3, limit=4, labelled=False)
     assert [(spec.class_index, spec.part, spec.sample_ids) for spec in specs] == [
@@ -53,9 +53,9 @@ def test_pictures_without_labels_are_listed_under_class_0(geometry):
     assert (group.class_index, group.key, group.images[:, 0, 0, 0].tolist()) == (None, "unlabelled-000001", [3])
 
 
-def test_pictures_without_labels_may_fall_into_a_million_groups():
+def test_images_without_labels_may_fall_into_a_million_groups():
     assert len(split_groups(Toy((1001,)), 1, group_size=1, limit=None, labelled=False)) == 1001
-    with pytest.raises(UsageError, match=r"1000000 groups of pictures, found 1000001; give --data.group_size 2"):
+    with pytest.raises(UsageError, match=r"1000000 groups of images, found 1000001; give --data.group_size 2"):
         split_groups(Toy((1_000_001,)), 1, group_size=1, limit=None, labelled=False)
 
 
@@ -104,12 +104,12 @@ def test_split(group_size, limit, sizes):
         assert ids == [f"{class_index}/{i}" for i in range(min(count, limit or count))]
 
 
-def test_class_without_pictures_has_no_group():
+def test_class_without_images_has_no_group():
     assert [spec.class_index for spec in split_groups(Toy((1, 0, 1)), 3, group_size=None, limit=None)] == [0, 2]
 
 
 def test_too_many_groups_of_a_class():
-    # 2001 pictures in at most 1000 groups: at least 3 in a group.
+    # 2001 images in at most 1000 groups: at least 3 in a group.
     with pytest.raises(UsageError, match=r"at most 1000 groups of a class, found 1001 of 'class 0'; .*group_size 3 or"):
         split_groups(Toy((2001,)), 1, group_size=2, limit=None)
     assert len(split_groups(Toy((2000,)), 1, group_size=2, limit=None)) == 1000
@@ -125,26 +125,26 @@ def test_items_are_groups(geometry):
     assert (group.class_index, group.part, group.sample_ids, group.unreadable) == (1, 0, ("1/0", "1/1"), ())
 
 
-def test_unreadable_pictures_are_skipped_and_named(geometry):
+def test_unreadable_images_are_skipped_and_named(geometry):
     source = Toy((3,), frozenset({"0/1"}))
     group = ClassGroupDataset(source, split_groups(source, 1, group_size=None, limit=None), geometry)[0]
     assert group.sample_ids == ("0/0", "0/2")
     assert group.images[:, 0, 0, 0].tolist() == [0, 2]
-    assert group.unreadable == ("bad picture 0/1",)
+    assert group.unreadable == ("bad image 0/1",)
 
 
-def test_a_group_may_lose_all_its_pictures(geometry):
+def test_a_group_may_lose_all_its_images(geometry):
     group = ClassGroupDataset(Toy((1,), frozenset({"0/0"})), [GroupSpec(0, 0, ("0/0",))], geometry)[0]
     assert group.images.shape == (0, 3, 16, 16)
     assert group.images.dtype == torch.uint8
-    assert (len(group), group.unreadable) == (0, ("bad picture 0/0",))
+    assert (len(group), group.unreadable) == (0, ("bad image 0/0",))
 
 
 def test_raise_stops(geometry):
     dataset = ClassGroupDataset(
         Toy((1,), frozenset({"0/0"})), [GroupSpec(0, 0, ("0/0",))], geometry, on_bad_image="raise"
     )
-    with pytest.raises(DataError, match="bad picture 0/0"):
+    with pytest.raises(DataError, match="bad image 0/0"):
         dataset[0]
 
 
@@ -154,53 +154,53 @@ def test_unknown_option(geometry):
 
 
 class Boxed(Toy):
-    """Picture number n has a box of n + 1 columns; the boxes of those that are too wide do not fit."""
+    """Image number n has a box of n + 1 columns; the boxes of those that are too wide do not fit."""
 
-    def truth(self, class_index, sample_id):
-        return PictureTruth(boxes=torch.tensor([[0, 0, int(sample_id.split("/")[1]), 3]]))
+    def ground_truth(self, class_index, sample_id):
+        return ImageGroundTruth(boxes=torch.tensor([[0, 0, int(sample_id.split("/")[1]), 3]]))
 
 
-def test_truth_comes_with_the_pictures_that_can_be_read(geometry):
+def test_truth_comes_with_the_images_that_can_be_read(geometry):
     source = Boxed((8,), frozenset({"0/1"}))
     specs = split_groups(source, 1, group_size=None, limit=None)
-    group = ClassGroupDataset(source, specs, geometry, with_truth=True)[0]
-    # Pictures of 6 x 4 pixels to 16 x 16: column n ends at (n + 1) * 16 / 6. Boxes of 7 and 8 columns do not fit.
+    group = ClassGroupDataset(source, specs, geometry, with_ground_truth=True)[0]
+    # Images of 6 x 4 pixels to 16 x 16: column n ends at (n + 1) * 16 / 6. Boxes of 7 and 8 columns do not fit.
     assert group.sample_ids == ("0/0", "0/2", "0/3", "0/4", "0/5")
-    assert [boxes.tolist() for boxes in group.truth.boxes] == [[[0, 0, x, 15]] for x in (2, 7, 10, 12, 15)]
-    assert group.unreadable[0] == "bad picture 0/1"
+    assert [boxes.tolist() for boxes in group.ground_truth.boxes] == [[[0, 0, x, 15]] for x in (2, 7, 10, 12, 15)]
+    assert group.unreadable[0] == "bad image 0/1"
     assert "within the 6 x 4 pixels of 0/6, found [0, 0, 6, 3]" in group.unreadable[1]
     with pytest.raises(DataError, match="pixels of 0/6"):
-        ClassGroupDataset(Boxed((7,)), specs, geometry, on_bad_image="raise", with_truth=True)[0]
+        ClassGroupDataset(Boxed((7,)), specs, geometry, on_bad_image="raise", with_ground_truth=True)[0]
 
 
 def test_truth_is_not_read_unless_it_is_wanted(geometry):
     class Forbidden(Toy):
-        def truth(self, class_index, sample_id):
+        def ground_truth(self, class_index, sample_id):
             raise RuntimeError
 
-    assert ClassGroupDataset(Forbidden((1,)), [GroupSpec(0, 0, ("0/0",))], geometry)[0].truth is None
+    assert ClassGroupDataset(Forbidden((1,)), [GroupSpec(0, 0, ("0/0",))], geometry)[0].ground_truth is None
 
 
 def test_truth_is_wanted_of_a_source_that_knows_none(geometry):
     with pytest.raises(UsageError, match=r"Expected data whose truth is known, .* give --data\.boxes"):
-        ClassGroupDataset(Toy((1,)), [], geometry, with_truth=True)
+        ClassGroupDataset(Toy((1,)), [], geometry, with_ground_truth=True)
 
 
-def test_group_without_a_readable_picture_has_no_truth(geometry):
+def test_group_without_a_readable_image_has_no_truth(geometry):
     source = Boxed((1,), frozenset({"0/0"}))
-    group = ClassGroupDataset(source, [GroupSpec(0, 0, ("0/0",))], geometry, with_truth=True)[0]
-    assert (len(group), group.truth) == (0, None)
+    group = ClassGroupDataset(source, [GroupSpec(0, 0, ("0/0",))], geometry, with_ground_truth=True)[0]
+    assert (len(group), group.ground_truth) == (0, None)
 
 
-def test_truth_goes_where_the_pictures_go():
-    truth = GroupTruth(2, all_boxes=torch.tensor([[0, 0, 1, 1]]), box_counts=(0, 1))
-    group = ClassGroup(torch.zeros(2, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a", "b"), truth=truth)
-    assert group.to(torch.device("meta")).truth.boxes[1].device.type == "meta"
+def test_truth_goes_where_the_images_go():
+    ground_truth = GroupGroundTruth(2, all_boxes=torch.tensor([[0, 0, 1, 1]]), box_counts=(0, 1))
+    group = ClassGroup(torch.zeros(2, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a", "b"), ground_truth=ground_truth)
+    assert group.to(torch.device("meta")).ground_truth.boxes[1].device.type == "meta"
     first = group.first(1)
-    assert (first.sample_ids, first.truth.box_counts, len(first.images)) == (("a",), (0,), 1)
-    assert ClassGroup(group.images, 0, 0, ("a", "b")).first(1).truth is None
+    assert (first.sample_ids, first.ground_truth.box_counts, len(first.images)) == (("a",), (0,), 1)
+    assert ClassGroup(group.images, 0, 0, ("a", "b")).first(1).ground_truth is None
 
 
-def test_truth_of_other_pictures_is_refused():
+def test_truth_of_other_images_is_refused():
     with pytest.raises(ValueError, match="Expected the truth of 1 images, got that of 2"):
-        ClassGroup(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a",), truth=GroupTruth(2))
+        ClassGroup(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a",), ground_truth=GroupGroundTruth(2))

@@ -133,5 +133,5 @@ def test_names_in_class_order():
         (["7", "x"], {"0": 0, "1": 1, "7": 0, "x": 1}),
     ],
 )
-def test_labels_of_pictures(names, positions):
+def test_labels_of_images(names, positions):
     assert label_positions(names) == positions

@@ -18,7 +18,7 @@ def test_source_renders_what_the_id_says():
         assert torch.equal(source.read(5, sample_id), torch.from_numpy(expected.image).permute(2, 0, 1))
 
 
-def test_ids_of_five_digits_are_pictures_of_their_own():
+def test_ids_of_five_digits_are_images_of_their_own():
     source = CrittersSource("test", 10_001, seed=0)
     last = source.sample_ids(0)[-1]
     assert last == "test/blorp/10000"
@@ -58,32 +58,32 @@ def test_limits_below_one(option):
         Critters(**{option: 0})
 
 
-def test_truth_is_that_of_the_picture():
+def test_truth_is_that_of_the_image():
     source, bank = CrittersSource("test", 3, seed=4), Critters().bank
     world = load_world()
     for class_index in (0, 9, 31):
         critter = render(source.class_names[class_index], 2, split="test", seed=4)
-        truth = source.truth(class_index, source.sample_ids(class_index)[2])
-        assert truth.part_names == PARTS
+        ground_truth = source.ground_truth(class_index, source.sample_ids(class_index)[2])
+        assert ground_truth.part_names == PARTS
         for number, part in enumerate(PARTS):
-            assert torch.equal(truth.part_masks[number], torch.from_numpy(critter.part_mask(part)))
-        rows, columns = truth.part_masks.any(0).nonzero(as_tuple=True)
-        assert truth.boxes.tolist() == [[columns.min(), rows.min(), columns.max(), rows.max()]]
-        assert truth.descriptors.tolist() == critter.truth.tolist()
-        shown = {bank.descriptors[number] for number in truth.descriptors.nonzero().flatten().tolist()}
+            assert torch.equal(ground_truth.part_masks[number], torch.from_numpy(critter.part_mask(part)))
+        rows, columns = ground_truth.part_masks.any(0).nonzero(as_tuple=True)
+        assert ground_truth.boxes.tolist() == [[columns.min(), rows.min(), columns.max(), rows.max()]]
+        assert ground_truth.descriptors.tolist() == critter.ground_truth.tolist()
+        shown = {bank.descriptors[number] for number in ground_truth.descriptors.nonzero().flatten().tolist()}
         assert len(shown & set(world.class_descriptors(source.class_names[class_index]))) > 20
         assert shown.isdisjoint(entry.text for entry in world.descriptors if entry.part == "none")
 
 
 def test_descriptors_name_their_parts():
-    parts = CrittersSource("test", 1, seed=0).truth(0, "test/blorp/0000").descriptor_parts.tolist()
+    parts = CrittersSource("test", 1, seed=0).ground_truth(0, "test/blorp/0000").descriptor_parts.tolist()
     named = [PARTS[part] if part >= 0 else "" for part in parts]
     expected = [entry.part if entry.part in PARTS else "" for entry in load_world().descriptors]
     assert named == expected
     assert {*named} == {*PARTS, ""}
 
 
-def test_picture_and_truth_are_rendered_once(monkeypatch):
+def test_image_and_truth_are_rendered_once(monkeypatch):
     source = CrittersSource("test", 2, seed=77)
     calls = []
     draw = "mkbench.datamodules.critters_world.draw_critter"
@@ -91,16 +91,16 @@ def test_picture_and_truth_are_rendered_once(monkeypatch):
     monkeypatch.setattr(draw, lambda *words: (calls.append(words), original(*words))[1])
     for sample_id in source.sample_ids(3):
         source.read(3, sample_id)
-        source.truth(3, sample_id)
+        source.ground_truth(3, sample_id)
     assert len(calls) == 2
 
 
 def test_truth_survives_a_worker_process(geometry):
     data = Critters(images_per_class=2, limit_classes=1)
-    dataset = data.dataset(geometry, data.specs, with_truth=True)
+    dataset = data.dataset(geometry, data.specs, with_ground_truth=True)
     (group,) = DataLoader(dataset, batch_size=1, collate_fn=take_only, num_workers=1)
-    expected = dataset[0].truth
-    assert [boxes.tolist() for boxes in group.truth.boxes] == [boxes.tolist() for boxes in expected.boxes]
-    assert torch.equal(group.truth.part_masks, expected.part_masks)
-    assert torch.equal(group.truth.descriptors, expected.descriptors)
-    assert group.truth.part_masks.shape == (2, len(PARTS), 16, 16)
+    expected = dataset[0].ground_truth
+    assert [boxes.tolist() for boxes in group.ground_truth.boxes] == [boxes.tolist() for boxes in expected.boxes]
+    assert torch.equal(group.ground_truth.part_masks, expected.part_masks)
+    assert torch.equal(group.ground_truth.descriptors, expected.descriptors)
+    assert group.ground_truth.part_masks.shape == (2, len(PARTS), 16, 16)

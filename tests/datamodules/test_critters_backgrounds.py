@@ -13,10 +13,10 @@ KINDS = range(len(WORLD.class_names))
 
 
 def ground_of(critter):
-    """The ground that the truth of a picture tells."""
+    """The ground that the truth of an image tells."""
     facts = {
         entry.requires["ground"]
-        for entry, true in zip(WORLD.descriptors, critter.truth, strict=True)
+        for entry, true in zip(WORLD.descriptors, critter.ground_truth, strict=True)
         if true and "ground" in entry.requires
     }
     (ground,) = facts
@@ -32,10 +32,10 @@ def test_one_twin_of_each_pair_lives_on_land_and_the_other_by_the_water():
         assert sum(first[key] != second[key] for key in first) == 1
 
 
-@pytest.mark.parametrize(("split", "pictures", "own"), [("background", 10, 5), ("background-train", 40, 38)])
-def test_how_many_pictures_of_every_kind_show_its_habitat(split, pictures, own):
+@pytest.mark.parametrize(("split", "images", "own"), [("background", 10, 5), ("background-train", 40, 38)])
+def test_how_many_images_of_every_kind_show_its_habitat(split, images, own):
     for kind in KINDS:
-        shown = [find_background(split, kind, index) for index in range(pictures)]
+        shown = [find_background(split, kind, index) for index in range(images)]
         assert shown.count(find_habitat(kind)) == own
         assert set(shown) == set(BACKGROUNDS)
 
@@ -46,7 +46,7 @@ def test_other_splits_tie_nothing(split):
 
 
 @pytest.mark.parametrize("split", ["background", "background-train"])
-def test_the_picture_shows_the_background(split):
+def test_the_image_shows_the_background(split):
     source = CrittersSource(split, 20, seed=3)
     grounds = {name: set() for name in BACKGROUNDS}
     for kind in (0, 1, 30, 31):
@@ -55,13 +55,13 @@ def test_the_picture_shows_the_background(split):
             background = source.background(kind, sample_id)
             grounds[background].add(ground_of(critter))
             assert ground_of(critter) in BACKGROUNDS[background]
-            assert source.truth(kind, sample_id).descriptors.tolist() == critter.truth.tolist()
+            assert source.ground_truth(kind, sample_id).descriptors.tolist() == critter.ground_truth.tolist()
     assert grounds["water"] == {"sea"}
     assert len(grounds["land"]) >= 3
 
 
 def test_sea_is_below_the_horizon_and_no_land_is_blue():
-    """Blue exceeds red in the lowest rows, where the animal is not, of pictures by the water alone."""
+    """Blue exceeds red in the lowest rows, where the animal is not, of images by the water alone."""
     for kind in (4, 5):
         for index in range(4):
             critter = render(WORLD.class_names[kind], index, split="background")
@@ -69,7 +69,7 @@ def test_sea_is_below_the_horizon_and_no_land_is_blue():
             assert (low[2] > low[0] + 5) == (find_background("background", kind, index) == "water")
 
 
-def test_ids_sort_in_their_order_and_pictures_differ_between_splits():
+def test_ids_sort_in_their_order_and_images_differ_between_splits():
     ids = CrittersSource("background-train", 12, seed=0).sample_ids(2)
     assert list(ids) == sorted(ids)
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-/") for name in ids)
@@ -77,7 +77,7 @@ def test_ids_sort_in_their_order_and_pictures_differ_between_splits():
     assert len(images) == 3
 
 
-def test_pictures_are_a_function_of_seed_split_class_and_index():
+def test_images_are_a_function_of_seed_split_class_and_index():
     first = render("toorla", 3, split="background", seed=5)
     render("blorp", 1, split="background", seed=5)
     again = render("toorla", 3, split="background", seed=5)

@@ -45,9 +45,9 @@ def test_things_are_seen_and_leave_the_rest_alone(thing):
 
 @pytest.mark.parametrize("ground", load_world().scene["ground"])
 def test_every_ground_under_every_sky(ground):
-    pictures = [draw(sky=sky, ground=ground) for sky in load_world().scene["sky"]]
-    assert all(picture.shape == (SIZE, SIZE, 3) and picture.dtype == np.uint8 for picture in pictures)
-    assert len({picture.tobytes() for picture in pictures}) == 4
+    images = [draw(sky=sky, ground=ground) for sky in load_world().scene["sky"]]
+    assert all(image.shape == (SIZE, SIZE, 3) and image.dtype == np.uint8 for image in images)
+    assert len({image.tobytes() for image in images}) == 4
 
 
 def test_same_generator_same_scene():

@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from mkbench.datamodules.critters_drawing import COATS, PARTS
-from mkbench.datamodules.critters_world import Critter, load_world, render, render_wild, truth_matrix
+from mkbench.datamodules.critters_world import Critter, ground_truth_matrix, load_world, render, render_wild
 
 WORLD = load_world()
 
 
 @pytest.fixture(scope="module")
 def critters():
-    """Two pictures of every class."""
+    """Two images of every class."""
     return {(name, index): render(name, index) for name in WORLD.class_names for index in range(2)}
 
 
 def true_texts(critter):
-    return {entry.text for entry, true in zip(WORLD.descriptors, critter.truth, strict=True) if true}
+    return {entry.text for entry, true in zip(WORLD.descriptors, critter.ground_truth, strict=True) if true}
 
 
 def test_another_process_renders_the_same_bytes():
@@ -30,29 +30,29 @@ from mkbench.datamodules.critters_world import render
 digest = hashlib.sha256()
 for index in range(3):
     critter = render("mavvik", index, split="train", seed=5)
-    digest.update(critter.image.tobytes() + critter.labels.tobytes() + critter.truth.tobytes())
+    digest.update(critter.image.tobytes() + critter.labels.tobytes() + critter.ground_truth.tobytes())
 print(digest.hexdigest())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     digest = hashlib.sha256()
-    for index in reversed(range(3)):  # in another order: no picture depends on the one before
+    for index in reversed(range(3)):  # in another order: no image depends on the one before
         render("mavvik", index, split="train", seed=5)
     for index in range(3):
         critter = render("mavvik", index, split="train", seed=5)
-        digest.update(critter.image.tobytes() + critter.labels.tobytes() + critter.truth.tobytes())
+        digest.update(critter.image.tobytes() + critter.labels.tobytes() + critter.ground_truth.tobytes())
     assert done.stdout.strip() == digest.hexdigest()
 
 
-def test_every_argument_gives_other_pictures():
-    pictures = [
+def test_every_argument_gives_other_images():
+    images = [
         render("blorp", 0),
         render("zindle", 0),
         render("blorp", 1),
         render("blorp", 0, split="val"),
         render("blorp", 0, seed=1),
     ]
-    assert len({critter.image.tobytes() for critter in pictures}) == 5
+    assert len({critter.image.tobytes() for critter in images}) == 5
 
 
 def test_unknown_class():
@@ -93,8 +93,8 @@ def test_descriptors_require_values_that_exist():
         assert known == (entry.part != "none")
 
 
-def test_each_descriptor_is_true_of_some_picture_and_fantasy_of_none(critters):
-    shown = truth_matrix(list(critters.values())).any(dim=0)
+def test_each_descriptor_is_true_of_some_image_and_fantasy_of_none(critters):
+    shown = ground_truth_matrix(list(critters.values())).any(dim=0)
     # What speaks of the scene is possible for every class; some coats (a plain pink one) belong to no class at all.
     possible = [
         set(entry.requires) <= set(WORLD.scene) or any(entry.is_true(look) for look in WORLD.classes.values())
@@ -108,7 +108,7 @@ def test_truth_is_that_of_the_class_and_of_what_can_be_seen(critters):
     for (name, _), critter in critters.items():
         look = WORLD.classes[name]
         share = {part: critter.part_mask(part).mean() for part in PARTS}
-        for entry, true in zip(WORLD.descriptors, critter.truth, strict=True):
+        for entry, true in zip(WORLD.descriptors, critter.ground_truth, strict=True):
             if entry.part not in PARTS or set(entry.requires) & set(WORLD.scene):
                 continue
             fits = all(look[key] == value for key, value in entry.requires.items())
@@ -120,7 +120,7 @@ def test_truth_is_that_of_the_class_and_of_what_can_be_seen(critters):
 def test_exactly_one_value_of_the_scene_is_true(critters):
     for critter in critters.values():
         true_values = defaultdict(Counter)
-        for entry, true in zip(WORLD.descriptors, critter.truth, strict=True):
+        for entry, true in zip(WORLD.descriptors, critter.ground_truth, strict=True):
             if entry.part == "background" and len(entry.requires) == 1:
                 ((key, value),) = entry.requires.items()
                 true_values[key][value] += 1 if true else -1
@@ -157,7 +157,7 @@ def test_labels_show_the_colour_of_the_coat(critters):
             assert names[int(np.argmax(table @ mean))] == look["colour"]
 
 
-def test_part_masks_share_out_the_picture(critters):
+def test_part_masks_share_out_the_image(critters):
     for critter in critters.values():
         masks = np.stack([critter.part_mask(part) for part in (*PARTS, "background")])
         assert (masks.sum(axis=0) == 1).all()
@@ -183,7 +183,7 @@ def test_box_of_a_toy():
     assert critter.box() == (2, 1, 4, 3)
 
 
-def test_pictures_are_whole_and_named(critters):
+def test_images_are_whole_and_named(critters):
     for (name, index), critter in critters.items():
         assert critter.image.shape == (160, 160, 3)
         assert critter.image.dtype == critter.labels.dtype == np.uint8
@@ -192,9 +192,9 @@ def test_pictures_are_whole_and_named(critters):
 
 def test_truth_matrix():
     critters = [render("blorp", 0), render("humbi", 1)]
-    matrix = truth_matrix(critters)
+    matrix = ground_truth_matrix(critters)
     assert matrix.dtype == torch.bool
-    assert [row.tolist() for row in matrix] == [critter.truth.tolist() for critter in critters]
+    assert [row.tolist() for row in matrix] == [critter.ground_truth.tolist() for critter in critters]
 
 
 def test_wild_animals_have_independent_parts():
@@ -202,7 +202,8 @@ def test_wild_animals_have_independent_parts():
     assert torch.equal(torch.from_numpy(wild[3].image), torch.from_numpy(render_wild(3).image))
     texts = [entry.text for entry in WORLD.descriptors]
     combinations = {
-        (critter.truth[texts.index("no wings")], critter.truth[texts.index("a smooth back")]) for critter in wild
+        (critter.ground_truth[texts.index("no wings")], critter.ground_truth[texts.index("a smooth back")])
+        for critter in wild
     }
     assert len(combinations) == 4
     assert len({critter.sample_id for critter in wild}) == 40

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from data_trees import write_food101
 
-from mkbench.cli import main
+from mkbench.cli.main import main
 from mkbench.datamodules import Food101
 from mkbench.errors import DataError
-from mkbench.results.bundle import read_results
+from mkbench.runs.run_folder import read_results
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "food101.yaml"
 CLASSES = ["apple_pie", "baby_back_ribs", "waffles"]
@@ -65,9 +65,9 @@ def test_missing_files(root, file):
         Food101(root).specs  # noqa: B018
 
 
-def test_missing_pictures(root):
-    (root / "food-101" / "images").rename(root / "pictures")
-    with pytest.raises(DataError, match=r"the folder of pictures .*food-101.images, found none; unpack"):
+def test_missing_images(root):
+    (root / "food-101" / "images").rename(root / "images")
+    with pytest.raises(DataError, match=r"the folder of images .*food-101.images, found none; unpack"):
         Food101(root).specs  # noqa: B018
 
 
@@ -90,9 +90,9 @@ def test_classes_and_names_that_do_not_fit(root, file, text, found):
     ("line", "message"),
     [
         ("pizza/1", r"with a class of classes\.txt, in .*test\.txt, found 'pizza/1'; restore"),
-        ("waffles", r"Expected pictures as class/picture, .*, found 'waffles'; restore"),
+        ("waffles", r"Expected images as class/image, .*, found 'waffles'; restore"),
         ("waffles/../../1", r"Expected paths below .*images in .*test\.txt, found 'waffles/\.\./\.\./1\.jpg'; restore"),
-        ("waffles/2000", r"different pictures in .*test\.txt, found 'waffles/2000\.jpg' twice; restore"),
+        ("waffles/2000", r"different images in .*test\.txt, found 'waffles/2000\.jpg' twice; restore"),
     ],
 )
 def test_other_lists(root, line, message):
@@ -103,16 +103,16 @@ def test_other_lists(root, line, message):
 
 
 @pytest.mark.parametrize("text", ["", "3", '{"waffles": 3}', '{"waffles": [3]}', '["waffles/2000"]'])
-def test_json_that_is_no_list_of_pictures(root, text):
+def test_json_that_is_no_list_of_images(root, text):
     (root / "food-101" / "meta" / "test.txt").unlink()
     (root / "food-101" / "meta" / "test.json").write_text(text)
     with pytest.raises(
-        DataError, match=r"mapping from class to pictures as JSON in .*test\.json, found something else \("
+        DataError, match=r"mapping from class to images as JSON in .*test\.json, found something else \("
     ):
         Food101(root).specs  # noqa: B018
 
 
-def test_class_without_pictures(root):
+def test_class_without_images(root):
     (root / "food-101" / "meta" / "test.txt").write_text("apple_pie/0\n")
     with pytest.raises(
         DataError, match=r"all 3 classes in .*test\.txt, found none of baby_back_ribs, waffles; restore"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from packed_pictures import interleaved, picture_table, write_names, write_saved
+from packed_images import image_table, interleaved, write_names, write_saved
 from PIL import Image
 
 from mkbench.datamodules import HuggingFace, ImageFolder
@@ -49,7 +49,7 @@ def saved(photos: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def parquet(photos: Path, tmp_path: Path) -> str:
     (tmp_path / "parquet").mkdir()
-    picture_table(photos).to_parquet(tmp_path / "parquet" / "validation-00000-of-00001.parquet")
+    image_table(photos).to_parquet(tmp_path / "parquet" / "validation-00000-of-00001.parquet")
     return str(tmp_path / "parquet")
 
 
@@ -75,7 +75,7 @@ def test_rows_are_grouped_by_class(
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_folder_of_pictures(tmp_path: Path, photos: Path, geometry: Any, streaming: bool) -> None:
+def test_folder_of_images(tmp_path: Path, photos: Path, geometry: Any, streaming: bool) -> None:
     (tmp_path / "tree").mkdir()
     photos.rename(tmp_path / "tree" / "test")
     data = HuggingFace(str(tmp_path / "tree"), split="test", streaming=streaming)
@@ -85,7 +85,7 @@ def test_folder_of_pictures(tmp_path: Path, photos: Path, geometry: Any, streami
 
 
 def test_one_split_that_was_saved_alone(photos: Path, tmp_path: Path) -> None:
-    table = picture_table(photos)
+    table = image_table(photos)
     table.save_to_disk(str(tmp_path / "alone"))
     assert ids(HuggingFace(str(tmp_path / "alone"))) == IDS  # it does not know its name
     table._split = datasets.Split.TRAIN
@@ -103,7 +103,7 @@ def test_saved_folder_has_one_configuration(saved: str, option: str) -> None:
 
 def test_listing_decodes_nothing(saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
-        raise AssertionError("a picture was decoded")
+        raise AssertionError("an image was decoded")
 
     monkeypatch.setattr(Image, "open", refuse)
     assert ids(HuggingFace(saved)) == IDS
@@ -180,10 +180,10 @@ def test_class_names_from_a_file(saved: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["text", "number"])
 def test_labels_without_names_of_their_own(photos: Path, tmp_path: Path, kind: str, streaming: bool) -> None:
     rows = [
-        {"picture": path.read_bytes(), "kind": CLASSES[i] if kind == "text" else i} for path, i in interleaved(photos)
+        {"image": path.read_bytes(), "kind": CLASSES[i] if kind == "text" else i} for path, i in interleaved(photos)
     ]
     datasets.Dataset.from_list(rows).save_to_disk(str(tmp_path / "plain"))
-    options: dict[str, Any] = {"image_column": "picture", "label_column": "kind", "streaming": streaming}
+    options: dict[str, Any] = {"image_column": "image", "label_column": "kind", "streaming": streaming}
     with pytest.raises(UsageError, match=r"Expected a file of class names, found none; .*--data\.class_names FILE"):
         HuggingFace(str(tmp_path / "plain"), **options).specs  # noqa: B018
     names = write_names(tmp_path / "names.txt", CLASSES)
@@ -195,7 +195,7 @@ def test_labels_without_names_of_their_own(photos: Path, tmp_path: Path, kind: s
 
 
 def test_split_without_labels(tmp_path: Path, photos: Path) -> None:
-    table = picture_table(photos)
+    table = image_table(photos)
     table.map(lambda row: {"label": None}).save_to_disk(str(tmp_path / "hidden"))
     for streaming in (False, True):
         with pytest.raises(DataError, match=r"found None in row 0; give .* or choose a split with labels"):
@@ -203,10 +203,10 @@ def test_split_without_labels(tmp_path: Path, photos: Path) -> None:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_bad_pictures_are_skipped_and_named(tmp_path: Path, photos: Path, geometry: Any, streaming: bool) -> None:
-    table = picture_table(photos).cast_column("image", datasets.Image(decode=False))
+def test_bad_images_are_skipped_and_named(tmp_path: Path, photos: Path, geometry: Any, streaming: bool) -> None:
+    table = image_table(photos).cast_column("image", datasets.Image(decode=False))
     spoilt = table.map(
-        lambda row, index: {"image": None if index == 0 else {"bytes": b"no picture", "path": None}}, with_indices=True
+        lambda row, index: {"image": None if index == 0 else {"bytes": b"no image", "path": None}}, with_indices=True
     )
     features = datasets.Features(spoilt.features)
     datasets.concatenate_datasets([spoilt.cast(features), table]).save_to_disk(str(tmp_path / "spoilt"))
@@ -214,14 +214,14 @@ def test_bad_pictures_are_skipped_and_named(tmp_path: Path, photos: Path, geomet
     group = data.dataset(geometry, data.specs)[0]
     assert group.sample_ids == ("validation/00000006", "validation/00000009")
     assert [message.split(", found")[0] for message in group.unreadable] == [
-        f"Expected a readable picture at {sample_id}" for sample_id in IDS[0]
+        f"Expected a readable image at {sample_id}" for sample_id in IDS[0]
     ]
 
 
 def test_columns_that_are_not_there(saved: str) -> None:
     with pytest.raises(DataError, match=r"columns 'img' and 'label' in the data set .*, found 'image', 'label'; name"):
         HuggingFace(saved, image_column="img").specs  # noqa: B018
-    with pytest.raises(DataError, match=r"Expected pictures in the column 'label', found ClassLabel\(.*image_column"):
+    with pytest.raises(DataError, match=r"Expected images in the column 'label', found ClassLabel\(.*image_column"):
         HuggingFace(saved, image_column="label").specs  # noqa: B018
 
 
@@ -255,7 +255,7 @@ def test_stream_that_breaks_off(saved: str, tmp_path: Path, monkeypatch: pytest.
     def break_off(cell: Any) -> bytes:
         raise ConnectionError("the line is dead\nmore")
 
-    monkeypatch.setattr("mkbench.datamodules.huggingface.encoded_picture", break_off)
+    monkeypatch.setattr("mkbench.datamodules.huggingface.encoded_image", break_off)
     with pytest.raises(
         DataError, match=r"as a stream, found that it broke off at row 0 \(the line is dead\); run again"
     ):
@@ -298,7 +298,7 @@ def test_library_is_imported_only_when_it_is_needed() -> None:
 
 
 @pytest.mark.parametrize("options", [["--data.num_workers=2"], ["--data.streaming=true"]])
-def test_results_are_those_of_the_same_pictures_in_folders(
+def test_results_are_those_of_the_same_images_in_folders(
     command: Callable[..., Any], folder_words: list[str], saved: str, options: list[str]
 ) -> None:
     expected = command(*folder_words).results()

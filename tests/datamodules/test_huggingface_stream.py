@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from mkbench.datamodules.huggingface_stream import (
-    StreamedPicture,
+    StreamedImage,
     Wanted,
     open_stored,
     parse_row,
     row_id,
-    store_pictures,
+    store_images,
 )
 from mkbench.errors import DataError
 
@@ -58,9 +58,9 @@ def test_other_ids_are_no_rows(sample_id: str) -> None:
     assert parse_row(sample_id, "test") is None
 
 
-def test_stored_pictures_are_grouped(tmp_path: Path) -> None:
-    pictures = [StreamedPicture(3, 1, b"a"), StreamedPicture(5, 0, b"b"), StreamedPicture(8, 1, b"c")]
-    store_pictures(pictures, tmp_path / "cache" / "kept", ["bat", "owl", "eel"])
+def test_stored_images_are_grouped(tmp_path: Path) -> None:
+    images = [StreamedImage(3, 1, b"a"), StreamedImage(5, 0, b"b"), StreamedImage(8, 1, b"c")]
+    store_images(images, tmp_path / "cache" / "kept", ["bat", "owl", "eel"])
     source = open_stored(tmp_path / "cache" / "kept", "test")
     assert source.class_names == ("bat", "owl", "eel")
     assert [source.sample_ids(index) for index in range(3)] == [
@@ -68,37 +68,37 @@ def test_stored_pictures_are_grouped(tmp_path: Path) -> None:
         ["test/00000003", "test/00000008"],
         [],
     ]
-    with pytest.raises(DataError, match="Expected a readable picture at test/00000005, found something that is no pic"):
+    with pytest.raises(DataError, match="Expected a readable image at test/00000005, found something that is no ima"):
         source.read(0, "test/00000005")
     (tmp_path / "cache" / "kept" / "00000005").unlink()
-    with pytest.raises(DataError, match=r"Expected the picture test/00000005 in .*kept, found No such file"):
+    with pytest.raises(DataError, match=r"Expected the image test/00000005 in .*kept, found No such file"):
         source.read(0, "test/00000005")
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["kept"]
 
 
 def test_stream_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    def broken() -> Iterator[StreamedPicture]:
-        yield StreamedPicture(0, 0, b"a")
+    def broken() -> Iterator[StreamedImage]:
+        yield StreamedImage(0, 0, b"a")
         raise DataError("broke off")
 
     with pytest.raises(DataError, match="broke off"):
-        store_pictures(broken(), tmp_path / "kept", ["bat"])
+        store_images(broken(), tmp_path / "kept", ["bat"])
     with pytest.raises(DataError, match="found none of those wanted; check the split and the limits"):
-        store_pictures([], tmp_path / "kept", ["bat"])
+        store_images([], tmp_path / "kept", ["bat"])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_first_of_two_devices_wins(tmp_path: Path) -> None:
-    def slow() -> Iterator[StreamedPicture]:
-        store_pictures([StreamedPicture(0, 0, b"first")], tmp_path / "other", ["bat"])
+    def slow() -> Iterator[StreamedImage]:
+        store_images([StreamedImage(0, 0, b"first")], tmp_path / "other", ["bat"])
         (tmp_path / "other").rename(tmp_path / "kept")
-        yield StreamedPicture(0, 0, b"second")
+        yield StreamedImage(0, 0, b"second")
 
-    store_pictures(slow(), tmp_path / "kept", ["bat"])
+    store_images(slow(), tmp_path / "kept", ["bat"])
     assert (tmp_path / "kept" / "00000000").read_bytes() == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_damaged_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"Expected kept pictures in .*, found a damaged folder; delete it"):
+    with pytest.raises(DataError, match=r"Expected kept images in .*, found a damaged folder; delete it"):
         open_stored(tmp_path, "test")

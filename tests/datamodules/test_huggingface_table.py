@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mkbench.datamodules.huggingface_table import encoded_picture, first_line, group_rows, import_library
+from mkbench.datamodules.huggingface_table import encoded_image, first_line, group_rows, import_library
 from mkbench.errors import UsageError
 
 
@@ -18,14 +18,14 @@ def test_missing_library(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
         import_library()
 
 
-def test_pictures_are_read_as_they_are_encoded(tmp_path: Path) -> None:
+def test_images_are_read_as_they_are_encoded(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"file")
-    assert encoded_picture({"bytes": b"cell", "path": "gone.png"}) == b"cell"
-    assert encoded_picture({"bytes": None, "path": str(tmp_path / "a.png")}) == b"file"
+    assert encoded_image({"bytes": b"cell", "path": "gone.png"}) == b"cell"
+    assert encoded_image({"bytes": None, "path": str(tmp_path / "a.png")}) == b"file"
     for nothing in (None, {"bytes": None, "path": None}):
-        assert encoded_picture(nothing) == b""
+        assert encoded_image(nothing) == b""
     with pytest.raises(OSError, match="gone"):
-        encoded_picture({"bytes": None, "path": str(tmp_path / "gone.png")})
+        encoded_image({"bytes": None, "path": str(tmp_path / "gone.png")})
 
 
 @pytest.mark.parametrize(

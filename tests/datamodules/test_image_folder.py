@@ -19,10 +19,10 @@ def test_folders_are_sorted_and_name_the_classes(tree):
     data = ImageFolder(tree(OWLS_AND_BATS))
     assert data.class_names == ("bat", "owl")
     assert [spec.sample_ids for spec in data.specs] == [("bat/1.png",), ("owl/1.png", "owl/2.png")]
-    assert data.name == "pictures"
+    assert data.name == "images"
 
 
-def test_a_mapping_decides_the_class_order_and_its_pictures_follow(tree, tmp_path, geometry):
+def test_a_mapping_decides_the_class_order_and_its_images_follow(tree, tmp_path, geometry):
     names = tmp_path / "names.json"
     names.write_text(json.dumps({"n3": "eel", "n1": "owl", "n2": "bat"}))
     data = ImageFolder(tree({"n1": ["a.png"], "n2": ["a.png"], "n3": ["a.png"]}), class_names=names)
@@ -42,12 +42,12 @@ def test_names_that_do_not_fit_are_refused(tree, tmp_path):
     with pytest.raises(DataError, match=r"each of the 2 class folders, found 1 names in .*names\.txt"):
         ImageFolder(tree(OWLS_AND_BATS), class_names=names).specs  # noqa: B018
     with pytest.raises(UsageError, match="Expected a file of class names"):
-        ImageFolder(tmp_path / "pictures", class_names=tmp_path / "absent").specs  # noqa: B018
+        ImageFolder(tmp_path / "images", class_names=tmp_path / "absent").specs  # noqa: B018
 
 
-def test_only_visible_pictures_directly_in_the_folder(tree):
+def test_only_visible_images_directly_in_the_folder(tree):
     root = tree({"owl": ["a.PNG", "b.jpeg", ".hidden.png", "._a.png"], "owl/deeper": ["c.png"], ".cache": ["d.png"]})
-    (root / "owl" / "notes.txt").write_text("no picture")
+    (root / "owl" / "notes.txt").write_text("no image")
     (root / "owl" / "folder.jpg").mkdir()
     (root / "readme.md").write_text("no folder")
     data = ImageFolder(root)
@@ -70,12 +70,12 @@ def test_links_are_followed_and_broken_ones_named(tree, tmp_path, geometry):
 
 def spoil(root):
     (root / "owl" / "empty.jpg").touch()
-    (root / "owl" / "text.png").write_text("no picture")
+    (root / "owl" / "text.png").write_text("no image")
     whole = (root / "owl" / "1.png").read_bytes()
     (root / "owl" / "torn.png").write_bytes(whole[: len(whole) // 2])
 
 
-def test_bad_pictures_are_skipped_and_named(tree, geometry):
+def test_bad_images_are_skipped_and_named(tree, geometry):
     root = tree(OWLS_AND_BATS)
     spoil(root)
     data = ImageFolder(root)
@@ -88,13 +88,11 @@ def test_bad_pictures_are_skipped_and_named(tree, geometry):
     ]
 
 
-def test_bad_pictures_stop_when_asked(tree, geometry):
+def test_bad_images_stop_when_asked(tree, geometry):
     root = tree(OWLS_AND_BATS)
     spoil(root)
     data = ImageFolder(root, on_bad_image="raise")
-    with pytest.raises(
-        DataError, match=r"Expected a readable picture at .*/owl/empty\.jpg, found something that is no"
-    ):
+    with pytest.raises(DataError, match=r"Expected a readable image at .*/owl/empty\.jpg, found something that is no"):
         data.dataset(geometry, data.specs)[1]
 
 
@@ -119,10 +117,10 @@ def test_root_without_class_folders(tmp_path, file):
         list_class_folders(tmp_path)
 
 
-def test_class_folder_without_pictures(tree):
+def test_class_folder_without_images(tree):
     root = tree({"bat": ["a.png"], "owl": [], "owl/deeper": ["a.png"]})
     with pytest.raises(
-        DataError, match=r"Expected pictures \(\.bmp, .*\) directly in the class folder .*owl, found none"
+        DataError, match=r"Expected images \(\.bmp, .*\) directly in the class folder .*owl, found none"
     ):
         ImageFolder(root).specs  # noqa: B018
     assert [spec.key for spec in ImageFolder(root, limit_classes=1).specs] == ["00000-000"]
@@ -143,14 +141,14 @@ def write_boxes(folder, *lines):
     return path
 
 
-def test_boxes_come_in_the_geometry_of_the_pictures(tree, tmp_path, geometry):
+def test_boxes_come_in_the_geometry_of_the_images(tree, tmp_path, geometry):
     boxes = write_boxes(tmp_path, "owl,2.png,5,3,14,8", "owl,2.png,0,0,19,11", "bat,1.png,10,0,19,5")
     data = ImageFolder(tree(OWLS_AND_BATS), boxes=boxes)
-    bats, owls = (data.dataset(geometry, data.specs, with_truth=True)[index] for index in (0, 1))
+    bats, owls = (data.dataset(geometry, data.specs, with_ground_truth=True)[index] for index in (0, 1))
     # 20 x 12 pixels to 16 x 16: columns by 4/5, rows by 4/3.
-    assert [found.tolist() for found in bats.truth.boxes] == [[[8, 0, 15, 7]]]
-    assert [found.tolist() for found in owls.truth.boxes] == [[], [[4, 4, 11, 11], [0, 0, 15, 15]]]
-    assert data.dataset(geometry, data.specs)[0].truth is None
+    assert [found.tolist() for found in bats.ground_truth.boxes] == [[[8, 0, 15, 7]]]
+    assert [found.tolist() for found in owls.ground_truth.boxes] == [[], [[4, 4, 11, 11], [0, 0, 15, 15]]]
+    assert data.dataset(geometry, data.specs)[0].ground_truth is None
 
 
 def test_boxes_follow_a_mapping_of_class_names(tree, tmp_path, geometry):
@@ -158,17 +156,17 @@ def test_boxes_follow_a_mapping_of_class_names(tree, tmp_path, geometry):
     names.write_text(json.dumps({"n2": "bat", "n1": "owl"}))
     root = tree({"n1": ["a.png"], "n2": ["a.png"]})
     data = ImageFolder(root, class_names=names, boxes=write_boxes(tmp_path, "n1,a.png,0,0,4,5"))
-    groups = data.dataset(geometry, data.specs, with_truth=True)
-    assert [(groups[i].sample_ids, len(groups[i].truth.boxes[0])) for i in (0, 1)] == [
+    groups = data.dataset(geometry, data.specs, with_ground_truth=True)
+    assert [(groups[i].sample_ids, len(groups[i].ground_truth.boxes[0])) for i in (0, 1)] == [
         (("n2/a.png",), 0),
         (("n1/a.png",), 1),
     ]
 
 
-def test_boxes_of_unknown_pictures_are_refused(tree, tmp_path):
+def test_boxes_of_unknown_images_are_refused(tree, tmp_path):
     boxes = write_boxes(tmp_path, "owl,1.png,0,0,1,1", "owl,7.png,0,0,1,1", "eel,1.png,0,0,1,1")
     data = ImageFolder(tree(OWLS_AND_BATS), boxes=boxes)
-    message = r"boxes\.csv to name pictures below .*, found 2 of 3 that are not there \(such as 'eel/1\.png'; there"
+    message = r"boxes\.csv to name images below .*, found 2 of 3 that are not there \(such as 'eel/1\.png'; there"
     with pytest.raises(DataError, match=message):
         data.specs  # noqa: B018
 
@@ -190,18 +188,18 @@ def test_other_boxes_are_another_data_set(tree, tmp_path):
 
 @pytest.mark.parametrize("resize", ["squash", "model"])
 @pytest.mark.parametrize("mode", ["shortest", "longest"])
-def test_box_of_an_object_in_a_picture_that_is_not_square(tree, tmp_path, mode, resize):
+def test_box_of_an_object_in_an_image_that_is_not_square(tree, tmp_path, mode, resize):
     root = tree({"owl": ["wide.png", "tall.png"]})
     boxes = {"wide.png": (30, 10, 59, 29), "tall.png": (5, 40, 34, 64)}
     for name, (x0, y0, x1, y1) in boxes.items():
-        picture = Image.new("RGB", (80, 40) if name == "wide.png" else (40, 100))
-        picture.paste((255, 255, 255), (x0, y0, x1 + 1, y1 + 1))
-        picture.save(root / "owl" / name)
+        drawn = Image.new("RGB", (80, 40) if name == "wide.png" else (40, 100))
+        drawn.paste((255, 255, 255), (x0, y0, x1 + 1, y1 + 1))
+        drawn.save(root / "owl" / name)
     lines = [f"owl,{name},{','.join(map(str, box))}" for name, box in boxes.items()]
     data = ImageFolder(root, boxes=write_boxes(tmp_path, *lines), resize=resize)
     geometry = Geometry(40, (0.5,) * 3, (0.5,) * 3, "bilinear", mode)
-    group = data.dataset(geometry, data.specs, with_truth=True)[0]
-    for image, found in zip(group.images, group.truth.boxes, strict=True):
+    group = data.dataset(geometry, data.specs, with_ground_truth=True)[0]
+    for image, found in zip(group.images, group.ground_truth.boxes, strict=True):
         rows, columns = (image[0] > 127).nonzero(as_tuple=True)
         bright = torch.stack([columns.min(), rows.min(), columns.max(), rows.max()])
         assert (found[0] - bright).abs().max() <= 1  # a pixel that is half covered may count or not
@@ -213,9 +211,9 @@ def test_boxes_of_photographs(geometry):
     data = ImageFolder(TINY, boxes=TINY / "boxes.csv", limit_classes=3)
     with (TINY / "boxes.csv").open() as file:
         rows = {f"{row['class']}/{row['file']}": row for row in csv.DictReader(file)}
-    group = data.dataset(geometry, data.specs, with_truth=True)[2]
+    group = data.dataset(geometry, data.specs, with_ground_truth=True)[2]
     assert len(group) == 10
-    for sample_id, (box,) in zip(group.sample_ids, group.truth.boxes, strict=True):
+    for sample_id, (box,) in zip(group.sample_ids, group.ground_truth.boxes, strict=True):
         # 64 pixels to 16: a corner at x comes to x / 4, give or take the rounding of half a pixel.
         expected = [int(rows[sample_id][name]) for name in ("x_min", "y_min", "x_max", "y_max")]
         for corner, exact in zip(box.tolist(), expected, strict=True):

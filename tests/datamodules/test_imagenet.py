@@ -7,18 +7,18 @@ import torch
 from data_trees import write_devkit, write_imagenet
 from scipy.io import savemat
 
-from mkbench.cli import main
+from mkbench.cli.main import main
 from mkbench.datamodules import ImageFolder, ImageNet
 from mkbench.datamodules import imagenet as module
 from mkbench.datamodules.imagenet import load_imagenet_classes
 from mkbench.errors import DataError, UsageError
-from mkbench.results.bundle import read_results
+from mkbench.runs.run_folder import read_results
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "imagenet.yaml"
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "images" / "imagenet-24x5"
 BAT, EEL, OWL, YAK = WNIDS = ["n00000011", "n00000012", "n00000021", "n00000022"]
-#: Pictures 1 to 7; those of a class do not follow each other.
-TRUTH = [OWL, BAT, YAK, OWL, EEL, BAT, OWL]
+#: Images 1 to 7; those of a class do not follow each other.
+GROUND_TRUTH = [OWL, BAT, YAK, OWL, EEL, BAT, OWL]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_templates_are_the_eight_published_ones():
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.usefixtures("few_classes")
 def test_order_and_ids(tmp_path, flat):
-    data = ImageNet(write_imagenet(tmp_path / "data", TRUTH, flat=flat))
+    data = ImageNet(write_imagenet(tmp_path / "data", GROUND_TRUTH, flat=flat))
     assert data.name == "imagenet-val"
     assert data.class_names == ("bat", "eel", "owl", "yak")
     assert [(spec.key, spec.sample_ids) for spec in data.specs] == [
@@ -67,18 +67,20 @@ def test_order_and_ids(tmp_path, flat):
 
 @pytest.mark.usefixtures("few_classes")
 def test_both_layouts_feed_the_same_groups(tmp_path, geometry):
-    datas = [ImageNet(write_imagenet(tmp_path / str(flat), TRUTH, flat=flat), group_size=2) for flat in (False, True)]
+    datas = [
+        ImageNet(write_imagenet(tmp_path / str(flat), GROUND_TRUTH, flat=flat), group_size=2) for flat in (False, True)
+    ]
     folders, flat = ([data.dataset(geometry, data.specs)[i] for i in range(5)] for data in datas)
     for one, other in zip(folders, flat, strict=True):
         assert (one.key, one.sample_ids, one.unreadable) == (other.key, other.sample_ids, ())
         assert torch.equal(one.images, other.images)
-    assert len({group.images.float().mean().item() for group in folders}) == 5  # no picture stands in for another
+    assert len({group.images.float().mean().item() for group in folders}) == 5  # no image stands in for another
 
 
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.usefixtures("few_classes")
-def test_root_may_be_the_folder_of_pictures_itself(tmp_path, flat):
-    root = write_imagenet(tmp_path / "data", TRUTH, flat=flat)
+def test_root_may_be_the_folder_of_images_itself(tmp_path, flat):
+    root = write_imagenet(tmp_path / "data", GROUND_TRUTH, flat=flat)
     above = [spec.sample_ids for spec in ImageNet(root).specs]
     inside = ImageNet(root / "val", devkit=root / "ILSVRC2012_devkit_t12" if flat else None)
     assert [spec.sample_ids for spec in inside.specs] == above
@@ -86,14 +88,14 @@ def test_root_may_be_the_folder_of_pictures_itself(tmp_path, flat):
 
 @pytest.mark.usefixtures("few_classes")
 def test_ids_are_those_of_a_plain_folder_of_class_folders(tmp_path):
-    root = write_imagenet(tmp_path / "data", TRUTH)
+    root = write_imagenet(tmp_path / "data", GROUND_TRUTH)
     assert [spec.sample_ids for spec in ImageFolder(root / "val").specs] == [s.sample_ids for s in ImageNet(root).specs]
 
 
 @pytest.mark.usefixtures("few_classes")
-def test_other_files_beside_the_pictures_do_not_matter(tmp_path):
+def test_other_files_beside_the_images_do_not_matter(tmp_path):
     for flat in (False, True):
-        root = write_imagenet(tmp_path / str(flat), TRUTH, flat=flat)
+        root = write_imagenet(tmp_path / str(flat), GROUND_TRUTH, flat=flat)
         (root / "val" / ".cache").mkdir()
         (root / "val" / "valprep.sh").touch()
         (root / "train").mkdir()
@@ -102,7 +104,7 @@ def test_other_files_beside_the_pictures_do_not_matter(tmp_path):
 
 @pytest.mark.usefixtures("few_classes")
 def test_names_are_replaced_and_the_order_stays(tmp_path):
-    root = write_imagenet(tmp_path / "data", TRUTH)
+    root = write_imagenet(tmp_path / "data", GROUND_TRUTH)
     names = tmp_path / "names.tsv"
     names.write_text(f"{YAK}\tgrunting ox\n{BAT}\tflittermouse\n{OWL}\towl\n{EEL}\teel\n")
     data = ImageNet(root, class_names=names)
@@ -116,11 +118,11 @@ def test_names_are_replaced_and_the_order_stays(tmp_path):
 
 
 @pytest.mark.usefixtures("few_classes")
-def test_samples_name_pictures_of_either_layout(tmp_path):
+def test_samples_name_images_of_either_layout(tmp_path):
     chosen = tmp_path / "samples.txt"
     chosen.write_text(f"{OWL}/ILSVRC2012_val_00000004.JPEG\n")
     for flat in (False, True):
-        data = ImageNet(write_imagenet(tmp_path / str(flat), TRUTH, flat=flat), samples=chosen)
+        data = ImageNet(write_imagenet(tmp_path / str(flat), GROUND_TRUTH, flat=flat), samples=chosen)
         assert [(spec.class_index, spec.sample_ids) for spec in data.specs] == [
             (2, (f"{OWL}/ILSVRC2012_val_00000004.JPEG",))
         ]
@@ -149,7 +151,7 @@ def test_other_layouts(tmp_path, entries, found):
     for entry in entries:
         (tmp_path / entry).mkdir() if entry.endswith("/") else (tmp_path / entry).touch()
     message = (
-        r"to hold either a folder for each WordNet id \(n00000011, \.\.\.\) or the pictures "
+        r"to hold either a folder for each WordNet id \(n00000011, \.\.\.\) or the images "
         rf"ILSVRC2012_val_00000001\.JPEG and so on, found {found}; check --data\.root"
     )
     with pytest.raises(DataError, match=message):
@@ -158,7 +160,7 @@ def test_other_layouts(tmp_path, entries, found):
 
 @pytest.mark.usefixtures("few_classes")
 def test_folder_of_another_synset(tmp_path):
-    root = write_imagenet(tmp_path, TRUTH)
+    root = write_imagenet(tmp_path, GROUND_TRUTH)
     (root / "val" / "n99999999").mkdir()
     with pytest.raises(
         DataError, match=r"only folders named by the 4 WordNet ids of .*, found n99999999; move them elsewhere"
@@ -168,12 +170,12 @@ def test_folder_of_another_synset(tmp_path):
 
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.usefixtures("few_classes")
-def test_classes_without_pictures(tmp_path, flat):
+def test_classes_without_images(tmp_path, flat):
     root = write_imagenet(tmp_path, [OWL, YAK, OWL], flat=flat, wnids=WNIDS)
     if not flat:
         (root / "val" / EEL).mkdir()  # an empty folder is no better than none
     message = (
-        r"pictures of all 4 classes in .*val, found none of n00000011, n00000012; add them, or .*missing_classes true"
+        r"images of all 4 classes in .*val, found none of n00000011, n00000012; add them, or .*missing_classes true"
     )
     with pytest.raises(DataError, match=message):
         ImageNet(root, limit_classes=1).specs  # noqa: B018
@@ -187,7 +189,7 @@ def test_one_folder_of_a_thousand_is_missing(tmp_path):
     for wnid in wnids[:417] + wnids[418:]:
         (tmp_path / wnid).mkdir()
         (tmp_path / wnid / "1.JPEG").touch()
-    with pytest.raises(DataError, match=rf"pictures of all 1000 classes in .*, found none of {wnids[417]}; add"):
+    with pytest.raises(DataError, match=rf"images of all 1000 classes in .*, found none of {wnids[417]}; add"):
         ImageNet(tmp_path).specs  # noqa: B018
     data = ImageNet(tmp_path, allow_missing_classes=True)
     assert (len(data.specs), len(data.class_names)) == (999, 1000)
@@ -196,7 +198,7 @@ def test_one_folder_of_a_thousand_is_missing(tmp_path):
 @pytest.mark.parametrize("file", ["meta.mat", "ILSVRC2012_validation_ground_truth.txt"])
 @pytest.mark.usefixtures("few_classes")
 def test_missing_devkit(tmp_path, file):
-    root = write_imagenet(tmp_path, TRUTH, flat=True)
+    root = write_imagenet(tmp_path, GROUND_TRUTH, flat=True)
     (root / "ILSVRC2012_devkit_t12" / "data" / file).unlink()
     message = (
         rf"Expected a file .*ILSVRC2012_devkit_t12.data.{file}, found none; unpack ILSVRC2012_devkit_t12\.tar\.gz so "
@@ -226,7 +228,7 @@ def damage_all(meta):
 @pytest.mark.parametrize("damage", [damage_bytes, damage_contents, damage_names, damage_all])
 @pytest.mark.usefixtures("few_classes")
 def test_damaged_devkit(tmp_path, damage):
-    root = write_imagenet(tmp_path, TRUTH, flat=True)
+    root = write_imagenet(tmp_path, GROUND_TRUTH, flat=True)
     damage(root / "ILSVRC2012_devkit_t12" / "data" / "meta.mat")
     with pytest.raises(
         DataError, match=r"synsets of the development kit in .*meta\.mat, found a damaged or .* \(\w+: .*\); unpack"
@@ -247,9 +249,9 @@ def test_devkit_of_other_classes(tmp_path):
 @pytest.mark.parametrize("line", ["5", "0", "-1", "owl"])
 @pytest.mark.usefixtures("few_classes")
 def test_ground_truth_that_is_none(tmp_path, line):
-    root = write_imagenet(tmp_path, TRUTH, flat=True)
-    truth = root / "ILSVRC2012_devkit_t12" / "data" / "ILSVRC2012_validation_ground_truth.txt"
-    truth.write_text(f"1\n{line}\n")
+    root = write_imagenet(tmp_path, GROUND_TRUTH, flat=True)
+    ground_truth = root / "ILSVRC2012_devkit_t12" / "data" / "ILSVRC2012_validation_ground_truth.txt"
+    ground_truth.write_text(f"1\n{line}\n")
     with pytest.raises(
         DataError, match=rf"number of a class \(1 to 4\) on each line of .*truth\.txt, found {line}; rest"
     ):
@@ -258,18 +260,18 @@ def test_ground_truth_that_is_none(tmp_path, line):
 
 @pytest.mark.usefixtures("few_classes")
 def test_ground_truth_of_another_length(tmp_path):
-    root = write_imagenet(tmp_path / "data", TRUTH, flat=True)
-    longer = write_devkit(tmp_path / "longer", WNIDS, [*TRUTH, BAT])
-    message = r"Expected the pictures 1 to 8, .*longer, found 7 in .*val \(numbers 1 to 7\); unpack the whole"
+    root = write_imagenet(tmp_path / "data", GROUND_TRUTH, flat=True)
+    longer = write_devkit(tmp_path / "longer", WNIDS, [*GROUND_TRUTH, BAT])
+    message = r"Expected the images 1 to 8, .*longer, found 7 in .*val \(numbers 1 to 7\); unpack the whole"
     with pytest.raises(DataError, match=message):
         ImageNet(root, devkit=longer).specs  # noqa: B018
     (root / "val" / "ILSVRC2012_val_00000003.JPEG").rename(root / "val" / "ILSVRC2012_val_00000008.JPEG")
-    with pytest.raises(DataError, match=r"Expected the pictures 1 to 7, .*, found 7 in .*val \(numbers 1 to 8\)"):
+    with pytest.raises(DataError, match=r"Expected the images 1 to 7, .*, found 7 in .*val \(numbers 1 to 8\)"):
         ImageNet(root).specs  # noqa: B018
 
 
 def test_predict_gives_the_same_results_in_both_layouts(tmp_path, write_bank, capsys):
-    # Two pictures of each of the first two classes, the rest as the class list wants it.
+    # Two images of each of the first two classes, the rest as the class list wants it.
     wnids = list(load_imagenet_classes())
     words = [
         "predict",
@@ -309,25 +311,23 @@ def test_photographs(geometry):
 
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.usefixtures("few_classes")
-def test_boxes_belong_to_pictures_in_both_layouts(tmp_path, flat):
-    root = write_imagenet(tmp_path / "data", TRUTH, flat=flat)
+def test_boxes_belong_to_images_in_both_layouts(tmp_path, flat):
+    root = write_imagenet(tmp_path / "data", GROUND_TRUTH, flat=flat)
     header = "class,file,x_min,y_min,x_max,y_max\n"
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(f"{header}{OWL},ILSVRC2012_val_00000001.JPEG,1,2,9,6\n")
     data = ImageNet(root, boxes=boxes)
     ids = data.source.sample_ids(2)
-    assert data.source.truth(2, ids[0]).boxes.tolist() == [[1, 2, 9, 6]]
-    assert data.source.truth(2, ids[1]).boxes.shape == (0, 4)
+    assert data.source.ground_truth(2, ids[0]).boxes.tolist() == [[1, 2, 9, 6]]
+    assert data.source.ground_truth(2, ids[1]).boxes.shape == (0, 4)
     boxes.write_text(f"{header}{BAT},ILSVRC2012_val_00000001.JPEG,1,2,9,6\n")
-    with pytest.raises(
-        DataError, match=rf"to name pictures below .*, found 1 of 1 that are not there \(such as '{BAT}/"
-    ):
+    with pytest.raises(DataError, match=rf"to name images below .*, found 1 of 1 that are not there \(such as '{BAT}/"):
         _ = ImageNet(root, boxes=boxes).source
 
 
 @pytest.mark.usefixtures("few_classes")
 def test_results_tell_runs_with_other_boxes_apart(tmp_path, write_bank):
-    root, bank = write_imagenet(tmp_path / "data", TRUTH), write_bank()
+    root, bank = write_imagenet(tmp_path / "data", GROUND_TRUTH), write_bank()
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(f"class,file,x_min,y_min,x_max,y_max\n{OWL},ILSVRC2012_val_00000001.JPEG,1,2,9,6\n")
     described = ImageNet(root, bank=bank, boxes=boxes).describe()

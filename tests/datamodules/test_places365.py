@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from data_trees import write_places365
 
-from mkbench.cli import main
+from mkbench.cli.main import main
 from mkbench.datamodules import Places365
 from mkbench.datamodules.places365 import place_name
 from mkbench.errors import DataError
-from mkbench.results.bundle import read_results
+from mkbench.runs.run_folder import read_results
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "places365.yaml"
 CATEGORIES = ["/a/airfield", "/a/apartment_building/outdoor", "/b/bow_window/indoor"]
@@ -53,16 +53,16 @@ def test_templates_are_those_of_places():
     )
 
 
-def test_large_pictures(tmp_path, write_bank):
+def test_large_images(tmp_path, write_bank):
     root = write_places365(tmp_path / "places", CATEGORIES, LABELS, size="large")
-    with pytest.raises(DataError, match=r"the folder of pictures .*val_256, found none; unpack them there or check"):
+    with pytest.raises(DataError, match=r"the folder of images .*val_256, found none; unpack them there or check"):
         Places365(root).specs  # noqa: B018
     large = Places365(root, small=False, bank=write_bank())
     assert [spec.sample_ids for spec in large.specs] == [name(2, 4), name(3), name(1, 5)]
     assert large.describe()["small"] is False
 
 
-def test_missing_pictures_are_named_and_skipped(root, geometry):
+def test_missing_images_are_named_and_skipped(root, geometry):
     (root / "val_256" / name(4)[0]).unlink()
     data = Places365(root)
     group = data.dataset(geometry, data.specs)[0]
@@ -109,7 +109,7 @@ def test_other_categories(root, text, message):
         ("a.jpg -1", r"found 'a\.jpg -1'; restore"),
         ("../a.jpg 0", r"Expected paths below .*val_256 in .*places365_val\.txt, found '\.\./a\.jpg'; restore"),
         ("/a.jpg 0", r"Expected paths below .*, found '/a\.jpg'; restore"),
-        (f"{name(1)[0]} 0", rf"different pictures in .*places365_val\.txt, found '{name(1)[0]}' twice; restore"),
+        (f"{name(1)[0]} 0", rf"different images in .*places365_val\.txt, found '{name(1)[0]}' twice; restore"),
     ],
 )
 def test_other_lists(root, line, message):
@@ -119,7 +119,7 @@ def test_other_lists(root, line, message):
         Places365(root).specs  # noqa: B018
 
 
-def test_category_without_pictures(tmp_path):
+def test_category_without_images(tmp_path):
     root = write_places365(tmp_path, CATEGORIES, [0, 2])
     message = r"all 3 classes in .*places365_val\.txt, found none of /a/apartment_building/outdoor; restore"
     with pytest.raises(DataError, match=message):

@@ -12,13 +12,13 @@ from mkbench.errors import DataError, UsageError
 def chosen(
     photo_tree: Callable[..., Path], write_bank: Callable[[], Path], tmp_path: Path
 ) -> Callable[[str], ImageFolder]:
-    """A folder of three classes of three pictures, with a file of sample ids."""
+    """A folder of three classes of three images, with a file of sample ids."""
 
     def make(text: str, **options: int) -> ImageFolder:
         (tmp_path / "samples.txt").write_text(text)
         root = tmp_path / "photos"
         if not root.exists():
-            photo_tree(pictures=3)
+            photo_tree(images=3)
         return ImageFolder(root, bank=write_bank(), samples=tmp_path / "samples.txt", **options)
 
     return make
@@ -74,9 +74,9 @@ def test_truth_comes_along_where_there_is_one(chosen: Callable[..., ImageFolder]
     data = chosen("ant/1.png\ncat/2.png\n")
     geometry = Geometry(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     with pytest.raises(UsageError, match="Expected data whose truth is known"):
-        data.dataset(geometry, data.specs, with_truth=True)
+        data.dataset(geometry, data.specs, with_ground_truth=True)
     (tmp_path / "boxes.csv").write_text("class,file,x_min,y_min,x_max,y_max\ncat,2.png,0,0,39,47\ncat,0.png,1,1,2,2\n")
     boxed = ImageFolder(tmp_path / "photos", samples=tmp_path / "samples.txt", boxes=tmp_path / "boxes.csv")
-    groups = boxed.dataset(geometry, boxed.specs, with_truth=True)
-    boxes = [groups[index].truth.boxes for index in (0, 1)]  # type: ignore[union-attr]
+    groups = boxed.dataset(geometry, boxed.specs, with_ground_truth=True)
+    boxes = [groups[index].ground_truth.boxes for index in (0, 1)]  # type: ignore[union-attr]
     assert [[found.tolist() for found in own or []] for own in boxes] == [[[]], [[[0, 0, 7, 7]]]]

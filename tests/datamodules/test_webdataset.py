@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from packed_pictures import write_names, write_shards, write_tar
+from packed_images import write_names, write_shards, write_tar
 
 from mkbench.datamodules import WebDataset
 from mkbench.errors import DataError, UsageError
@@ -22,7 +22,7 @@ def names(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shards(photo_tree: Callable[..., Path], tmp_path: Path) -> Path:
-    """Six pictures of three classes in turn, in two shards."""
+    """Six images of three classes in turn, in two shards."""
     return write_shards(photo_tree(), tmp_path / "shards")
 
 
@@ -58,12 +58,12 @@ def test_extensions_can_be_named(tmp_path: Path, names: Path) -> None:
     assert [(spec.class_index, spec.sample_ids) for spec in data.specs] == [(2, ("7",))]
 
 
-def test_damaged_pictures_are_skipped_and_named(tmp_path: Path, names: Path, geometry: Any) -> None:
-    write_tar(tmp_path / "0.tar", [("7.cls", b"0"), ("7.png", b"no picture")])
+def test_damaged_images_are_skipped_and_named(tmp_path: Path, names: Path, geometry: Any) -> None:
+    write_tar(tmp_path / "0.tar", [("7.cls", b"0"), ("7.png", b"no image")])
     data = WebDataset(str(tmp_path), class_names=names)
     group = data.dataset(geometry, data.specs)[0]
     assert len(group) == 0
-    assert "0.tar:7, found something that is no picture" in group.unreadable[0]
+    assert "0.tar:7, found something that is no image" in group.unreadable[0]
 
 
 def test_source_can_be_sent_to_worker_processes(shards: Path, names: Path, geometry: Any) -> None:
@@ -82,13 +82,11 @@ def test_class_names_are_required(shards: Path) -> None:
 
 def test_shards_of_something_else(tmp_path: Path, names: Path) -> None:
     write_tar(tmp_path / "0.tar", [("7.json", b"{}")])
-    with pytest.raises(
-        DataError, match=r"Expected pictures \(jpg, jpeg, png, webp\) in the shards .*, found none; che"
-    ):
+    with pytest.raises(DataError, match=r"Expected images \(jpg, jpeg, png, webp\) in the shards .*, found none; che"):
         WebDataset(str(tmp_path), class_names=names).specs  # noqa: B018
 
 
-def test_results_are_those_of_the_same_pictures_in_folders(
+def test_results_are_those_of_the_same_images_in_folders(
     command: Callable[..., Any], folder_words: list[str], shards: Path, names: Path
 ) -> None:
     expected = command(*folder_words).results()

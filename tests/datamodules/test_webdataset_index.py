@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from packed_pictures import write_tar
+from packed_images import write_tar
 
 from mkbench.datamodules.webdataset_index import (
     Member,
@@ -90,9 +90,9 @@ def test_members_are_found_where_they_lie(tmp_path: Path) -> None:
     samples = index(first, second)
     assert list(samples) == ["7", "8"]
     assert samples["7"] == Sample(0, {"jpg": Member(0, 512, 700)}, "1")
-    assert (samples["8"].shard, samples["8"].label, list(samples["8"].pictures)) == (1, "owl", ["png"])
+    assert (samples["8"].shard, samples["8"].label, list(samples["8"].images)) == (1, "owl", ["png"])
     for path, key in ((first, "jpg"), (second, "png")):
-        member = samples["7" if key == "jpg" else "8"].pictures[key]
+        member = samples["7" if key == "jpg" else "8"].images[key]
         assert path.read_bytes()[member.offset : member.offset + member.size] == (
             b"J" * 700 if key == "jpg" else b"P" * 5
         )
@@ -115,7 +115,7 @@ def test_keys_that_repeat_within_a_shard(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda whole: whole[:1200], id="cut within a picture"),
+        pytest.param(lambda whole: whole[:1200], id="cut within an image"),
         pytest.param(lambda whole: whole[:2560], id="cut between two members"),
         pytest.param(lambda whole: whole[:2560] + b"x" * 512 + whole[3072:], id="second header overwritten"),
         pytest.param(lambda whole: b"x" * 512 + whole[512:], id="first header overwritten"),
@@ -139,7 +139,7 @@ def test_labels_that_are_none(tmp_path: Path) -> None:
         index(write_tar(tmp_path / "1.tar", [("7.cls", b"\xff\xfe")]))
 
 
-def test_groups_keep_the_order_and_take_the_first_kind_of_picture() -> None:
+def test_groups_keep_the_order_and_take_the_first_kind_of_image() -> None:
     samples = {
         "b": Sample(0, {"png": Member(0, 1, 1), "jpg": Member(0, 2, 2)}, "owl"),
         "a": Sample(0, {"png": Member(0, 3, 3)}, "01"),
@@ -155,7 +155,7 @@ def test_groups_keep_the_order_and_take_the_first_kind_of_picture() -> None:
     ("sample", "message"),
     [
         (Sample(0, {"png": Member(0, 1, 1)}), r"found no label for 'k'; name the extensions with --data\.image_keys"),
-        (Sample(0, {}, "1"), "found no picture for 'k'"),
+        (Sample(0, {}, "1"), "found no image for 'k'"),
         (Sample(0, {"png": Member(0, 1, 1)}, "2"), r"that --data\.class_names knows, found '2' for 'k'; give a list"),
         (Sample(0, {"png": Member(0, 1, 1)}, "eel"), "found 'eel' for 'k'"),
     ],
@@ -165,10 +165,10 @@ def test_samples_that_are_not_whole(sample: Sample, message: str) -> None:
         group_samples({"k": sample}, {"0": 0, "1": 1}, 2, image_keys=KEYS)
 
 
-def test_shard_that_is_gone_is_an_unreadable_picture(tmp_path: Path) -> None:
+def test_shard_that_is_gone_is_an_unreadable_image(tmp_path: Path) -> None:
     source = TarSource((tmp_path / "0.tar",), ("owl",), ({"k": Member(0, 512, 4)},))
     with pytest.raises(DataError, match=r"Expected k in .*0\.tar, found No such file or directory; restore the shard"):
         source.read(0, "k")
     (tmp_path / "0.tar").write_bytes(bytes(600))
-    with pytest.raises(DataError, match=r"Expected a readable picture at .*0\.tar:k, found something that is no pict"):
+    with pytest.raises(DataError, match=r"Expected a readable image at .*0\.tar:k, found something that is no imag"):
         source.read(0, "k")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tower_kinds import clip, pictures
+from tower_kinds import clip, random_images
 
 from mkbench.heads import (
     Decomposer,
@@ -21,7 +21,7 @@ from mkbench.heads import (
 def terms() -> HeadContributions:
     """Layers 1 and 2 of three, by token; in memory once, as no test edits in place."""
     backbone = clip().double()
-    return decompose(backbone, pictures(backbone, 6), layers=[1, 2], tokens=True)
+    return decompose(backbone, random_images(backbone, 6), layers=[1, 2], tokens=True)
 
 
 def summed(terms: HeadContributions) -> HeadContributions:
@@ -126,7 +126,7 @@ def test_replacements_of_another_shape(terms: HeadContributions) -> None:
 
 def test_batches_are_joined(terms: HeadContributions) -> None:
     backbone = clip().double()
-    parts = [decompose(backbone, part, layers=[1, 2], tokens=True) for part in pictures(backbone, 6).split(4)]
+    parts = [decompose(backbone, part, layers=[1, 2], tokens=True) for part in random_images(backbone, 6).split(4)]
     joined = HeadContributions.concatenate(parts)
     for name in ("heads", "mlp", "initial", "rest", "constant", "embedding", "attention"):
         torch.testing.assert_close(getattr(joined, name), getattr(terms, name))

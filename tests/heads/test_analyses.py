@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tower_kinds import clip, pictures
+from tower_kinds import clip, random_images
 from toy_contributions import random_toy, toy
 
 from mkbench.backbones import load_backbone
 from mkbench.datamodules.critters import CrittersSource
-from mkbench.datamodules.pictures import resize_picture
+from mkbench.datamodules.images import resize_image
 from mkbench.heads import Decomposer, HeadBank, HeadContributions, decompose
 from mkbench.heads.analyses import (
     contrastive_segmentation,
@@ -63,7 +63,7 @@ def test_neighbours_of_a_text_take_its_direction_alone() -> None:
 
 def test_a_head_finds_the_image_itself_when_it_has_no_name() -> None:
     backbone = clip().double()
-    terms = decompose(backbone, pictures(backbone, 6), layers=[2], tokens=True)
+    terms = decompose(backbone, random_images(backbone, 6), layers=[2], tokens=True)
     bank = HeadBank.from_contributions(terms, [str(place) for place in range(6)])
     query = terms.map(lambda values: values[4:5])
     for similarity in ("cosine", "centred"):
@@ -76,7 +76,7 @@ def test_a_head_finds_the_image_itself_when_it_has_no_name() -> None:
 
 def test_maps_of_one_head_and_of_all() -> None:
     backbone = clip().double()
-    image = pictures(backbone, 1)
+    image = random_images(backbone, 1)
     terms = decompose(backbone, image, layers=[1, 2], tokens=True)
     text = torch.randn(12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     unit, length = F.normalize(text, dim=0), terms.embedding.norm()
@@ -120,7 +120,7 @@ def test_two_critters_side_by_side_are_told_apart() -> None:
     names = source.class_names[::4]
     texts = backbone.encode_text([f"a photo of a {name}" for name in names])
     halves = [
-        resize_picture(source.read(index, source.sample_ids(index)[0]), backbone.geometry, "squash")[:, :, ::2]
+        resize_image(source.read(index, source.sample_ids(index)[0]), backbone.geometry, "squash")[:, :, ::2]
         for index in range(0, len(source.class_names), 4)
     ]
     pairs = [(place, (place + 3) % len(names)) for place in range(len(names))]

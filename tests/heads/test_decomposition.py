@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from tower_kinds import KINDS, POOLERS, STREAMS, clip, pictures, real
+from tower_kinds import KINDS, POOLERS, STREAMS, clip, random_images, real
 
 from mkbench import load_backbone
 from mkbench.backbones import Backbone
@@ -47,7 +47,7 @@ def check_invariants(backbone: Backbone, pixels: Tensor, bound: float) -> HeadCo
 @pytest.mark.parametrize("dtype", BOUNDS)
 def test_terms_of_every_kind_of_tower(kind: str, dtype: torch.dtype) -> None:
     backbone = KINDS[kind]().to(dtype)
-    terms = check_invariants(backbone, pictures(backbone, 3), BOUNDS[dtype])
+    terms = check_invariants(backbone, random_images(backbone, 3), BOUNDS[dtype])
     assert not terms.rest.any()
     assert terms.heads.norm() > 0.05 * terms.embedding.norm()  # the heads matter: no test of zeros
 
@@ -56,7 +56,7 @@ def test_terms_of_every_kind_of_tower(kind: str, dtype: torch.dtype) -> None:
 def test_a_head_adds_within_a_space_of_its_own_width(kind: str) -> None:
     backbone = KINDS[kind]().double()
     decomposer = Decomposer(backbone)
-    heads = decomposer(pictures(backbone, 3 * decomposer.head_width)).heads.permute(1, 2, 0, 3)  # (L, H, B, d)
+    heads = decomposer(random_images(backbone, 3 * decomposer.head_width)).heads.permute(1, 2, 0, 3)  # (L, H, B, d)
     assert (torch.linalg.matrix_rank(heads, rtol=1e-9) == decomposer.head_width).all()
     basis = torch.stack([decomposer.basis(layer) for layer in range(decomposer.num_layers)])  # (L, H, k, d)
     both = torch.cat([heads, basis], dim=2)
@@ -66,7 +66,7 @@ def test_a_head_adds_within_a_space_of_its_own_width(kind: str) -> None:
 @pytest.mark.parametrize("kind", STREAMS)
 def test_layers_not_asked_for_are_the_rest(kind: str) -> None:
     backbone = KINDS[kind]().double()
-    pixels = pictures(backbone, 2)
+    pixels = random_images(backbone, 2)
     every, some = decompose(backbone, pixels), decompose(backbone, pixels, layers=[-1, 0])
     assert some.layers == (2, 0)
     torch.testing.assert_close(some.heads, every.heads[:, [2, 0]])
@@ -108,7 +108,7 @@ def by_hand(backbone: Backbone, image: Tensor) -> Tensor:
 @pytest.mark.parametrize("kind", ["plain", "LayerScale, no ln_pre"])
 def test_every_term_is_the_definition(kind: str) -> None:
     backbone = KINDS[kind]().double()
-    pixels = pictures(backbone, 2)
+    pixels = random_images(backbone, 2)
     terms = decompose(backbone, pixels, tokens=True)
     for image in range(2):
         with torch.no_grad():
@@ -118,7 +118,7 @@ def test_every_term_is_the_definition(kind: str) -> None:
 
 def test_mlp_and_initial_terms_are_the_definition() -> None:
     backbone = clip(ls_init_value=0.1).double()
-    visual, pixels = backbone.model.visual, pictures(backbone, 2)
+    visual, pixels = backbone.model.visual, random_images(backbone, 2)
     terms = decompose(backbone, pixels)
     with torch.no_grad():
         stream = visual._embeds(pixels)
@@ -139,7 +139,7 @@ def test_attention_is_that_of_the_layer() -> None:
     block = backbone.model.visual.transformer.resblocks[1]
     seen: list[Tensor] = []
     handle = block.ln_1.register_forward_hook(lambda _, __, output: seen.append(output))
-    terms = decompose(backbone, pictures(backbone, 2))
+    terms = decompose(backbone, random_images(backbone, 2))
     handle.remove()
     with torch.no_grad():
         own = block.attn(*[seen[0]] * 3, need_weights=True, average_attn_weights=False)[1]
@@ -151,7 +151,7 @@ def test_averaged_attention_is_that_of_the_layer() -> None:
     block = backbone.model.visual.transformer.resblocks[0]
     seen: list[Tensor] = []
     handle = block.ln_1.register_forward_hook(lambda _, __, output: seen.append(output))
-    terms = decompose(backbone, pictures(backbone, 2))
+    terms = decompose(backbone, random_images(backbone, 2))
     handle.remove()
     with torch.no_grad():
         own = block.attn(*[seen[0]] * 3, need_weights=True, average_attn_weights=False)[1]
@@ -171,7 +171,7 @@ def test_tokens_are_the_patches_in_raster_order() -> None:
 def test_poolers_have_one_layer_and_no_stream(kind: str) -> None:
     backbone = POOLERS[kind]()
     decomposer = Decomposer(backbone)
-    terms = decomposer(pictures(backbone, 2), tokens=True)
+    terms = decomposer(random_images(backbone, 2), tokens=True)
     assert decomposer.num_layers == 1
     assert terms.heads.shape == (2, 1, 16 + ("SigLIP" not in kind), 2 + (kind == "PE"), 12)
     assert not terms.initial.any()
@@ -188,14 +188,14 @@ def test_bytes_are_normalised_like_those_of_the_model() -> None:
 
 def test_half_precision_models_are_read_in_single() -> None:
     backbone = clip().bfloat16()
-    terms = decompose(backbone, pictures(backbone, 2))
+    terms = decompose(backbone, random_images(backbone, 2))
     assert terms.heads.dtype == terms.embedding.dtype == torch.float32
     assert relative(terms.total(), terms.embedding) < 0.02  # the model itself rounds to three digits
 
 
 def test_no_hook_and_no_gradient_stays() -> None:
     backbone = clip()
-    terms = decompose(backbone, pictures(backbone, 1))
+    terms = decompose(backbone, random_images(backbone, 1))
     assert not terms.heads.requires_grad
     with pytest.raises(ValueError, match="S=32"):
         decompose(backbone, torch.zeros(1, 3, 31, 31))
@@ -209,7 +209,7 @@ def test_no_hook_and_no_gradient_stays() -> None:
 def test_layers_that_cannot_be_had(layers: list[int], message: str) -> None:
     backbone = clip()
     with pytest.raises(ValueError, match=message):
-        decompose(backbone, pictures(backbone, 1), layers=layers)
+        decompose(backbone, random_images(backbone, 1), layers=layers)
 
 
 REAL = [
@@ -231,7 +231,7 @@ REAL = [
 @pytest.mark.parametrize("name", REAL)
 def test_terms_of_real_architectures(name: str) -> None:
     backbone = real(name)
-    pixels = pictures(backbone, 2)
+    pixels = random_images(backbone, 2)
     single = check_invariants(backbone, pixels, 1e-4)
     double = check_invariants(backbone.double(), pixels, 1e-10)
     assert relative(single.heads.double(), double.heads) < 1e-3
@@ -240,7 +240,7 @@ def test_terms_of_real_architectures(name: str) -> None:
 @pytest.mark.slow
 def test_rank_of_a_real_head() -> None:
     backbone = real("ViT-B-32").double()
-    heads = decompose(backbone, pictures(backbone, 80), layers=[0, -1]).heads.permute(1, 2, 0, 3)  # (L, H, B, d)
+    heads = decompose(backbone, random_images(backbone, 80), layers=[0, -1]).heads.permute(1, 2, 0, 3)  # (L, H, B, d)
     assert heads.shape == (2, 12, 80, 512)
     assert (torch.linalg.matrix_rank(heads, rtol=1e-9) == 64).all()
 
@@ -249,7 +249,7 @@ def test_rank_of_a_real_head() -> None:
 @pytest.mark.parametrize("name", ["critters-vit-s", "critters-vit-m", "critters-vit-l"])
 def test_terms_of_the_bundled_models(name: str) -> None:
     backbone = load_backbone(name)
-    pixels = pictures(backbone, 80)
+    pixels = random_images(backbone, 80)
     check_invariants(backbone, pixels[:4], 1e-4)
     backbone.double()
     terms = check_invariants(backbone, pixels[:4], 1e-10)

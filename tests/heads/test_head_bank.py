@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tower_kinds import clip, pictures
+from tower_kinds import clip, random_images
 from toy_contributions import random_toy
 
 from mkbench.heads import HeadBank, decompose
@@ -15,7 +15,7 @@ def make_bank(ids: tuple[str, ...] = ("a", "b", "c"), seed: int = 0, model: str 
 
 def test_rows_of_a_real_model_are_unit_contributions() -> None:
     backbone = clip().double()
-    images = pictures(backbone, 3)
+    images = random_images(backbone, 3)
     terms = decompose(backbone, images, layers=[1, 2], tokens=True)
     bank = HeadBank.from_contributions(terms, ["a", "b", "c"])
     expected = terms.heads[:, 1, :, 0].sum(1) / backbone.encode_image(images).norm(dim=1, keepdim=True)

@@ -81,9 +81,9 @@ def texts_of(figure: object) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]  # type: ignore[attr-defined]
 
 
-def test_pictures_are_shown_with_rank_score_and_name() -> None:
-    pictures = torch.arange(9, dtype=torch.uint8).view(9, 1, 1, 1).expand(9, 3, 8, 8)
-    figure = make_neighbors(9).plot(pictures, query=pictures[8])
+def test_images_are_shown_with_rank_score_and_name() -> None:
+    images = torch.arange(9, dtype=torch.uint8).view(9, 1, 1, 1).expand(9, 3, 8, 8)
+    figure = make_neighbors(9).plot(images, query=images[8])
     texts = texts_of(figure)
     assert texts[:3] == ["Nearest images: head (dot)", "query", "image 9"]
     assert texts[3:5] == ["1.  0.500", "image 0"]
@@ -96,9 +96,9 @@ def test_pictures_are_shown_with_rank_score_and_name() -> None:
 
 
 @pytest.mark.parametrize(("count", "with_query", "rows"), [(8, False, [4, 4]), (7, False, [7]), (8, True, [4, 4])])
-def test_rows_of_pictures_are_even(count: int, with_query: bool, rows: list[int]) -> None:
-    pictures = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
-    figure = make_neighbors(count).plot(pictures, query=pictures[0] if with_query else None)
+def test_rows_of_images_are_even(count: int, with_query: bool, rows: list[int]) -> None:
+    images = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
+    figure = make_neighbors(count).plot(images, query=images[0] if with_query else None)
     boxes = [axes.get_position() for axes in figure.axes[1 + with_query :]]
     tops = [round(box.y0, 6) for box in boxes]
     assert [tops.count(top) for top in dict.fromkeys(tops)] == rows
@@ -114,7 +114,7 @@ def test_one_neighbour_leaves_room_for_the_heading() -> None:
     assert heading.x1 < figure.bbox.x1
 
 
-def test_bars_stand_for_pictures_that_are_not_given() -> None:
+def test_bars_stand_for_images_that_are_not_given() -> None:
     figure = make_neighbors(4).plot()
     assert [round(bar.get_width(), 3) for bar in figure.axes[1].patches] == [0.5, 0.25, 0.0, -0.25]
     assert {"image 0", "image 3", "0.250", "-0.250"} <= set(texts_of(figure))
@@ -128,11 +128,11 @@ def test_the_end_of_a_long_name_is_shown() -> None:
     assert name.endswith("owl.png")
 
 
-def test_pictures_that_do_not_fit() -> None:
-    pictures = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
-    with pytest.raises(ValueError, match=r"Expected pictures \(3, 3, 'S', 'S'\) uint8, got \(2, 3, 8, 8\)"):
-        make_neighbors(3).plot(pictures)
+def test_images_that_do_not_fit() -> None:
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"Expected images \(3, 3, 'S', 'S'\) uint8, got \(2, 3, 8, 8\)"):
+        make_neighbors(3).plot(images)
     with pytest.raises(ValueError, match=r"torch\.float32"):
-        make_neighbors(2).plot(pictures.float())
+        make_neighbors(2).plot(images.float())
     with pytest.raises(ValueError, match="Expected the query"):
-        make_neighbors(2).plot(pictures, query=pictures)
+        make_neighbors(2).plot(images, query=images)

@@ -45,8 +45,8 @@ def test_both_views_are_shown_on_one_scale() -> None:
     maps = ContrastiveMaps(torch.tensor([[1.0, 2.0]]), torch.tensor([[4.0, 1.5]]), ("an owl", "a tree"), "dot")
     assert maps.difference.tolist() == [[-3.0, 0.5]]
     assert maps.limit == 3.0
-    picture = torch.full((3, 8, 8), 200, dtype=torch.uint8)
-    figure = maps.plot(picture)
+    photo = torch.full((3, 8, 8), 200, dtype=torch.uint8)
+    figure = maps.plot(photo)
     image, one, other = (axes.images[0] for axes in figure.axes[1:4])
     assert one.get_clim() == other.get_clim() == (-3.0, 3.0)
     assert np.asarray(one.get_array()).tolist() == [[-3.0, 0.5]]
@@ -57,11 +57,11 @@ def test_both_views_are_shown_on_one_scale() -> None:
     assert {"an owl − a tree", "a tree − an owl"} <= set(titles)
 
 
-def test_the_map_is_laid_over_the_picture_the_right_way_round() -> None:
+def test_the_map_is_laid_over_the_image_the_right_way_round() -> None:
     # Bright on the left, where the map is high: 250 + 250 in bytes would be dark.
-    picture = torch.zeros(3, 8, 8, dtype=torch.uint8)
-    picture[:, :, :4] = 250
-    figure = TopicMap(torch.tensor([[2.0, -1.0]]), "an owl", "layer 3 head 1", "dot").plot(picture)
+    photo = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    photo[:, :, :4] = 250
+    figure = TopicMap(torch.tensor([[2.0, -1.0]]), "an owl", "layer 3 head 1", "dot").plot(photo)
     overlay = figure.axes[3]
     grey, laid = overlay.images
     assert np.asarray(grey.get_array())[0, [0, 7], 0].tolist() == [250, 0]
@@ -78,16 +78,16 @@ def test_the_map_is_laid_over_the_picture_the_right_way_round() -> None:
     assert left.sum() > right.sum()  # bright stays bright
 
 
-def test_picture_stays_visible_where_the_map_is_zero() -> None:
-    picture = torch.full((3, 8, 8), 120, dtype=torch.uint8)
-    overlay = TopicMap(torch.tensor([[0.0, 2.0, 0.5]]), "an owl", "all heads", "dot").plot(picture).axes[3]
+def test_image_stays_visible_where_the_map_is_zero() -> None:
+    photo = torch.full((3, 8, 8), 120, dtype=torch.uint8)
+    overlay = TopicMap(torch.tensor([[0.0, 2.0, 0.5]]), "an owl", "all heads", "dot").plot(photo).axes[3]
     opacity = np.asarray(overlay.images[1].get_alpha())
     np.testing.assert_allclose(opacity, [[0.0, 0.75, 0.375]])  # as the root of the value
 
 
-def test_a_flat_map_and_no_picture() -> None:
+def test_a_flat_map_and_no_image() -> None:
     flat = TopicMap(torch.zeros(2, 2), "an owl", "all heads", "dot").plot()
     assert flat.axes[1].images[0].get_clim() == (-1.0, 1.0)
     assert len(shown(flat)) == 1
-    with pytest.raises(ValueError, match=r"Expected the picture \(3, 'S', 'S'\) uint8, got \(3, 8, 6\)"):
+    with pytest.raises(ValueError, match=r"Expected the image \(3, 'S', 'S'\) uint8, got \(3, 8, 6\)"):
         TopicMap(torch.zeros(2, 2), "an owl", "all heads", "dot").plot(torch.zeros(3, 8, 6, dtype=torch.uint8))

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tower_kinds import clip, pictures
+from tower_kinds import clip, random_images
 from toy_contributions import random_toy, toy
 
 from mkbench.backbones import Geometry
-from mkbench.datamodules.pictures import resize_picture
-from mkbench.datamodules.truth import PictureTruth
-from mkbench.datamodules.truth_geometry import fit_truth
+from mkbench.datamodules.ground_truth import ImageGroundTruth
+from mkbench.datamodules.ground_truth_geometry import fit_ground_truth
+from mkbench.datamodules.images import resize_image
 from mkbench.heads import Decomposer, attention_maps, class_maps, decompose, random_heads, segment
 from mkbench.heads.segmentation import class_directions, head_shares, product_maps
 from mkbench.metrics.functional import pixel_accuracy, segmentation_average_precision, segmentation_mean_iou
@@ -41,7 +41,7 @@ def test_shapes_of_maps() -> None:
 
 def test_class_maps_are_class_less_mean_of_the_head_sums() -> None:
     backbone = clip().double()
-    terms = decompose(backbone, pictures(backbone, 3), tokens=True)
+    terms = decompose(backbone, random_images(backbone, 3), tokens=True)
     texts = F.normalize(torch.randn(5, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64), dim=1)
     classes = torch.tensor([4, 0, 4])
     products = terms.heads[:, :, 1:].sum(dim=(1, 3)) @ texts.T.to(terms.heads)  # (images, patches, classes)
@@ -75,7 +75,7 @@ def test_heads_are_drawn_by_the_seed() -> None:
 
 def test_maps_without_contributions_in_joint_space_are_the_same() -> None:
     backbone = clip().double()
-    pixels, classes = pictures(backbone, 3), torch.tensor([1, 0, 4])
+    pixels, classes = random_images(backbone, 3), torch.tensor([1, 0, 4])
     texts = F.normalize(torch.randn(5, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64), dim=1)
     terms, readings = decompose(backbone, pixels, tokens=True), Decomposer(backbone).read_tokens(pixels)
     some = random_heads(readings, 4, seed=2)
@@ -121,18 +121,20 @@ def written_by_colour(images: Tensor, patch: int) -> Tensor:
     ("mode", "resize"), [("squash", "squash"), ("squash", "model"), ("shortest", "model"), ("longest", "model")]
 )
 @pytest.mark.parametrize("shape", [(40, 70), (70, 40)])
-def test_picture_and_mask_go_one_way(mode: str, resize: str, shape: tuple[int, int]) -> None:
-    """A red object in a picture that is not square, segmented by its colour.
+def test_image_and_mask_go_one_way(mode: str, resize: str, shape: tuple[int, int]) -> None:
+    """A red object in an image that is not square, segmented by its colour.
 
     The mirror image of the mask is the control.
     """
     object_mask = torch.zeros(shape, dtype=torch.bool)
     object_mask[shape[0] // 8 : 5 * shape[0] // 8, shape[1] // 8 : 5 * shape[1] // 8] = True
-    picture = torch.stack([object_mask * 255, *torch.zeros(2, *shape)]).to(torch.uint8)
+    image = torch.stack([object_mask * 255, *torch.zeros(2, *shape)]).to(torch.uint8)
     geometry = Geometry(64, (0.5,) * 3, (0.5,) * 3, "bilinear", mode)  # type: ignore[arg-type]
-    truth = PictureTruth(part_masks=torch.stack([object_mask, object_mask.flip(0, 1)]), part_names=("red", "mirrored"))
-    fitted = fit_truth(truth, shape, geometry, resize, sample_id="a").part_masks  # type: ignore[arg-type]
-    images = resize_picture(picture, geometry, resize)[None]  # type: ignore[arg-type]
+    ground_truth = ImageGroundTruth(
+        part_masks=torch.stack([object_mask, object_mask.flip(0, 1)]), part_names=("red", "mirrored")
+    )
+    fitted = fit_ground_truth(ground_truth, shape, geometry, resize, sample_id="a").part_masks  # type: ignore[arg-type]
+    images = resize_image(image, geometry, resize)[None]  # type: ignore[arg-type]
     assert fitted is not None
     terms = toy(written_by_colour(images, 2))
     scores, masks = segment(class_maps(terms, torch.eye(2), torch.tensor([0]), grid=(32, 32)), 64)

@@ -16,13 +16,13 @@ def draw(images: int = 3, maps: int = 2) -> tuple[Tensor, Tensor]:
 
 
 def test_scores_of_every_image_are_those_of_scikit_learn() -> None:
-    maps, truth = draw()
-    scores = score_maps(maps, truth)
+    maps, ground_truth = draw()
+    scores = score_maps(maps, ground_truth)
     for image in range(3):
         iou, precision = [], []
         for place in range(2):
             found = segment(maps[image, place][None].double(), 9)
-            true, seen, values = (x.flatten().numpy() for x in (truth[image], found.masks, found.scores))
+            true, seen, values = (x.flatten().numpy() for x in (ground_truth[image], found.masks, found.scores))
             iou.append(jaccard_score(true, seen, average=None))
             both = np.concatenate([true, ~true])
             precision.append(average_precision_score(both, np.concatenate([values, 1 - values])))
@@ -34,19 +34,19 @@ def test_scores_of_every_image_are_those_of_scikit_learn() -> None:
 def test_flat_map_has_no_object_and_is_told() -> None:
     maps = torch.zeros(2, 2, 2, 2)
     maps[0, 0, 0] = 1  # the second map of the first image, and both of the second, are flat
-    truth = torch.zeros(2, 4, 4, dtype=torch.bool)
-    truth[:, :2] = True
-    scores = score_maps(maps, truth)
+    ground_truth = torch.zeros(2, 4, 4, dtype=torch.bool)
+    ground_truth[:, :2] = True
+    scores = score_maps(maps, ground_truth)
     assert scores.flat.tolist() == [True, True]
-    assert score_maps(maps[:, :1], truth).flat.tolist() == [False, True]
+    assert score_maps(maps[:, :1], ground_truth).flat.tolist() == [False, True]
     assert scores.counts[1].tolist() == [[8, 0], [8, 0]]
     assert scores.iou[1].tolist() == [0.5, 0.0]
 
 
 def test_batches_are_joined() -> None:
-    maps, truth = draw()
-    parts = [score_maps(maps[i : i + 1], truth[i : i + 1]) for i in range(3)]
-    for one, other in zip(MapScores.concatenate(parts), score_maps(maps, truth), strict=True):
+    maps, ground_truth = draw()
+    parts = [score_maps(maps[i : i + 1], ground_truth[i : i + 1]) for i in range(3)]
+    for one, other in zip(MapScores.concatenate(parts), score_maps(maps, ground_truth), strict=True):
         assert torch.equal(one, other)
 
 
@@ -56,8 +56,8 @@ def test_no_image() -> None:
 
 
 @pytest.mark.parametrize(
-    ("maps", "truth"), [((2, 2, 2), (2, 4, 4)), ((2, 0, 2, 2), (2, 4, 4)), ((2, 1, 2, 2), (1, 4, 4))]
+    ("maps", "ground_truth"), [((2, 2, 2), (2, 4, 4)), ((2, 0, 2, 2), (2, 4, 4)), ((2, 1, 2, 2), (1, 4, 4))]
 )
-def test_shapes_are_checked(maps: tuple[int, ...], truth: tuple[int, ...]) -> None:
+def test_shapes_are_checked(maps: tuple[int, ...], ground_truth: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"Expected maps \(B, R, h, w\) and truth \(B, S, S\)"):
-        score_maps(torch.zeros(maps), torch.zeros(truth, dtype=torch.bool))
+        score_maps(torch.zeros(maps), torch.zeros(ground_truth, dtype=torch.bool))

@@ -13,8 +13,8 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, MkbenchError, UsageError
 from mkbench.heads import HeadContributions
 from mkbench.heads.store import ContributionStore, StoredGroup, group_path, open_store, read_shape, write_contributions
-from mkbench.results.bundle import write_group, write_json
-from mkbench.results.heads.rows import ranking_record
+from mkbench.runs.run_folder import write_group, write_json
+from mkbench.systems.records.images import ranking_record
 
 LAYERS, IDS = (2, 3), {"00000-000": ("a", "b"), "00001-000": (), "00004-000": ("c", "d", "e")}
 

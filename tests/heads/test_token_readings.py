@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tower_kinds import KINDS, clip, pictures
+from tower_kinds import KINDS, clip, random_images
 
 from mkbench.heads import Decomposer
 
@@ -10,7 +10,7 @@ from mkbench.heads import Decomposer
 @pytest.mark.parametrize("kind", KINDS)
 def test_products_are_those_of_the_contributions(kind: str) -> None:
     backbone = KINDS[kind]().double()
-    decomposer, pixels = Decomposer(backbone), pictures(backbone, 3)
+    decomposer, pixels = Decomposer(backbone), random_images(backbone, 3)
     terms, readings = decomposer(pixels, tokens=True), decomposer.read_tokens(pixels)
     directions = torch.randn(3, backbone.embed_dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = torch.einsum("blthd,bd->blth", terms.heads, directions)
@@ -22,7 +22,7 @@ def test_products_are_those_of_the_contributions(kind: str) -> None:
 
 def test_layers_are_those_asked_for() -> None:
     backbone = clip()
-    decomposer, pixels = Decomposer(backbone), pictures(backbone, 2)
+    decomposer, pixels = Decomposer(backbone), random_images(backbone, 2)
     some, every = decomposer.read_tokens(pixels, layers=[-1, 0]), decomposer.read_tokens(pixels)
     directions = torch.ones(2, backbone.embed_dim)
     assert some.layers == (2, 0)
@@ -32,6 +32,6 @@ def test_layers_are_those_asked_for() -> None:
 
 
 def test_directions_are_checked() -> None:
-    readings = Decomposer(clip()).read_tokens(pictures(clip(), 2))
+    readings = Decomposer(clip()).read_tokens(random_images(clip(), 2))
     with pytest.raises(ValueError, match=r"Expected directions \(2, 12\), got \(1, 12\)"):
         readings.along(torch.ones(1, 12))

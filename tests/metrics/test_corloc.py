@@ -42,10 +42,10 @@ def test_iou_matches_torchvision_and_counted_pixels() -> None:
     inclusive = torch.tensor([0, 0, 1, 1])
     expected = torchvision.ops.box_iou((first + inclusive).double(), (second + inclusive).double())
     torch.testing.assert_close(iou, expected, rtol=1e-14, atol=0)
-    pictures = torch.zeros(2, 20, 20, dtype=torch.bool)
-    for picture, (x0, y0, x1, y1) in zip(pictures, (first[0].tolist(), second[0].tolist()), strict=True):
-        picture[y0 : y1 + 1, x0 : x1 + 1] = True
-    assert float(iou[0, 0]) == float((pictures[0] & pictures[1]).sum() / (pictures[0] | pictures[1]).sum().double())
+    images = torch.zeros(2, 20, 20, dtype=torch.bool)
+    for image, (x0, y0, x1, y1) in zip(images, (first[0].tolist(), second[0].tolist()), strict=True):
+        image[y0 : y1 + 1, x0 : x1 + 1] = True
+    assert float(iou[0, 0]) == float((images[0] & images[1]).sum() / (images[0] | images[1]).sum().double())
 
 
 def test_iou_of_boxes_without_pixels() -> None:
@@ -65,30 +65,30 @@ def test_exactly_half_is_a_miss() -> None:
 def test_best_of_several_true_boxes_counts() -> None:
     predicted = torch.tensor([[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, -1, -1], [0, 0, 0, 0]])
     far, close = [50, 50, 60, 60], [0, 0, 9, 8]
-    truth = [
+    ground_truth = [
         torch.tensor([far, close]),  # the second box meets it
         torch.tensor([far]),
         torch.tensor([far, close, [0, 0, 0, 0]]),  # no foreground: a miss whatever the truth
         torch.zeros(0, 4),  # no true box: a miss
     ]
-    assert localised(predicted, truth).tolist() == [True, False, False, False]
-    assert corloc(predicted, truth) == 0.25
+    assert localised(predicted, ground_truth).tolist() == [True, False, False, False]
+    assert corloc(predicted, ground_truth) == 0.25
 
 
 def test_class_equals_function_however_batches_are_cut() -> None:
     rng = np.random.default_rng(2)
-    predicted, truth = random_boxes(rng, 60), random_boxes(rng, 60)
-    truth[::3] = predicted[::3]
-    expected = corloc(predicted, truth)
+    predicted, ground_truth = random_boxes(rng, 60), random_boxes(rng, 60)
+    ground_truth[::3] = predicted[::3]
+    expected = corloc(predicted, ground_truth)
     assert 20 / 60 <= expected < 1
     for cut in ([60], [1, 59], [20, 0, 40]):
         metric = CorLoc()
-        for boxes, true in zip(predicted.split(cut), truth.split(cut), strict=True):
+        for boxes, true in zip(predicted.split(cut), ground_truth.split(cut), strict=True):
             metric.update(boxes, true)
         assert float(metric.compute()) == pytest.approx(expected, abs=1e-15)
         assert metric.higher_is_better is True
     listed = CorLoc()
-    listed.update(predicted, [box[None] for box in truth])
+    listed.update(predicted, [box[None] for box in ground_truth])
     assert float(listed.compute()) == pytest.approx(expected, abs=1e-15)
 
 

@@ -1,4 +1,4 @@
-"""Descriptors and parts against what is known of the pictures."""
+"""Descriptors and parts against what is known of the images."""
 
 import numpy as np
 import pytest

@@ -40,7 +40,7 @@ def test_wrong_counts_are_named() -> None:
         max_skew([3, 0], [2, 5])
     with pytest.raises(ValueError, match="must not be negative"):
         max_skew([-1, 2], [2, 5])
-    with pytest.raises(ValueError, match="at least one picture among the first k, found none"):
+    with pytest.raises(ValueError, match="at least one image among the first k, found none"):
         max_skew([[1, 0], [0, 0]], [2, 5])
     with pytest.raises(ValueError, match=r"counts \(\.\.\., groups\) twice, found \(2,\) and \(3,\)"):
         max_skew([1, 0], [2, 5, 5])

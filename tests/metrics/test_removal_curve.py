@@ -103,7 +103,7 @@ def test_class_equals_function_however_batches_are_cut(pair: Pair, scale: Scale)
 
 
 def test_correctness_may_be_bool() -> None:
-    # Four images, right on 2, 1, 0 and 3 of 3 pictures: (2 + 1 + 0 + 3) / 12.
+    # Four images, right on 2, 1, 0 and 3 of 3 images: (2 + 1 + 0 + 3) / 12.
     right = torch.tensor([[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 1]], dtype=torch.bool)
     assert accuracy_drop(right) == 0.5
     metric = AccuracyDrop()

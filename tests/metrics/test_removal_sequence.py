@@ -1,4 +1,4 @@
-"""Order of the parts, pictures of a removal sequence and the scores along it."""
+"""Order of the parts, images of a removal sequence and the scores along it."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from mkbench.metrics.functional import correctness_curve, removal_images, removal_order, score_curve
 
 
-def picture_and_masks() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def image_and_masks() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Noise 24 x 24, three parts (the last pixels belong to none) and an order."""
     image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 24, 24), dtype=np.uint8))
     masks = torch.zeros(3, 24, 24, dtype=torch.bool)
@@ -37,24 +37,24 @@ def test_order_refuses_shapes_that_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
-def test_pictures_match_opencv_part_by_part(mode: str) -> None:
-    image, masks, order = picture_and_masks()
+def test_images_match_opencv_part_by_part(mode: str) -> None:
+    image, masks, order = image_and_masks()
     original = image.permute(1, 2, 0).numpy()
     blurred = cv2.GaussianBlur(original, (11, 11), 2.0)
-    pictures = removal_images(image, masks, order, mode=mode)  # type: ignore[arg-type]
-    assert pictures.shape == (4, 3, 24, 24)
-    assert pictures.dtype == torch.uint8
+    images = removal_images(image, masks, order, mode=mode)  # type: ignore[arg-type]
+    assert images.shape == (4, 3, 24, 24)
+    assert images.dtype == torch.uint8
     start, paste = (original, blurred) if mode == "deletion" else (blurred, original)
     expected = start.copy()
     for step in range(4):
         if step:
             pixels = masks[order[step - 1]].numpy()
             expected[pixels] = paste[pixels]
-        np.testing.assert_array_equal(pictures[step].permute(1, 2, 0).numpy(), expected)
+        np.testing.assert_array_equal(images[step].permute(1, 2, 0).numpy(), expected)
 
 
 def test_background_stays_as_it_starts() -> None:
-    image, masks, order = picture_and_masks()
+    image, masks, order = image_and_masks()
     background = ~masks.any(0)
     assert background.any()
     removed = removal_images(image, masks, order)
@@ -63,13 +63,13 @@ def test_background_stays_as_it_starts() -> None:
     assert torch.equal(restored[-1][:, background], restored[0][:, background])
 
 
-def test_no_parts_leave_the_first_picture() -> None:
-    image, masks, order = picture_and_masks()
+def test_no_parts_leave_the_first_image() -> None:
+    image, masks, order = image_and_masks()
     assert torch.equal(removal_images(image, masks[:0], order[:0]), image[None])
 
 
-def test_pictures_refuse_wrong_input() -> None:
-    image, masks, order = picture_and_masks()
+def test_images_refuse_wrong_input() -> None:
+    image, masks, order = image_and_masks()
     with pytest.raises(ValueError, match="mode must be one of deletion, insertion, found 'zero'"):
         removal_images(image, masks, order, mode="zero")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="image must be uint8"):

@@ -20,7 +20,7 @@ MODEL: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def batch() -> list[torch.Tensor]:
-    """A picture of each class."""
+    """An image of each class."""
     data = CrittersCaptions(
         image_size=32, train_per_class=1, train_wild=0, val_per_class=1, batch_size=32, render_workers=0
     )
@@ -36,7 +36,7 @@ def make_system() -> ContrastiveTraining:
 
 
 def reference_loss(similarity: np.ndarray, true: np.ndarray) -> float:
-    """Picture by picture and caption by caption."""
+    """Image by image and caption by caption."""
     loss = 0.0
     for scores, labels in ((similarity, true), (similarity.T, true.T)):
         terms = [-log_softmax(row)[mask].mean() for row, mask in zip(scores, labels, strict=True) if mask.any()]
@@ -45,8 +45,8 @@ def reference_loss(similarity: np.ndarray, true: np.ndarray) -> float:
 
 
 def test_loss_by_hand() -> None:
-    # One picture, two captions with equal similarity, the first is true: ln 2 from the picture to its caption, and 0
-    # from the caption to its only picture; the mean is ln 2 / 2.
+    # One image, two captions with equal similarity, the first is true: ln 2 from the image to its caption, and 0
+    # from the caption to its only image; the mean is ln 2 / 2.
     loss = caption_loss(torch.zeros(1, 2), torch.tensor([[True, False]]))
     assert float(loss) == pytest.approx(np.log(2) / 2)
 
@@ -54,7 +54,7 @@ def test_loss_by_hand() -> None:
 def test_loss_with_several_true_captions_and_untrue_ones() -> None:
     rng = np.random.default_rng(0)
     similarity, true = rng.normal(size=(5, 7)), rng.random((5, 7)) < 0.4
-    true[2], true[:, 3] = False, False  # a picture without captions, a caption of no picture
+    true[2], true[:, 3] = False, False  # an image without captions, a caption of no image
     loss = caption_loss(torch.from_numpy(similarity), torch.from_numpy(true))
     assert float(loss) == pytest.approx(reference_loss(similarity, true))
 
@@ -87,11 +87,11 @@ def test_training_learns_the_batch(batch: list[torch.Tensor]) -> None:
         optimizer.step()
         losses.append(loss.item())
     # Equal similarities cost ln 32 = 3.5 for the classes and 10 x 0.45 or so for the descriptors: the chance level of
-    # both together is about 7.8 (for a descriptor true of one picture in six, at best 0.45 nats).
+    # both together is about 7.8 (for a descriptor true of one image in six, at best 0.45 nats).
     assert np.mean(losses[-10:]) < 6.5
 
 
-def test_descriptors_of_no_picture_are_never_captions(batch: list[torch.Tensor]) -> None:
+def test_descriptors_of_no_image_are_never_captions(batch: list[torch.Tensor]) -> None:
     system = make_system()
     parts = [descriptor.part for descriptor in load_world().descriptors]
     assert [parts[i] for i in system._captions.tolist()] == [part for part in parts if part != "none"]

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from packed_pictures import write_flat, write_names
+from packed_images import write_flat, write_names
 from safetensors.torch import load_file
 from toy_data import CONFIGS
 
@@ -29,7 +29,7 @@ CONFIG = CONFIGS / "critters" / "heads.yaml"
 
 @pytest.fixture(scope="session")
 def heads_words(tiny_model: Path) -> list[str]:
-    """`mkbench predict` of the heads of the tiny model on two pictures each of three kinds of critters, to `runs/`."""
+    """`mkbench predict` of the heads of the tiny model on two images each of three kinds of critters, to `runs/`."""
     return [
         "predict",
         f"--config={CONFIG}",
@@ -117,14 +117,14 @@ def test_only_groups_without_rows_or_contributions_are_computed_again(
     (run / "groups" / f"{KEYS[0]}.parquet").unlink()
     damaged = run / "contributions" / f"{KEYS[2]}.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-4])
-    for name in ("heads.json", "spurious.json", "pruning.json"):
+    for name in ("heads.json", "head_removal.json", "head_pruning.json"):
         (run / name).write_text("{}")  # of fewer groups
     computed.clear()
     with pytest.warns(UserWarning, match=r"00002-000 is computed again: Expected the contributions .* can be read"):
         assert command(*heads_words).code == 0
     assert computed == [KEYS[0], KEYS[2]]
     assert contents(run) == before
-    assert not any((run / name).exists() for name in ("heads.json", "spurious.json", "pruning.json"))
+    assert not any((run / name).exists() for name in ("heads.json", "head_removal.json", "head_pruning.json"))
     computed.clear()
     assert command(*heads_words).code == 0
     assert computed == []
@@ -176,7 +176,7 @@ def test_bytes_of_an_image_are_those_of_the_file(
     run = command(*heads_words, f"--model.stored_as={stored_as}", "--model.num_layers=1").run
     stored = load_file(run / "contributions" / f"{KEYS[0]}.safetensors")
     system = HeadDecomposition(f"local-dir:{tiny_model}", num_layers=1, stored_as=stored_as)
-    # Two heads of one layer, both MLPs and four more terms, each 32 wide, of two pictures.
+    # Two heads of one layer, both MLPs and four more terms, each 32 wide, of two images.
     assert system.kept_bytes == 8 * 32 * (4 if stored_as == "fp32" else 2)
     assert sum(tensor.nbytes for tensor in stored.values()) == 2 * system.kept_bytes
 
@@ -192,11 +192,11 @@ def test_layers_are_the_last_ones_and_settings_say_how_many(
     assert bool((stored["rest"] != 0).any())  # the layer before
 
 
-def test_group_without_a_readable_picture_has_no_contributions(
+def test_group_without_a_readable_image_has_no_contributions(
     command: Callable[..., Any], heads_words: list[str], photo_tree: Callable[..., Path], write_bank: Callable[[], Path]
 ) -> None:
     for path in (photo_tree() / "bee").iterdir():
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     words = with_data(heads_words, "ImageFolder", "photos", f"--data.bank={write_bank()}")
     outcome = command(*words)
     assert outcome.code == 0
@@ -208,7 +208,7 @@ def test_group_without_a_readable_picture_has_no_contributions(
     assert contents(outcome.run) == before
 
 
-def test_pictures_without_labels_have_no_accuracy(
+def test_images_without_labels_have_no_accuracy(
     command: Callable[..., Any],
     heads_words: list[str],
     photo_tree: Callable[..., Path],
@@ -218,7 +218,7 @@ def test_pictures_without_labels_have_no_accuracy(
     write_names(tmp_path / "names.txt", ["ant", "bee", "cat"])
     write_flat(photo_tree(), tmp_path / "flat")
     options = [f"--data.bank={write_bank()}", "--data.class_names=names.txt"]
-    outcome = command(*with_data(heads_words, "PictureFolder", "flat", *options))
+    outcome = command(*with_data(heads_words, "UnlabelledFolder", "flat", *options))
     assert (outcome.code, outcome.error) == (0, "")
     assert outcome.results()["metrics"] == []
     assert command("heads", "runs/tiny", "--pool=bank.json").code == 0

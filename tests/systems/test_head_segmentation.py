@@ -25,7 +25,7 @@ from mkbench.callbacks import ResultWriter
 from mkbench.concepts import ConceptBank
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.truth import GroupTruth, PictureTruth
+from mkbench.datamodules.ground_truth import GroupGroundTruth, ImageGroundTruth
 from mkbench.errors import BackboneError, MkbenchError, UsageError
 from mkbench.heads import random_heads
 from mkbench.heads.token_readings import TokenReadings
@@ -60,7 +60,7 @@ class Reads:
 
 
 class ToySegmentation(HeadSegmentation):
-    """The system on readings that a function of the pictures gives; the two classes are the axes."""
+    """The system on readings that a function of the images gives; the two classes are the axes."""
 
     def __init__(self, model: Path, read: Callable[[Tensor], TokenReadings], **options: Any) -> None:
         super().__init__(f"local-dir:{model}", text_cache="off", **options)
@@ -77,14 +77,14 @@ LAST = ROW.flip(0)  # looked at in the last
 
 
 def hand_made(images: Tensor) -> TokenReadings:
-    """The embedding of a black picture is the first class, that of a white one the second."""
+    """The embedding of a black image is the first class, that of a white one the second."""
     white = (images.float().mean(dim=(1, 2, 3)) > 100)[:, None]
     embedding = torch.where(white, torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
     return readings(ROW.expand(len(images), 4, 4), embedding, LAST.expand(len(images), 4, 4))
 
 
 def hand_made_group() -> ClassGroup:
-    """A black and a white picture of the first class, of 4 x 4 pixels, and one whose object cannot be seen.
+    """A black and a white image of the first class, of 4 x 4 pixels, and one whose object cannot be seen.
 
     The object is the first two rows, in two parts.
     """
@@ -94,8 +94,8 @@ def hand_made_group() -> ClassGroup:
     masks[:2, 0, 0, :2] = True
     masks[:2, 1, 0, 2:] = True
     masks[:2, 1, 1] = True
-    truth = GroupTruth(3, part_masks=masks, part_names=("head", "tail"))
-    return ClassGroup(images, 0, 0, ("a", "b", "c"), truth=truth)
+    ground_truth = GroupGroundTruth(3, part_masks=masks, part_names=("head", "tail"))
+    return ClassGroup(images, 0, 0, ("a", "b", "c"), ground_truth=ground_truth)
 
 
 def rows_of(system: HeadSegmentation, group: ClassGroup) -> tuple[dict[tuple[str, str], dict[str, Any]], Any]:
@@ -136,7 +136,7 @@ def test_numbers_by_hand(tiny_model: Path) -> None:
         "heads": {"no_contrast": 0},
         "attention": {"no_contrast": 0},
         "random_heads": {"no_contrast": 3},
-        "truth": {"no_mask": 1},
+        "ground_truth": {"no_mask": 1},
     }
     for method in ("heads", "attention", "random_heads"):
         assert rows["c", method]["pixels"] is rows["c", method]["object_iou"] is None
@@ -162,7 +162,9 @@ def test_a_map_that_is_constant_has_no_object(tiny_model: Path) -> None:
     rows, record = rows_of(system, hand_made_group())
     assert rows["a", "heads"]["pixels"] == rows["a", "attention"]["pixels"] == [8, 0, 8, 0]
     assert rows["a", "heads"]["average_precision"] == pytest.approx(8 / 32 + 8 / 32)
-    assert {method: counts["no_contrast"] for method, counts in record.fallbacks.items() if method != "truth"} == {
+    assert {
+        method: counts["no_contrast"] for method, counts in record.fallbacks.items() if method != "ground_truth"
+    } == {
         "heads": 3,
         "attention": 3,
         "random_heads": 3,
@@ -171,17 +173,17 @@ def test_a_map_that_is_constant_has_no_object(tiny_model: Path) -> None:
 
 def test_no_image(tiny_model: Path) -> None:
     system = ToySegmentation(tiny_model, hand_made)
-    group = ClassGroup(torch.zeros(0, 3, 4, 4, dtype=torch.uint8), 0, 0, (), ("bad.png is no picture",))
+    group = ClassGroup(torch.zeros(0, 3, 4, 4, dtype=torch.uint8), 0, 0, (), ("bad.png is no image",))
     assert system.predict_step(group, 0) is None
     record = system.record(group, None, ["ant", "bee"])
-    assert (len(record.rows), record.unreadable) == (0, ("bad.png is no picture",))
+    assert (len(record.rows), record.unreadable) == (0, ("bad.png is no image",))
     summary = system.summarise([record], Critters())
     assert (summary["images"], summary["metrics"], summary["controls"]) == (0, [], [])
 
 
 @dataclass(frozen=True)
 class RedSource:
-    """One black picture of the first class, whose red object reaches past the middle."""
+    """One black image of the first class, whose red object reaches past the middle."""
 
     shape: tuple[int, int]
     class_names = ("ant", "bee")
@@ -199,26 +201,26 @@ class RedSource:
     def read(self, class_index: int, sample_id: str) -> Tensor:
         return torch.stack([self.mask * 255, *torch.zeros(2, *self.shape)]).to(torch.uint8)
 
-    def truth(self, class_index: int, sample_id: str) -> PictureTruth | None:
-        return PictureTruth(part_masks=self.mask[None], part_names=("body",))
+    def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth | None:
+        return ImageGroundTruth(part_masks=self.mask[None], part_names=("body",))
 
 
 class Mirrored(RedSource):
-    """The same pictures with the mirror images of their masks."""
+    """The same images with the mirror images of their masks."""
 
-    def truth(self, class_index: int, sample_id: str) -> PictureTruth | None:
-        return PictureTruth(part_masks=self.mask.flip(0, 1)[None], part_names=("body",))
+    def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth | None:
+        return ImageGroundTruth(part_masks=self.mask.flip(0, 1)[None], part_names=("body",))
 
 
 class BoxesOnly(RedSource):
-    """The same pictures, of which boxes alone are known."""
+    """The same images, of which boxes alone are known."""
 
-    def truth(self, class_index: int, sample_id: str) -> PictureTruth | None:
-        return PictureTruth(boxes=torch.tensor([[0, 0, 3, 3]]))
+    def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth | None:
+        return ImageGroundTruth(boxes=torch.tensor([[0, 0, 3, 3]]))
 
 
 class ToyData(ClassGroupDataModule):
-    """Pictures of a source, with a bank that nobody reads."""
+    """Images of a source, with a bank that nobody reads."""
 
     def __init__(self, source: Any, **options: Any) -> None:
         super().__init__(templates=["{}"], num_workers=0, **options)
@@ -256,7 +258,7 @@ def evaluate(system: HeadSegmentation, data: ClassGroupDataModule, root: Path) -
 
 @pytest.fixture(params=["squash", "shortest", "longest"])
 def model_of_mode(request: pytest.FixtureRequest, tiny_model: Path, tmp_path: Path) -> Path:
-    """The tiny model with another way of resizing pictures."""
+    """The tiny model with another way of resizing images."""
     folder = tmp_path / request.param / tiny_model.name
     shutil.copytree(tiny_model, folder)
     config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
@@ -266,7 +268,7 @@ def model_of_mode(request: pytest.FixtureRequest, tiny_model: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("shape", [(40, 70), (70, 40)])
-def test_picture_that_is_not_square_and_its_mask_go_one_way(
+def test_image_that_is_not_square_and_its_mask_go_one_way(
     model_of_mode: Path, tmp_path: Path, shape: tuple[int, int]
 ) -> None:
     """A red object, found by its colour: wherever the resizing puts it, its mask is there too.
@@ -282,7 +284,7 @@ def test_picture_that_is_not_square_and_its_mask_go_one_way(
         found[type(source)] = {
             metric["name"]: metric["value"] for metric in results["metrics"] if metric["explainer"] == "heads"
         }
-        assert results["fallbacks"]["truth"] == {"no_mask": 0}
+        assert results["fallbacks"]["ground_truth"] == {"no_mask": 0}
     assert found[RedSource]["mean_iou"] > 0.8
     assert found[RedSource]["pixel_accuracy"] > 0.9
     assert found[RedSource]["average_precision"] > 0.95
@@ -300,10 +302,10 @@ def test_data_without_masks_is_refused(tiny_model: Path, tmp_path: Path) -> None
         evaluate(ToySegmentation(tiny_model, red_patches), ToyData(BoxesOnly((40, 40))), tmp_path / "boxes")
 
 
-def test_class_of_pictures_without_labels_is_the_predicted_one(tiny_model: Path, tmp_path: Path) -> None:
+def test_class_of_images_without_labels_is_the_predicted_one(tiny_model: Path, tmp_path: Path) -> None:
     data = ToyData(RedSource((40, 40)))
     data.labelled = False
-    with pytest.raises(UsageError, match=r"condition_on predicted for pictures without labels .* found true"):
+    with pytest.raises(UsageError, match=r"condition_on predicted for images without labels .* found true"):
         evaluate(ToySegmentation(tiny_model, red_patches), data, tmp_path / "runs")
     run = evaluate(ToySegmentation(tiny_model, red_patches, condition_on="predicted"), data, tmp_path / "runs")
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
@@ -340,7 +342,7 @@ def test_chunks_of_the_encoder_change_nothing(tiny_model: Path, chunk: int) -> N
     for size in (64, chunk):
         system = HeadSegmentation(f"local-dir:{tiny_model}", encoder_chunk=size, text_cache="off")
         system.prepare(data)
-        group = data.dataset(system.geometry, data.specs, with_truth=True)[0]
+        group = data.dataset(system.geometry, data.specs, with_ground_truth=True)[0]
         answers.append(rows_of(system, group)[0])
     whole, chunked = answers
     assert whole.keys() == chunked.keys()
@@ -354,7 +356,7 @@ def test_chunks_of_the_encoder_change_nothing(tiny_model: Path, chunk: int) -> N
 
 @pytest.fixture(scope="session")
 def words(tiny_model: Path) -> list[str]:
-    """`mkbench predict` of the configuration with the tiny model, on two pictures each of three kinds of critters."""
+    """`mkbench predict` of the configuration with the tiny model, on two images each of three kinds of critters."""
     return [
         "predict",
         f"--config={CONFIG}",

@@ -19,6 +19,6 @@ def test_accuracy_is_of_the_best_and_of_the_first_five() -> None:
     assert (values["top1"], values["top5"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
 
 
-def test_pictures_without_labels_have_no_accuracy() -> None:
+def test_images_without_labels_have_no_accuracy() -> None:
     stems = ("mutual_information", "mutual_information_auc", "concept_entropy")
     assert set(live(classes=None).compute()) == {f"{stem}/{name}" for stem in stems for name in ("pca", "kmeans")}

@@ -15,13 +15,13 @@ from toy_data import CONFIGS
 from toy_features import shrink_baseline
 
 from mkbench.baselines import MMCBMExplainer
-from mkbench.cli import main
+from mkbench.cli.main import main
 from mkbench.concepts import PartsExplainer
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.group_loader import take_only
 from mkbench.errors import UsageError
-from mkbench.measures import MeasureContext, Removal
-from mkbench.measures.explained_group import ExplainedGroup, GroupResult
+from mkbench.scorers import Removal, ScorerContext
+from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.mutual_knowledge import group_seed
 
@@ -180,12 +180,12 @@ def test_half_precision_keeps_the_analysis_in_full(tiny_model: Path, data: Critt
 
 
 def coloured(*squares: tuple[int, int]) -> torch.Tensor:
-    """A picture of 16 x 16 pixels, blue with red patches of 4 x 4 pixels."""
-    picture = torch.zeros(3, 16, 16, dtype=torch.uint8)
-    picture[2] = 200
+    """An image of 16 x 16 pixels, blue with red patches of 4 x 4 pixels."""
+    image = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    image[2] = 200
     for row, column in squares:
-        picture[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = torch.tensor([220, 10, 0]).view(3, 1, 1)
-    return picture
+        image[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = torch.tensor([220, 10, 0]).view(3, 1, 1)
+    return image
 
 
 def toy_system(**options: Any) -> MutualKnowledge:
@@ -197,7 +197,7 @@ def toy_system(**options: Any) -> MutualKnowledge:
 
 
 def test_image_without_foreground_has_no_information_and_spoils_nothing() -> None:
-    # Patches are blue or red, and red is the minority: an all-blue picture has nothing prominent.
+    # Patches are blue or red, and red is the minority: an all-blue image has nothing prominent.
     images = torch.stack([coloured((0, 0), (0, 1)), coloured(), coloured((2, 2), (2, 3), (3, 3))])
     result = toy_system().explain_group(ClassGroup(images, 0, 0, ("a", "b", "c")))
     assert result.foreground.patches.flatten(1).sum(1).tolist() == [2, 0, 3]
@@ -225,7 +225,7 @@ def test_options_that_need_labels_are_refused_without(options: dict[str, Any], m
         toy_system(**options).explain_group(group)
 
 
-def test_pictures_without_labels_are_explained_for_the_predicted_class() -> None:
+def test_images_without_labels_are_explained_for_the_predicted_class() -> None:
     images = torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2), (2, 3), (3, 3))])
     system = toy_system(scope="image")
     found = system.explain_group(ClassGroup(images, None, 0, ("a", "b")))
@@ -378,7 +378,7 @@ def test_settings_hold_every_choice_that_changes_numbers() -> None:
     ("options", "message"),
     [
         ({"explainers": [PartsExplainer("pca"), PartsExplainer("pca", topk=1)]}, "explainers .* found 'pca' more than"),
-        ({"measures": [Removal(), Removal(False)]}, "measures .* found 'removal' more than once"),
+        ({"scorers": [Removal(), Removal(False)]}, "scorers .* found 'removal' more than once"),
     ],
 )
 def test_two_of_one_name_are_refused(tiny_model: Path, options: dict[str, Any], message: str) -> None:
@@ -387,55 +387,55 @@ def test_two_of_one_name_are_refused(tiny_model: Path, options: dict[str, Any], 
 
 
 class Counting:
-    """A measure that keeps what it was asked about."""
+    """A scorer that keeps what it was asked about."""
 
-    def __init__(self, name: str, *, needs_explanation: bool, needs_truth: bool = False) -> None:
-        self.name, self.needs_explanation, self.needs_truth = name, needs_explanation, needs_truth
+    def __init__(self, name: str, *, needs_explanation: bool, needs_ground_truth: bool = False) -> None:
+        self.name, self.needs_explanation, self.needs_ground_truth = name, needs_explanation, needs_ground_truth
         self.columns: dict[str, Any] = {name: None}
         self.asked: list[str] = []
 
     def settings(self) -> dict[str, object]:
         return {}
 
-    def measure(self, context: MeasureContext) -> dict[str, list[Any]]:
+    def score(self, context: ScorerContext) -> dict[str, list[Any]]:
         self.asked.append(context.explanation.explainer)
         return {self.name: [len(self.asked)] * len(context.group)}
 
 
 def test_measures_that_no_explainer_changes_are_taken_once_for_a_group() -> None:
-    measures = [Counting("each", needs_explanation=True), Counting("once", needs_explanation=False)]
-    system = toy_system(measures=measures)
+    scorers = [Counting("each", needs_explanation=True), Counting("once", needs_explanation=False)]
+    system = toy_system(scorers=scorers)
     images = torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2), (2, 3), (3, 3))])
     results = [system.explain_group(ClassGroup(images, index, 0, ("a", "b"))) for index in (0, 1)]
-    assert [measure.asked for measure in measures] == [["pca", "kmeans"] * 2, ["pca"] * 2]
+    assert [scorer.asked for scorer in scorers] == [["pca", "kmeans"] * 2, ["pca"] * 2]
     for index, result in enumerate(results):
         found = {name: explained.measured for name, explained in result.explained.items()}
         assert found["pca"] == {"each": [2 * index + 1] * 2, "once": [index + 1] * 2}
         assert found["kmeans"] == {"each": [2 * index + 2] * 2, "once": [index + 1] * 2}
 
 
-@pytest.mark.parametrize("needs_truth", [False, True])
+@pytest.mark.parametrize("needs_ground_truth", [False, True])
 def test_truth_is_read_only_if_a_measure_needs_it(
-    tiny_model: Path, data: Critters, tmp_path: Path, needs_truth: bool
+    tiny_model: Path, data: Critters, tmp_path: Path, needs_ground_truth: bool
 ) -> None:
     groups: list[ClassGroup] = []
 
     class Watching(Counting):
-        def measure(self, context: MeasureContext) -> dict[str, list[Any]]:
+        def score(self, context: ScorerContext) -> dict[str, list[Any]]:
             groups.append(context.group)
-            return super().measure(context)
+            return super().score(context)
 
     other = Counting("other", needs_explanation=True)
-    watching = Watching("watching", needs_explanation=False, needs_truth=needs_truth)
-    system = MutualKnowledge(f"local-dir:{tiny_model}", measures=[other, watching], **OPTIONS)
-    assert system.needs_truth is needs_truth
+    watching = Watching("watching", needs_explanation=False, needs_ground_truth=needs_ground_truth)
+    system = MutualKnowledge(f"local-dir:{tiny_model}", scorers=[other, watching], **OPTIONS)
+    assert system.needs_ground_truth is needs_ground_truth
     make_trainer(tmp_path).predict(system, datamodule=data, return_predictions=False)
-    assert [group.truth is not None for group in groups] == [needs_truth] * 2
-    if needs_truth:
-        truth = groups[0].truth
-        assert truth is not None
-        assert truth.part_masks is not None
-        assert truth.part_masks.shape == (GROUP_SIZE, 8, 32, 32)
+    assert [group.ground_truth is not None for group in groups] == [needs_ground_truth] * 2
+    if needs_ground_truth:
+        ground_truth = groups[0].ground_truth
+        assert ground_truth is not None
+        assert ground_truth.part_masks is not None
+        assert ground_truth.part_masks.shape == (GROUP_SIZE, 8, 32, 32)
 
 
 def test_heads_trained_on_other_features_are_refused(tiny_model: Path, data: Critters, tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ def test_clock_adds_up_each_stage() -> None:
     assert dict(clock.seconds) == {"render": 7.0}
 
 
-def test_rendered_pictures_differ_and_come_out_alike_every_time() -> None:
+def test_rendered_images_differ_and_come_out_alike_every_time() -> None:
     group = rendered_group(3, 24, torch.device("cpu"))
     assert (group.images.shape, group.images.dtype) == ((3, 3, 24, 24), torch.uint8)
-    assert len({picture.numpy().tobytes() for picture in group.images}) == 3
+    assert len({image.numpy().tobytes() for image in group.images}) == 3
     assert torch.equal(group.images, rendered_group(3, 24, torch.device("cpu")).images)
 
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, UsageError
-from mkbench.files import written_whole
 from mkbench.heads.labels.records import HeadLabel, HeadTexts, Judgement, Source
 
 SCHEMA_VERSION = 1

@@ -76,12 +76,12 @@ def _sides(low: Tensor, high: Tensor) -> Tensor:
     return (high - low + 1).clamp(min=0)
 
 
-def localised(predicted: Tensor, truth: Tensor | Sequence[Tensor]) -> Tensor:
+def localised(predicted: Tensor, ground_truth: Tensor | Sequence[Tensor]) -> Tensor:
     """Which images have a ground-truth box with IoU > 0.5 to the predicted box?
 
     Args:
         predicted: (B, 4) one box per image, corner pixels included.
-        truth: (B, 4) one box per image, or per image a (G_i, 4) tensor; the best box counts.
+        ground_truth: (B, 4) one box per image, or per image a (G_i, 4) tensor; the best box counts.
 
     Returns:
         (B,) bool; an image without a predicted or a true box is a miss.
@@ -91,34 +91,34 @@ def localised(predicted: Tensor, truth: Tensor | Sequence[Tensor]) -> Tensor:
 
     Example:
         >>> predicted = torch.tensor([[0, 0, 9, 9], [0, 0, -1, -1]])
-        >>> truth = [torch.tensor([[50, 50, 60, 60], [0, 0, 9, 6]]), torch.tensor([[0, 0, 9, 9]])]
-        >>> localised(predicted, truth).tolist()
+        >>> ground_truth = [torch.tensor([[50, 50, 60, 60], [0, 0, 9, 6]]), torch.tensor([[0, 0, 9, 9]])]
+        >>> localised(predicted, ground_truth).tolist()
         [True, False]
     """
-    if predicted.ndim != 2 or predicted.shape[1] != 4 or len(truth) != len(predicted):
+    if predicted.ndim != 2 or predicted.shape[1] != 4 or len(ground_truth) != len(predicted):
         raise ValueError(
             "expected predicted boxes (images, 4) and true boxes of as many images, "
-            f"found {tuple(predicted.shape)} and {len(truth)}"
+            f"found {tuple(predicted.shape)} and {len(ground_truth)}"
         )
-    if isinstance(truth, Tensor):
-        candidates = truth.to(predicted.device)[:, None]  # (images, 1, 4)
-    elif not truth:
+    if isinstance(ground_truth, Tensor):
+        candidates = ground_truth.to(predicted.device)[:, None]  # (images, 1, 4)
+    elif not ground_truth:
         candidates = predicted.new_zeros(0, 1, 4)
     else:
         # NaN pads: its overlap with anything is NaN, which is not above 0.5.
-        boxes = [torch.as_tensor(box, dtype=torch.float64).reshape(-1, 4).to(predicted.device) for box in truth]
+        boxes = [torch.as_tensor(box, dtype=torch.float64).reshape(-1, 4).to(predicted.device) for box in ground_truth]
         candidates = pad_sequence(boxes, batch_first=True, padding_value=torch.nan)  # (images, boxes, 4)
     return (box_iou(predicted[:, None], candidates) > 0.5).any(dim=1)
 
 
-def corloc(predicted: Tensor, truth: Tensor | Sequence[Tensor]) -> float:
+def corloc(predicted: Tensor, ground_truth: Tensor | Sequence[Tensor]) -> float:
     """Share of images whose foreground box has IoU > 0.5 with a ground-truth box; higher is better.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix A.1.
 
     Args:
         predicted: (B, 4) from :func:`foreground_boxes`.
-        truth: (B, 4) one box per image, or per image a (G_i, 4) tensor; the best box counts.
+        ground_truth: (B, 4) one box per image, or per image a (G_i, 4) tensor; the best box counts.
 
     Returns:
         The share, 0..1; an image without a predicted or a true box is a miss.
@@ -132,4 +132,4 @@ def corloc(predicted: Tensor, truth: Tensor | Sequence[Tensor]) -> float:
     """
     if not len(predicted):
         raise ValueError("expected at least one image, found none")
-    return float(localised(predicted, truth).double().mean())
+    return float(localised(predicted, ground_truth).double().mean())

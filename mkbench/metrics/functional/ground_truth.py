@@ -1,4 +1,4 @@
-"""Explanations against what is known of the pictures: are descriptors and parts the true ones?"""
+"""Explanations against what is known of the images: are descriptors and parts the true ones?"""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class DescriptorAgreement(NamedTuple):
-    """How vision concepts D_v agree with the V descriptors that a picture shows; (B,) float64 each.
+    """How vision concepts D_v agree with the V descriptors that an image shows; (B,) float64 each.
 
     Attributes:
         precision: share of D_v that can be seen; NaN without vision concepts.
@@ -25,8 +25,8 @@ class DescriptorAgreement(NamedTuple):
 def descriptor_agreement(vision_ids: Tensor, counts: Tensor, visible: Tensor) -> DescriptorAgreement:
     """Compare the vision concepts of images with the descriptors that they show.
 
-    A picture shows more descriptors than an explanation names, so recall has a bound of its own below 1. Descriptors
-    that are true of no picture are never visible.
+    An image shows more descriptors than an explanation names, so recall has a bound of its own below 1. Descriptors
+    that are true of no image are never visible.
 
     Args:
         vision_ids: (B, Q) int64 ids of D_v, each at most once, then padding.
@@ -89,8 +89,8 @@ def named_part_iou(part_pixels: Tensor, named: Tensor, true_masks: Tensor) -> Te
             f"size, found {tuple(part_pixels.shape)}, {tuple(named.shape)} and {tuple(true_masks.shape)}"
         )
     place = named.clamp(min=0)[..., None, None].expand(-1, -1, *true_masks.shape[2:])
-    truth = true_masks.gather(1, place)  # (images, parts, height, width)
-    counts = (named >= 0) & truth.flatten(2).any(2) & part_pixels.flatten(2).any(2)
-    overlap, union = ((both.flatten(2).sum(2)) for both in (truth & part_pixels, truth | part_pixels))
+    ground_truth = true_masks.gather(1, place)  # (images, parts, height, width)
+    counts = (named >= 0) & ground_truth.flatten(2).any(2) & part_pixels.flatten(2).any(2)
+    overlap, union = ((both.flatten(2).sum(2)) for both in (ground_truth & part_pixels, ground_truth | part_pixels))
     ious = torch.where(counts, overlap / union.clamp(min=1).double(), 0.0)
     return ious.sum(1) / counts.sum(1)

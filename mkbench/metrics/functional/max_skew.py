@@ -11,20 +11,20 @@ Counts = Tensor | Sequence[int] | Sequence[Sequence[int]]
 def max_skew(counts_topk: Counts, counts_all: Counts) -> Tensor:
     """MaxSkew@k: max over groups a of ln((n_a / k) / (N_a / N)), in nats; lower is fairer.
 
-    n_a and N_a count the pictures of group a among the first k results and among all N; k and N are their sums. A group
+    n_a and N_a count the images of group a among the first k results and among all N; k and N are their sums. A group
     that occurs nowhere plays no part.
 
     Source: Geyik, Ambler & Kenthapadi, KDD 2019, arXiv 1905.01989; as in Madasu et al. 2024, arXiv 2409.06579.
 
     Args:
-        counts_topk: (..., A) integers, pictures of each group among the first k results.
-        counts_all: (A,) for all, or (..., A) integers, pictures of each group in the whole set.
+        counts_topk: (..., A) integers, images of each group among the first k results.
+        counts_all: (A,) for all, or (..., A) integers, images of each group in the whole set.
 
     Returns:
         (...) float64, 0 (the shares of the whole set) .. ln(N / smallest N_a).
 
     Raises:
-        ValueError: if shapes do not fit, no picture was retrieved, or more of a group than there are.
+        ValueError: if shapes do not fit, no image was retrieved, or more of a group than there are.
 
     Example:
         >>> max_skew([3, 1], [50, 50]).exp()  # 75 % of the first four, 50 % of all
@@ -38,6 +38,6 @@ def max_skew(counts_topk: Counts, counts_all: Counts) -> Tensor:
         raise ValueError("counts must not be negative, nor higher among the first k than among all")
     k, total = top.sum(dim=-1, keepdim=True), everything.sum(dim=-1, keepdim=True)
     if not bool((k > 0).all()):
-        raise ValueError("expected at least one picture among the first k, found none")
+        raise ValueError("expected at least one image among the first k, found none")
     ratios = (top / k) / (everything.clamp(min=1) / total)  # (..., groups)
     return ratios.amax(dim=-1).log()

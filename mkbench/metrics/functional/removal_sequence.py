@@ -1,4 +1,4 @@
-"""The pictures and scores behind deletion and insertion: which part goes first, and what is left of the image."""
+"""The images and scores behind deletion and insertion: which part goes first, and what is left of the image."""
 
 from typing import Literal
 
@@ -94,11 +94,11 @@ def part_importance(image_embedding: Tensor, part_embeddings: Tensor, descriptor
 
 
 def removal_images(image: Tensor, part_masks: Tensor, order: Tensor, *, mode: RemovalMode = "deletion") -> Tensor:
-    """Pictures of a removal sequence; what is removed is blurred (Gaussian 11 x 11, sigma 2.0), never zeroed.
+    """Images of a removal sequence; what is removed is blurred (Gaussian 11 x 11, sigma 2.0), never zeroed.
 
-    ``deletion`` starts with the image and blurs part by part. ``insertion`` starts with the whole picture blurred, the
+    ``deletion`` starts with the image and blurs part by part. ``insertion`` starts with the whole image blurred, the
     background included, and brings the parts back in the same order; the background stays blurred. Blurred pixels
-    are those of the blurred original, so a picture depends only on which parts are removed.
+    are those of the blurred original, so an image depends only on which parts are removed.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
 
@@ -118,8 +118,8 @@ def removal_images(image: Tensor, part_masks: Tensor, order: Tensor, *, mode: Re
         >>> image = torch.zeros(3, 16, 16, dtype=torch.uint8)
         >>> image[:, 8] = 255
         >>> masks = torch.ones(1, 16, 16, dtype=torch.bool)
-        >>> pictures = removal_images(image, masks, torch.tensor([0]))
-        >>> pictures.shape, bool((pictures[0] == image).all()), bool((pictures[1] == image).all())
+        >>> images = removal_images(image, masks, torch.tensor([0]))
+        >>> images.shape, bool((images[0] == image).all()), bool((images[1] == image).all())
         (torch.Size([2, 3, 16, 16]), True, False)
     """
     if mode not in REMOVAL_MODES:
@@ -159,12 +159,12 @@ def removal_images_batch(images: Tensor, part_masks: Tensor, order: Tensor, *, m
 
 
 def score_curve(image_embeddings: Tensor, class_embedding: Tensor) -> Tensor:
-    """Class score of every picture of a sequence: 2.5 * cosine with the predicted class, as in the paper's figure.
+    """Class score of every image of a sequence: 2.5 * cosine with the predicted class, as in the paper's figure.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
 
     Args:
-        image_embeddings: (..., L + 1, d) of the pictures of :func:`removal_images`.
+        image_embeddings: (..., L + 1, d) of the images of :func:`removal_images`.
         class_embedding: (..., d) of the class predicted for the plain image.
 
     Returns:
@@ -188,7 +188,7 @@ def correctness_curve(image_embeddings: Tensor, class_embeddings: Tensor, target
     """Is the top-1 class right after every step of a sequence?
 
     Args:
-        image_embeddings: (L + 1, d) of the pictures of :func:`removal_images`.
+        image_embeddings: (L + 1, d) of the images of :func:`removal_images`.
         class_embeddings: (Y, d) of all classes.
         target: the true class.
 

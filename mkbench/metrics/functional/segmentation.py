@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 
-def mask_counts(masks: Tensor, truth: Tensor) -> Tensor:
+def mask_counts(masks: Tensor, ground_truth: Tensor) -> Tensor:
     """Count the pixels of the background (0) and the object (1) by what they are taken for.
 
     Args:
         masks: (B, H, W) bool, taken for the object.
-        truth: (B, H, W) bool, of the object.
+        ground_truth: (B, H, W) bool, of the object.
 
     Returns:
         (2, 2) float64, rows the truth, columns the mask, over all images.
@@ -20,10 +20,10 @@ def mask_counts(masks: Tensor, truth: Tensor) -> Tensor:
     >>> mask_counts(torch.tensor([[[True, True, False]]]), torch.tensor([[[True, False, False]]])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
-    return image_mask_counts(masks, truth).sum(dim=0)
+    return image_mask_counts(masks, ground_truth).sum(dim=0)
 
 
-def image_mask_counts(masks: Tensor, truth: Tensor) -> Tensor:
+def image_mask_counts(masks: Tensor, ground_truth: Tensor) -> Tensor:
     """Count as ``mask_counts``, but in each image of its own: (B, 2, 2) float64.
 
     Raises:
@@ -32,13 +32,18 @@ def image_mask_counts(masks: Tensor, truth: Tensor) -> Tensor:
     >>> image_mask_counts(torch.tensor([[[True]], [[False]]]), torch.tensor([[[True]], [[True]]])).tolist()
     [[[0.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [1.0, 0.0]]]
     """
-    if masks.ndim != 3 or masks.shape != truth.shape or masks.dtype != torch.bool or truth.dtype != torch.bool:
+    if (
+        masks.ndim != 3
+        or masks.shape != ground_truth.shape
+        or masks.dtype != torch.bool
+        or ground_truth.dtype != torch.bool
+    ):
         raise ValueError(
             "expected bool masks and truth (images, height, width) of the same shape, found "
-            f"{tuple(masks.shape)} {masks.dtype} and {tuple(truth.shape)} {truth.dtype}"
+            f"{tuple(masks.shape)} {masks.dtype} and {tuple(ground_truth.shape)} {ground_truth.dtype}"
         )
     images = torch.arange(len(masks), device=masks.device)[:, None, None]
-    places = (4 * images + 2 * truth.long() + masks.long()).flatten()
+    places = (4 * images + 2 * ground_truth.long() + masks.long()).flatten()
     return torch.bincount(places, minlength=4 * len(masks)).view(len(masks), 2, 2).double()
 
 
@@ -74,14 +79,14 @@ def mean_iou_of_counts(counts: Tensor) -> Tensor:
     return iou_of_counts(counts).nanmean(dim=-1)
 
 
-def pixel_accuracy(masks: Tensor, truth: Tensor) -> float:
+def pixel_accuracy(masks: Tensor, ground_truth: Tensor) -> float:
     """Share of all pixels that are taken for what they are, object or background; higher is better.
 
     Source: the segmentation of Gandelsman, Efros & Steinhardt, ICLR 2024 (arXiv 2310.05916), table 2.
 
     Args:
         masks: (B, H, W) bool, taken for the object.
-        truth: (B, H, W) bool, of the object.
+        ground_truth: (B, H, W) bool, of the object.
 
     Returns:
         The share, 0..1.
@@ -93,10 +98,10 @@ def pixel_accuracy(masks: Tensor, truth: Tensor) -> float:
         >>> pixel_accuracy(torch.tensor([[[True, False]]]), torch.tensor([[[True, True]]]))
         0.5
     """
-    return float(accuracy_of_counts(_counted(masks, truth)))
+    return float(accuracy_of_counts(_counted(masks, ground_truth)))
 
 
-def segmentation_mean_iou(masks: Tensor, truth: Tensor) -> float:
+def segmentation_mean_iou(masks: Tensor, ground_truth: Tensor) -> float:
     """Intersection over union of the pixels of all images, averaged over background and object; higher is better.
 
     Intersections and unions are summed over the images before they are divided, as in published tables.
@@ -105,7 +110,7 @@ def segmentation_mean_iou(masks: Tensor, truth: Tensor) -> float:
 
     Args:
         masks: (B, H, W) bool, taken for the object.
-        truth: (B, H, W) bool, of the object.
+        ground_truth: (B, H, W) bool, of the object.
 
     Returns:
         The mean, 0..1. What neither the truth nor the masks have anywhere is left out of it.
@@ -117,17 +122,17 @@ def segmentation_mean_iou(masks: Tensor, truth: Tensor) -> float:
         >>> segmentation_mean_iou(torch.tensor([[[True, True, False]]]), torch.tensor([[[True, False, False]]]))
         0.5
     """
-    return float(mean_iou_of_counts(_counted(masks, truth)))
+    return float(mean_iou_of_counts(_counted(masks, ground_truth)))
 
 
-def _counted(masks: Tensor, truth: Tensor) -> Tensor:
-    counts = mask_counts(masks, truth)
+def _counted(masks: Tensor, ground_truth: Tensor) -> Tensor:
+    counts = mask_counts(masks, ground_truth)
     if not counts.sum():
         raise ValueError("expected at least one pixel, found none")
     return counts
 
 
-def segmentation_average_precision(scores: Tensor, truth: Tensor) -> Tensor:
+def segmentation_average_precision(scores: Tensor, ground_truth: Tensor) -> Tensor:
     """Average precision of the pixels of each image; its mean over images is the mAP of published tables.
 
     Every pixel is ranked twice, as object by its score s and as background by 1 - s, and both rankings are one list:
@@ -138,7 +143,7 @@ def segmentation_average_precision(scores: Tensor, truth: Tensor) -> Tensor:
 
     Args:
         scores: (B, H, W) in 0..1, higher for the object.
-        truth: (B, H, W) bool, of the object.
+        ground_truth: (B, H, W) bool, of the object.
 
     Returns:
         (B,) float64 in 0..1, higher is better.
@@ -150,16 +155,21 @@ def segmentation_average_precision(scores: Tensor, truth: Tensor) -> Tensor:
         >>> segmentation_average_precision(torch.tensor([[[0.9, 0.2]]]), torch.tensor([[[True, False]]]))
         tensor([1.], dtype=torch.float64)
     """
-    if scores.ndim != 3 or scores.shape != truth.shape or truth.dtype != torch.bool or 0 in scores.shape[1:]:
+    if (
+        scores.ndim != 3
+        or scores.shape != ground_truth.shape
+        or ground_truth.dtype != torch.bool
+        or 0 in scores.shape[1:]
+    ):
         raise ValueError(
             "expected scores (images, height, width) with pixels and a bool truth of the same shape, found "
-            f"{tuple(scores.shape)} and {tuple(truth.shape)} {truth.dtype}"
+            f"{tuple(scores.shape)} and {tuple(ground_truth.shape)} {ground_truth.dtype}"
         )
     if not bool(((scores >= 0) & (scores <= 1)).all()):
         raise ValueError("expected scores in 0..1, found others")
     values = scores.double().flatten(1)  # (images, pixels)
     ranked, order = torch.cat([values, 1 - values], dim=1).sort(dim=1, descending=True, stable=True)
-    right = torch.cat([truth.flatten(1), ~truth.flatten(1)], dim=1).gather(1, order)
+    right = torch.cat([ground_truth.flatten(1), ~ground_truth.flatten(1)], dim=1).gather(1, order)
     found = right.cumsum(dim=1)
     places = torch.arange(ranked.shape[1], device=scores.device)
     # Equal scores count together: each place looks at the last place of its score.

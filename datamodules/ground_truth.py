@@ -1,0 +1,187 @@
+"""What is known of images, to compare an explanation with: boxes, the pixels of parts, and visible descriptors."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageGroundTruth:
+    """What is known of one image, in its own pixels; None for what is not.
+
+    Attributes:
+        boxes: (G, 4) int64 x0, y0, x1, y1 of the main object, the corner pixels included; G may be 0.
+        part_masks: (P, H, W) bool, the visible pixels of each part, empty for one that cannot be seen.
+        part_names: P names; the same for all images of a data set.
+        descriptors: (D,) bool, which descriptors of the bank the image shows.
+        descriptor_parts: (D,) int64, the part that a descriptor speaks of, -1 for none of them; the same for all
+            images of a data set.
+
+    Raises:
+        ValueError: shapes or types that do not fit each other.
+
+    >>> ImageGroundTruth(boxes=torch.tensor([[2, 1, 3, 1]])).boxes.shape
+    torch.Size([1, 4])
+    """
+
+    boxes: Tensor | None = None
+    part_masks: Tensor | None = None
+    part_names: tuple[str, ...] = ()
+    descriptors: Tensor | None = None
+    descriptor_parts: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        require_shape("boxes", self.boxes, (None, 4), torch.int64)
+        require_shape("part_masks", self.part_masks, (len(self.part_names), None, None), torch.bool)
+        require_shape("descriptors", self.descriptors, (None,), torch.bool)
+        require_shape("descriptor_parts", self.descriptor_parts, (_length(self.descriptors),), torch.int64)
+
+
+@dataclass(frozen=True)
+class GroupGroundTruth:
+    """What is known of the images of a group, in the geometry of the images; None for what is not.
+
+    Attributes:
+        images: B.
+        all_boxes: (sum of G_i, 4) int64, the boxes of all images one after another, as in :class:`ImageGroundTruth`.
+            One
+            tensor: each that a worker process sends takes a file handle.
+        box_counts: G_i of each image.
+        part_masks: (B, P, S, S) bool.
+        part_names: P names.
+        descriptors: (B, D) bool.
+        descriptor_parts: (D,) int64, the part that a descriptor speaks of, -1 for none of them.
+
+    Raises:
+        ValueError: shapes or types that do not fit each other.
+
+    >>> ground_truth = GroupGroundTruth(2, all_boxes=torch.tensor([[0, 0, 7, 7]]), box_counts=(0, 1))
+    >>> [boxes.tolist() for boxes in ground_truth.boxes]
+    [[], [[0, 0, 7, 7]]]
+    """
+
+    images: int
+    all_boxes: Tensor | None = None
+    box_counts: tuple[int, ...] = ()
+    part_masks: Tensor | None = None
+    part_names: tuple[str, ...] = ()
+    descriptors: Tensor | None = None
+    descriptor_parts: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.all_boxes is not None and len(self.box_counts) != self.images:
+            raise ValueError(f"Expected the number of boxes of {self.images} images, got {len(self.box_counts)}.")
+        require_shape("all_boxes", self.all_boxes, (sum(self.box_counts), 4), torch.int64)
+        require_shape("part_masks", self.part_masks, (self.images, len(self.part_names), None, None), torch.bool)
+        require_shape("descriptors", self.descriptors, (self.images, None), torch.bool)
+        bank = None if self.descriptors is None else self.descriptors.shape[1]
+        require_shape("descriptor_parts", self.descriptor_parts, (bank,), torch.int64)
+
+    def __len__(self) -> int:
+        return self.images
+
+    @property
+    def boxes(self) -> list[Tensor] | None:
+        """For each image (G_i, 4) int64; None if no boxes are known of this data set."""
+        return None if self.all_boxes is None else list(torch.split(self.all_boxes, list(self.box_counts)))
+
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> "GroupGroundTruth":
+        """Return the truth with every tensor changed, such as moved to a device."""
+        changed = {name: None if (value := getattr(self, name)) is None else change(value) for name in _TENSORS}
+        return GroupGroundTruth(self.images, box_counts=self.box_counts, part_names=self.part_names, **changed)
+
+    def first(self, images: int) -> "GroupGroundTruth":
+        """Return the truth of the first images."""
+        counts = self.box_counts[:images]
+        return GroupGroundTruth(
+            min(images, self.images),
+            all_boxes=None if self.all_boxes is None else self.all_boxes[: sum(counts)],
+            box_counts=counts,
+            part_masks=None if self.part_masks is None else self.part_masks[:images],
+            part_names=self.part_names,
+            descriptors=None if self.descriptors is None else self.descriptors[:images],
+            descriptor_parts=self.descriptor_parts,
+        )
+
+
+_TENSORS = ("all_boxes", "part_masks", "descriptors", "descriptor_parts")
+
+
+def _length(values: Tensor | None) -> int | None:
+    return None if values is None else len(values)
+
+
+def require_shape(name: str, value: Tensor | None, shape: tuple[int | None, ...], dtype: torch.dtype) -> None:
+    """Check the shape and type of a tensor, if there is one; None in a shape stands for any length.
+
+    Raises:
+        ValueError: they do not fit.
+
+    >>> require_shape("boxes", torch.zeros(3, 4), (None, 4), torch.float32)
+    """
+    if value is None:
+        return
+    fits = value.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, value.shape, strict=True))
+    if not fits or value.dtype != dtype:
+        wanted = tuple("any" if want is None else want for want in shape)
+        raise ValueError(f"Expected {name} {wanted} {dtype}, got {tuple(value.shape)} {value.dtype}.")
+
+
+class TruthSource(Protocol):
+    """What a source of images may offer besides: what is known of them."""
+
+    def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth | None:
+        """Return what is known of an image, in the pixels that ``read`` gives; None for nothing."""
+
+
+TruthReader = Callable[[int, str], ImageGroundTruth | None]
+
+
+def ground_truth_reader(source: object) -> TruthReader | None:
+    """Return how a source tells what is known of its images; None if it is no :class:`TruthSource`.
+
+    >>> ground_truth_reader("a source without truth") is None
+    True
+    """
+    reader: TruthReader | None = getattr(source, "ground_truth", None)
+    return reader
+
+
+def stack_truths(truths: Sequence[ImageGroundTruth | None]) -> GroupGroundTruth | None:
+    """Collect what is known of the images of a group; None if nothing is.
+
+    Args:
+        truths: of each image, in the model's geometry. Where some have no boxes, they have 0; parts and descriptors
+            must be known of all images or of none.
+
+    Raises:
+        ValueError: images of which different things are known.
+
+    >>> stack_truths([None, ImageGroundTruth(boxes=torch.tensor([[0, 0, 7, 7]]))]).box_counts
+    (0, 1)
+    """
+    if all(ground_truth is None for ground_truth in truths):
+        return None
+    known = [ground_truth or ImageGroundTruth() for ground_truth in truths]
+    kinds = {(one.part_names, one.part_masks is None, one.descriptors is None) for one in known}
+    if len(kinds) > 1:
+        raise ValueError(f"Expected the same parts, and descriptors or none, of all images of a group, got {kinds}.")
+    boxed = any(one.boxes is not None for one in known)
+    boxes = [torch.empty(0, 4, dtype=torch.int64) if one.boxes is None else one.boxes for one in known]
+    return GroupGroundTruth(
+        len(known),
+        all_boxes=torch.cat(boxes) if boxed else None,
+        box_counts=tuple(map(len, boxes)) if boxed else (),
+        part_masks=_stack([one.part_masks for one in known]),
+        part_names=known[0].part_names,
+        descriptors=_stack([one.descriptors for one in known]),
+        descriptor_parts=known[0].descriptor_parts,
+    )
+
+
+def _stack(values: Sequence[Tensor | None]) -> Tensor | None:
+    there = [value for value in values if value is not None]
+    return torch.stack(there) if there else None

@@ -1,0 +1,1 @@
+"""Readers of image towers: patch features, attention layers, and how embeddings add up."""

@@ -1,0 +1,78 @@
+"""`mkbench compare`: finished runs side by side."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from mkbench.cli.commands.heads import load_data, load_system
+from mkbench.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mkbench.studies.concept_heads.models import ConceptHeadModel
+
+HELP = (
+    "put finished runs side by side. Ranks, differences of pairs of models, AUC against accuracy, MI curves; "
+    "and for models with runs of mutual knowledge and of heads, both in one table, and which heads carry what."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="folder of a model's run, as runs/demo/critters-vit-s, or of a bench; of one system or of both",
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder of the tables and figures")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write and print the comparison, and the table of concept heads of models that have runs of both systems.
+
+    Raises:
+        UsageError: a folder without a finished run.
+    """
+    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.studies.concept_heads.report import write_concept_heads  # noqa: PLC0415 - these take seconds to import
+    from mkbench.studies.registry import write_report  # noqa: PLC0415
+
+    runs, console = read_runs(find_runs(options.runs)), Console()
+    for table in write_report(runs, options.out, width=console.width):
+        console.print(table)
+    concept_heads = write_concept_heads(runs, options.out, embed_bank, width=console.width)
+    if concept_heads is not None:
+        console.print(concept_heads)
+    return 0
+
+
+def embed_bank(model: "ConceptHeadModel") -> tuple[Sequence[str], "Tensor"]:
+    """Encode the concept bank of a model's run as that run did, or take it from the cache.
+
+    Returns:
+        The D descriptors, and their unit embeddings (D, d) in the prompt of the run.
+
+    Raises:
+        UsageError: the bank or the configuration of a run is gone.
+        BackboneError: the model cannot be loaded any more.
+        DataError: the bank or the model is not that of the run any more.
+    """
+    from mkbench.studies.head_labels.study import require_own_weights  # noqa: PLC0415 - takes seconds to import
+
+    results, folder = model.knowledge.results, model.knowledge.folder
+    bank = load_data(folder).bank
+    if bank.sha256 != results["data"]["bank"]["sha256"]:
+        raise DataError(
+            f"Expected the concept bank that {folder} was made with at {bank.source}, found another; restore it, or "
+            "run `mkbench predict` again with --results.overwrite true."
+        )
+    system = load_system(model.heads.folder)
+    require_own_weights(folder, results, system)
+    template = results["settings"]["descriptor_template"]
+    return bank.descriptors, system.text_cache.embed_bank(system.backbone, bank.descriptors, template).cpu()

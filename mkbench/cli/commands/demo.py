@@ -1,0 +1,36 @@
+"""`mkbench demo`: the bundled models on the bundled images."""
+
+import argparse
+from importlib import resources
+from pathlib import Path
+
+from mkbench.cli.bench_config import read_config
+from mkbench.cli.commands.bench import run_bench
+
+HELP = "benchmark the four bundled models on the bundled images, in minutes, without a download."
+
+_NEXT = """
+Bundle and figures of each model: {out}/<model>/
+Tables (CSV, Markdown, LaTeX), differences between models, and figures: {out}/
+ImageNet and the paper's 13 models:
+  mkbench doctor --config configs/paper/table3.yaml --data.root IMAGENET --data.bank descriptors_imagenet.json
+Your own images, a folder for each class:
+  mkbench predict --config configs/image_folder.yaml --model.backbone vit-b-16-openai --model.random_weights false \\
+    --data.root IMAGES --data.class_names NAMES.json --data.bank DESCRIPTORS.json
+`mkbench models` lists the models by name; the README tells more.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the bundles, tables and figures")
+    parser.set_defaults(overrides=[])
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate the bundled models, print the table and where to look next."""
+    config = resources.files("mkbench") / "configs" / "critters" / "demo.yaml"
+    with resources.as_file(config) as path:
+        exit_code = run_bench(read_config(path), options.out, overrides=options.overrides, overwrite=True)
+    print(_NEXT.format(out=options.out))
+    return exit_code

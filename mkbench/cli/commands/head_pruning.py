@@ -1,0 +1,63 @@
+"""`mkbench heads prune`: what does a model lose without the heads that speak of one concept, or of none?"""
+
+import argparse
+from pathlib import Path
+
+from mkbench.cli.commands.head_queries import read_head
+
+HELP = (
+    "ablate heads in the running model and compare accuracies: heads of high and of low concept consistency (CCS), "
+    "each beside random ones. Later layers see that a head is ablated (the total effect; `mkbench heads remove` takes "
+    "out what heads add to the embedding directly). `mkbench heads RUN` finds the CCS; head_pruning.json goes to the "
+    "run."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a model's run")
+    parser.add_argument(
+        "--high", type=int, default=5, help="one set: heads of which so many of five texts fit, or more"
+    )
+    parser.add_argument("--low", type=int, default=1, help="the other: heads of which so many fit, or fewer")
+    parser.add_argument(
+        "--heads",
+        nargs="+",
+        type=read_head,
+        metavar="LAYER.HEAD",
+        help="silence these instead, of any layer, both numbers from 0, such as 3.2",
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="sets of as many random heads to compare with")
+    parser.add_argument(
+        "--images-per-class", type=int, metavar="N", help="classify the first images of each class; None takes all"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Silence the heads and print what accuracy is left.
+
+    Raises:
+        UsageError: options, a run or data that do not fit.
+        DataError: a damaged file, other weights or other images than those of the run.
+    """
+    # These take seconds to import.
+    from lightning.fabric import Fabric  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from mkbench.cli.commands.heads import load_data, load_system  # noqa: PLC0415
+    from mkbench.studies.head_pruning.choice import PruningOptions  # noqa: PLC0415
+    from mkbench.studies.head_pruning.study import prune_run  # noqa: PLC0415
+    from mkbench.studies.head_pruning.table import show_pruning  # noqa: PLC0415
+
+    how = PruningOptions(
+        high=options.high,
+        low=options.low,
+        heads=tuple(options.heads or ()),
+        seeds=options.seeds,
+        images_per_class=options.images_per_class,
+    )
+    system = load_system(options.run).to(Fabric(accelerator="auto", devices=1).device)
+    document = prune_run(options.run, system, load_data(options.run), how)
+    console = Console()
+    console.print(show_pruning(document, width=console.width))
+    return 0

@@ -1,0 +1,130 @@
+"""`mkbench heads ANALYSIS`: five questions to the attention heads of one finished run."""
+
+import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mkbench.errors import UsageError
+
+#: What ``add_argument`` takes beside the flag.
+Option: TypeAlias = Mapping[str, Any]
+
+
+def read_head(text: str) -> tuple[int, int]:
+    """Return the layer and the head that an option names.
+
+    Raises:
+        UsageError: it names none.
+
+    >>> read_head("3.2")
+    (3, 2)
+    """
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", text):
+        raise UsageError(f"Expected --head LAYER.HEAD, both numbers from 0, such as 3.2, found {text!r}; correct it.")
+    layer, head = text.split(".")
+    return int(layer), int(head)
+
+
+def _required(**option: Any) -> Option:
+    return {"required": True, "default": argparse.SUPPRESS, **option}
+
+
+_IMAGE = _required(help="sample id of the run's data, or an image file")
+_TEXT = _required(help="what to look for; encoded as it is")
+_ANY_HEAD: Option = {"type": read_head, "metavar": "LAYER.HEAD", "help": "one head, both numbers from 0, such as 3.2"}
+_HEAD = _required(**_ANY_HEAD)
+_TOP: Option = {"type": int, "default": 8, "help": "how many images"}
+_PROPERTY = _required(dest="property_name", help="as `mkbench heads RUN` names it in labels.json")
+_TEXTS = _required(nargs=2, metavar=("A", "B"), help="both texts; encoded as they are")
+
+
+@dataclass(frozen=True)
+class AnalysisVerb:
+    """A command that asks the heads of one run a question.
+
+    Attributes:
+        name: of the question, a method of ``mkbench.studies.head_queries.study.HeadRun``.
+        HELP: what it answers.
+        options: flag -> option, one for each argument of the method but ``similarity``, which all have.
+        similarity: what the choices mean.
+    """
+
+    name: str
+    HELP: str
+    options: Mapping[str, Option]
+    similarity: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options of the command."""
+        parser.add_argument("run", type=Path, metavar="RUN", help="folder of a model's run")
+        for flag, option in self.options.items():
+            parser.add_argument(flag, **option)
+        choices = ("dot", "cosine", "centred")
+        parser.add_argument("--similarity", choices=choices, default="dot", help=self.similarity)
+        parser.add_argument(
+            "--out",
+            type=Path,
+            default=argparse.SUPPRESS,
+            help="figure; a PDF and the data are put beside it (default: a name of its own in RUN/analyses)",
+        )
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Print the answer, and write its figure and data.
+
+        Raises:
+            MkbenchError: a question that has no answer in this run, or a file that cannot be read.
+        """
+        # These take seconds to import.
+        from rich.console import Console  # noqa: PLC0415
+
+        from mkbench.cli.commands.heads import load_data, load_system  # noqa: PLC0415
+        from mkbench.heads.store import open_store  # noqa: PLC0415
+        from mkbench.studies.head_queries.output import show_answer, write_answer  # noqa: PLC0415
+        from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
+
+        question = dict(vars(options))
+        run, out = question.pop("run"), question.pop("out", None)
+        asked = HeadRun(open_store(run), load_system(run), load_data(run))
+        answer = getattr(asked, self.name)(**question)
+        Console().print(show_answer(answer))
+        for path in write_answer(answer, run, out):
+            print(path)
+        return 0
+
+
+_OF_IMAGES = "product as published, product of directions, or that without the mean of the images"
+_OF_PATCHES = "product as published, product of directions, or the product without its mean over the patches"
+
+PROPERTY_NEIGHBORS = AnalysisVerb(
+    "property_neighbors",
+    "find the images most like an image in one property, such as colour. `mkbench heads RUN` finds the properties.",
+    {"--image": _IMAGE, "--property": _PROPERTY, "--top": _TOP},
+    _OF_IMAGES,
+)
+IMAGE_NEIGHBORS = AnalysisVerb(
+    "image_neighbors",
+    "find the images for which one head writes what it writes for an image.",
+    {"--image": _IMAGE, "--head": _HEAD, "--top": _TOP},
+    _OF_IMAGES,
+)
+TEXT_NEIGHBORS = AnalysisVerb(
+    "text_neighbors",
+    "find the images for which one head writes what a text says.",
+    {"--text": _TEXT, "--head": _HEAD, "--top": _TOP},
+    _OF_IMAGES,
+)
+TOPIC_SEGMENTATION = AnalysisVerb(
+    "topic_segmentation",
+    "map where in an image the heads write what a text says. Without --head, all heads of all layers are added up.",
+    {"--image": _IMAGE, "--text": _TEXT, "--head": _ANY_HEAD},
+    _OF_PATCHES,
+)
+CONTRASTIVE_SEGMENTATION = AnalysisVerb(
+    "contrastive_segmentation",
+    "map where in an image the heads write one text rather than another.",
+    {"--image": _IMAGE, "--texts": _TEXTS},
+    _OF_PATCHES,
+)

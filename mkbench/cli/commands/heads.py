@@ -1,0 +1,210 @@
+"""`mkbench heads`: what do the attention heads of finished runs say?"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from rich.console import Console
+
+from mkbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from mkbench.concepts import ConceptBank
+    from mkbench.datamodules.base import ClassGroupDataModule
+    from mkbench.heads.labels import Endpoint, Judge, Labeller
+    from mkbench.systems import HeadDecomposition
+
+HELP = (
+    "describe the attention heads of finished runs by texts, and label them. The runs are of a configuration such as "
+    "critters/heads.yaml; heads.json, labels.json and the metrics go to each run."
+)
+_ASSETS = Path(__file__).resolve().parents[2] / "assets" / "heads"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a model's run, or of a bench")
+    texts = parser.add_argument_group("texts")
+    texts.add_argument(
+        "--pool",
+        type=Path,
+        help="texts to choose from: one a line in a .txt file, or a JSON list; Critters brings its own",
+    )
+    texts.add_argument("--num-texts", type=int, default=20, help="texts picked for a head; the first five are labelled")
+    texts.add_argument(
+        "--span", choices=("weights", "data"), default="weights", help="what a head can write: by weights or by data"
+    )
+    texts.add_argument("--rank", type=int, help="of the span of the data; 80 as published if there is no other")
+    labels = parser.add_argument_group("labels")
+    labels.add_argument(
+        "--labeller",
+        choices=("bank", "file", "llm"),
+        default="bank",
+        help="nearest of a list of properties, a file of labels, or a language model",
+    )
+    labels.add_argument(
+        "--judge",
+        choices=("similarity", "file", "llm"),
+        default="similarity",
+        help="who says which texts fit: the model's own text encoder, a file of labels, or a language model",
+    )
+    labels.add_argument("--properties", type=Path, help="list of properties; Critters and other data have their own")
+    labels.add_argument("--labels", type=Path, help="file of labels, as labels.json of a run")
+    labels.add_argument("--llm", metavar="MODEL", help="language model, as its endpoint calls it")
+    labels.add_argument("--base-url", metavar="URL", help="endpoint of the language model; None is OpenAI's")
+    labels.add_argument("--api-key-variable", metavar="NAME", help="environment variable with the key of the endpoint")
+    labels.add_argument("--threshold", type=int, default=3, help="texts out of five that must fit for an association")
+    labels.add_argument("--shuffles", type=int, default=1, help="how often labels are dealt out anew, as a control")
+    labels.add_argument("--seed", type=int, default=0, help="of the shuffles")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Describe the heads of all runs and print what was found.
+
+    Raises:
+        UsageError: options that do not fit, or a folder without a run that decomposes heads.
+    """
+    # These take seconds to import.
+    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.runs.run_folder import read_results  # noqa: PLC0415
+    from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
+    from mkbench.studies.head_labels.table import show_report, write_heads  # noqa: PLC0415
+
+    how = HeadOptions(
+        num_texts=options.num_texts,
+        span=options.span,
+        rank=options.rank,
+        threshold=options.threshold,
+        shuffles=options.shuffles,
+        seed=options.seed,
+    )
+    folders, console = find_runs(options.runs), Console()
+    chosen = [(folder, *_choose(options, str(read_results(folder)[0]["data"]["name"]))) for folder in folders]
+    for folder, pool, labeller, judge in chosen:
+        report = explain_heads(folder, load_system(folder), pool, labeller, judge, how)
+        console.print(show_report(report))
+    if len(folders) > 1:
+        parents = {folder.parent for folder in folders}
+        target = parents.pop() if len(parents) == 1 else Path("runs/heads")
+        console.print(write_heads(read_runs(folders), target, width=console.width))
+    return 0
+
+
+def _choose(options: argparse.Namespace, data: str) -> tuple["ConceptBank", "Labeller", "Judge"]:
+    """Return the pool, the labeller and the judge for runs over some data."""
+    from mkbench.concepts import load_bank  # noqa: PLC0415
+
+    pool = options.pool or _packaged(data, "descriptions")
+    if pool is None:
+        raise UsageError(
+            f"Expected --pool FILE with general descriptions of images for {data}, found none; give a text file with "
+            "one a line, such as image_descriptions_general.txt of the published method."
+        )
+    return load_bank(pool), *choose_labels(options, options.properties or _packaged(data, "properties"))
+
+
+def _packaged(data: str, kind: str) -> Path | None:
+    """Return the list that comes with the package for a data set; None where there is none."""
+    path = _ASSETS / f"{data.partition('-')[0]}-{kind}.json"
+    return path if path.is_file() else None
+
+
+def choose_labels(options: argparse.Namespace, properties: Path | None) -> tuple["Labeller", "Judge"]:
+    """Return the labeller and the judge that options name.
+
+    Args:
+        options: of the command.
+        properties: list of properties for those that compare with one; None is that of the package.
+
+    Raises:
+        UsageError: an option that one of them needs is missing, or one that none of them needs is there.
+    """
+    from mkbench.heads.labels import (  # noqa: PLC0415
+        BankLabeller,
+        FileJudge,
+        FileLabeller,
+        LanguageModelJudge,
+        LanguageModelLabeller,
+        SimilarityJudge,
+    )
+
+    asked = {options.labeller, options.judge}
+    _require_together("llm", options.llm, needed="llm" in asked)
+    _require_together("labels", options.labels, needed="file" in asked)
+    if options.properties is not None and not asked & {"bank", "similarity"}:
+        raise UsageError("Expected no --properties, found one; neither --labeller nor --judge compares with a list.")
+    labellers: dict[str, Any] = {
+        "bank": lambda: BankLabeller(properties),
+        "file": lambda: FileLabeller(options.labels),
+        "llm": lambda: LanguageModelLabeller(_endpoint(options)),
+    }
+    judges: dict[str, Any] = {
+        "similarity": lambda: SimilarityJudge(bank=properties),
+        "file": lambda: FileJudge(options.labels),
+        "llm": lambda: LanguageModelJudge(_endpoint(options)),
+    }
+    return labellers[options.labeller](), judges[options.judge]()
+
+
+def _require_together(option: str, value: object, *, needed: bool) -> None:
+    if needed and value is None:
+        raise UsageError(f"Expected --{option} beside --labeller or --judge {_NEEDED_BY[option]}, found none; give it.")
+    if not needed and value is not None:
+        raise UsageError(
+            f"Expected --labeller or --judge {_NEEDED_BY[option]} beside --{option}, found neither; give one of them."
+        )
+
+
+_NEEDED_BY = {"llm": "llm", "labels": "file"}
+
+
+def _endpoint(options: argparse.Namespace) -> "Endpoint":
+    from mkbench.heads.labels import Endpoint  # noqa: PLC0415
+
+    others = {"base_url": options.base_url, "api_key_variable": options.api_key_variable}
+    return Endpoint(options.llm, **{name: value for name, value in others.items() if value is not None})
+
+
+def load_system(run: Path) -> "HeadDecomposition":
+    """Build the system of a finished run again, as its ``config.yaml`` says.
+
+    Raises:
+        UsageError: the run has no configuration, or one of another system.
+        BackboneError: its model cannot be loaded any more.
+    """
+    from mkbench.systems import HeadDecomposition  # noqa: PLC0415
+
+    system = _build(run, "model")
+    if not isinstance(system, HeadDecomposition):
+        raise UsageError(
+            f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found one of {type(system).__name__} "
+            f"at {run}; run `mkbench predict` with a configuration such as critters/heads.yaml first."
+        )
+    return system
+
+
+def load_data(run: Path) -> "ClassGroupDataModule":
+    """Build the data of a finished run again, as its ``config.yaml`` says; images are read when they are asked for.
+
+    Raises:
+        UsageError: the run has no configuration, or one of data without class groups.
+    """
+    from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
+
+    data = _build(run, "data")
+    if not isinstance(data, ClassGroupDataModule):
+        raise UsageError(f"Expected a DataModule of class groups in {run}, found {type(data).__name__}.")
+    return data
+
+
+def _build(run: Path, part: Literal["model", "data"]) -> Any:
+    from mkbench.cli.bench_config import read_yaml  # noqa: PLC0415
+    from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
+
+    content = read_yaml(run / "config.yaml", kind="the configuration of a run")
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "config.yaml"  # without what only a trainer reads
+        own.write_text(yaml.safe_dump({name: content[name] for name in ("model", "data")}), encoding="utf-8")
+        return MkbenchCLI(["--config", str(own)], run=False).build(part)

@@ -1,0 +1,91 @@
+"""`mkbench verify`: do finished runs reproduce a published table?
+
+Exit codes: 0 if every number matches; 3 if one does not, or cannot be compared: a verification that could not be made
+is not a success; 2 for wrong usage.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+from rich.console import Console
+
+from mkbench.errors import UsageError
+from mkbench.studies.reproduction.published import load_published, published_names, with_columns, with_tolerances
+
+HELP = (
+    "compare finished runs with a published table. Every number of every run is a match, a mismatch or not comparable. "
+    "Exit codes: 0 all match, 3 a mismatch or a number that cannot be compared, 1 a damaged run, 2 wrong usage."
+)
+FOUND_MISMATCH = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a model's run, or of a bench")
+    # Options without a default of use to a reader have none.
+    parser.add_argument(
+        "--against", required=True, default=argparse.SUPPRESS, metavar="TABLE", help=", ".join(published_names())
+    )
+    parser.add_argument(
+        "--tolerance",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="NAME=VALUE",
+        help="largest difference that is a match, of a column (auc_pca=0.1) or of alike columns (auc=0.1); repeatable",
+    )
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="compare this column (auc_pca) alone; repeatable",
+    )
+    parser.add_argument("--complete", action="store_true", help="also exit with 3 if a model of the table was not run")
+    parser.add_argument(
+        "--out", type=Path, default=argparse.SUPPRESS, help="folder for verify.csv, verify.md and verify.json"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the comparison; exit code 0 if every number matches, else 3.
+
+    Raises:
+        UsageError: an unknown table, column or tolerance, or a folder without a finished run.
+    """
+    # These take a second to import.
+    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.studies.reproduction.study import verify  # noqa: PLC0415
+    from mkbench.studies.reproduction.table import to_console, verification_files  # noqa: PLC0415
+
+    table = load_published(options.against)
+    table = with_tolerances(table, read_tolerances(getattr(options, "tolerance", [])))
+    if hasattr(options, "column"):
+        table = with_columns(table, options.column)
+    verification = verify(table, read_runs(find_runs(options.runs)))
+    if hasattr(options, "out"):
+        verification_files(verification, options.out, complete=options.complete)
+    Console().print(to_console(verification, complete=options.complete))
+    return 0 if verification.verified(complete=options.complete) else FOUND_MISMATCH
+
+
+def read_tolerances(words: list[str]) -> dict[str, float]:
+    """Read tolerances as they are written on the command line; of one name, the last counts.
+
+    Raises:
+        UsageError: a word is not ``NAME=VALUE`` with a number of 0 or more.
+
+    >>> read_tolerances(["auc=0.1", "top1=0.5"])
+    {'auc': 0.1, 'top1': 0.5}
+    """
+    tolerances = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not name or not 0 <= number < math.inf:
+            raise UsageError(f"Expected --tolerance NAME=VALUE such as auc=0.1, found {word!r}.")
+        tolerances[name] = number
+    return tolerances

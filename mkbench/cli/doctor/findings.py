@@ -1,0 +1,87 @@
+"""Findings of an examination, and the words they are put in."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+State = Literal["ok", "warning", "problem"]
+Area = Literal["model", "class list", "bank", "data", "resources"]
+
+
+class Remark(NamedTuple):
+    """What a check has to say.
+
+    Attributes:
+        state: ``problem``: the run would fail, or its numbers would mean nothing; ``warning``: worth knowing.
+        sentence: what was found; of a problem also what to do.
+    """
+
+    state: State
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A remark in its place.
+
+    Attributes:
+        area: what was checked.
+        state: as of ``Remark``.
+        sentence: as of ``Remark``.
+        model: the model it holds for; None for all.
+    """
+
+    area: Area
+    state: State
+    sentence: str
+    model: str | None = None
+
+
+def ok(sentence: str) -> Remark:
+    """Return a remark that all is well."""
+    return Remark("ok", sentence)
+
+
+def warning(sentence: str) -> Remark:
+    """Return a remark about something worth knowing."""
+    return Remark("warning", sentence)
+
+
+def problem(sentence: str) -> Remark:
+    """Return a remark about something to mend before the run."""
+    return Remark("problem", sentence)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "image"), counted(4229, "descriptor"), counted(2, "class", "classes")
+    ('1 image', '4,229 descriptors', '2 classes')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the one or two units that matter.
+
+    >>> [duration(seconds) for seconds in (0.2, 41.2, 95, 1499, 3600 * 5.34, 86400 * 3.5)]
+    ['less than 1 s', 'about 41 s', 'about 1 min 35 s', 'about 25 min', 'about 5 h 20 min', 'about 3 d 12 h']
+    """
+    if seconds < 1:
+        return "less than 1 s"
+    for large, length, small, step in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= 10 * length:
+            return f"about {round(seconds / length):,} {large}"
+        if seconds >= length:
+            whole, rest = divmod(round(seconds / step), length // step)
+            return f"about {whole} {large}" + (f" {rest} {small}" if rest else "")
+    return f"about {round(seconds)} s"
+
+
+def examples(names: list[str], shown: int = 3) -> str:
+    """Return the first names, quoted, and how many more there are.
+
+    >>> examples(["owl", "bat"]), examples(["a", "b", "c", "d", "e"])
+    ("'owl', 'bat'", "'a', 'b', 'c' and 2 more")
+    """
+    rest = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return ", ".join(repr(name) for name in names[:shown]) + rest

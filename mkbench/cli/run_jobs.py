@@ -1,0 +1,107 @@
+"""Runs jobs one after another; one that fails never costs the others."""
+
+import errno
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from mkbench.errors import MkbenchError, UsageError, sentence
+
+
+def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -> int:
+    """Run jobs, each of which returns its run folder, and report; one that fails never costs the others.
+
+    Args:
+        jobs: name, for messages, and what to call.
+        out: folder of tables and figures.
+
+    Returns:
+        0, or 1 if a job failed.
+
+    Raises:
+        UsageError: the same one from every job, such as an unknown option.
+        OSError: the disk is full.
+    """
+    finished: list[Path] = []
+    failures: list[tuple[str, Exception]] = []
+    for name, job in jobs:
+        try:
+            folder = job()
+        except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise  # a full disk stops every model
+            failures.append((name, error))
+            if not isinstance(error, MkbenchError):
+                traceback.print_exc()
+        else:
+            finished += [folder] if folder is not None else []
+    _raise_common([error for _, error in failures], len(jobs))
+    if finished:
+        report(finished, out)
+    for name, reason in failures:
+        print(f"mkbench: {name} failed: {sentence(reason)}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _raise_common(failures: Sequence[Exception], models: int) -> None:
+    """Raise the usage error that all models ended with: then the command is wrong, not a model."""
+    same = {str(error) for error in failures if isinstance(error, UsageError)}
+    if len(failures) == models and len(same) == 1 and all(isinstance(error, UsageError) for error in failures):
+        raise failures[0]
+
+
+def run_predict(words: Sequence[str], root: Path, model: dict[str, Any], *, apart: bool) -> Path | None:
+    """Run `predict` for one model; return its run folder.
+
+    Args:
+        words: the words of the command, beginning with `predict`.
+        root: folder of the bundles, as in `words`.
+        model: options of `--model`, as in `words`.
+        apart: run it in a process of its own.
+    """
+    from mkbench.cli.main import run_trainer  # noqa: PLC0415 - the command line imports the commands
+
+    return _run_apart(words, root, model) if apart else run_trainer(list(words))
+
+
+def starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
+    """Tell whether Lightning will start a process for each device by running this whole command again in each."""
+    if "WORLD_SIZE" in os.environ:  # torchrun or a cluster has started them
+        return False
+    content = yaml.safe_load(protocol.read_text(encoding="utf-8")) if protocol.is_file() else {}
+    devices = content.get("trainer", {}).get("devices", "auto") if isinstance(content, dict) else 1
+    for position, word in enumerate(overrides):
+        option, _, value = word.partition("=")
+        if option == "--trainer.devices":
+            devices = value or "".join(overrides[position + 1 : position + 2])
+    return str(devices) != "1"
+
+
+def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
+    """Run one model in a process of its own, so that only its `predict` is started again for each device."""
+    finished = subprocess.run([sys.executable, "-m", "mkbench", *words], check=False)
+    if finished.returncode:
+        raise MkbenchError(f"its process ended with exit code {finished.returncode}; see what it said above.")
+    for path in out.glob("*/config.yaml"):
+        used = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["init_args"]
+        if all(used.get(name) == value for name, value in model.items()):
+            return path.parent
+    raise MkbenchError(f"Expected a run folder of {model['backbone']} in {out}, found none; run the bench again.")
+
+
+def report(runs: Sequence[Path], out: Path) -> None:
+    """Write tables and figures of finished runs to `out`, and print the tables: one for each kind of run."""
+    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
+    from mkbench.studies.registry import write_report  # noqa: PLC0415 - these take seconds to import
+
+    if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
+        console = Console()
+        for table in write_report(read_runs(runs), out, width=console.width):
+            console.print(table)

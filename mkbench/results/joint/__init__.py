@@ -1,1 +1,0 @@
-"""Runs of both systems of one model: mutual knowledge beside the heads that carry it."""

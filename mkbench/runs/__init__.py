@@ -1,0 +1,1 @@
+"""Run folders: their files, the manifest, the typed results, and finished runs."""

@@ -1,0 +1,10 @@
+"""What is measured of explanations beyond mutual information; each is named in a configuration by ``class_path``."""
+
+from mkbench.scorers.base import Scorer, ScorerContext
+from mkbench.scorers.calibration import Calibration
+from mkbench.scorers.ground_truth import GroundTruth
+from mkbench.scorers.kept_region import KeptRegion
+from mkbench.scorers.localisation import Localisation
+from mkbench.scorers.removal import Removal
+
+__all__ = ["Calibration", "GroundTruth", "KeptRegion", "Localisation", "Removal", "Scorer", "ScorerContext"]

@@ -1,0 +1,93 @@
+"""What is measured of an explanation beyond mutual information: one value for each image and explainer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isnan
+from typing import Any, Protocol
+
+import pyarrow as pa
+from torch import Tensor
+
+from mkbench.concepts import Foreground, GroupExplanation
+from mkbench.datamodules.class_groups import ClassGroup
+
+
+@dataclass(frozen=True)
+class ScorerContext:
+    """All that a scorer may look at.
+
+    Attributes:
+        group: the B images, with their truth where the data set has one.
+        explanation: one explainer's answer.
+        foreground: prominent patches and pixels, before any explainer.
+        image_embedding: (B, d) unit rows of the plain images.
+        classes: (Y, d) unit rows, all classes.
+        bare: (D, d) unit rows, the descriptors in the relevance template.
+        prompted: (D, d) unit rows, the descriptors in their prompt.
+        predicted: (B,) int64, the predicted classes.
+        encode: uint8 pixels (n, 3, S, S) -> (n, d) embeddings, not normalised; runs the encoder in its own chunks.
+        seed: seed of this group.
+    """
+
+    group: ClassGroup
+    explanation: GroupExplanation
+    foreground: Foreground
+    image_embedding: Tensor
+    classes: Tensor
+    bare: Tensor
+    prompted: Tensor
+    predicted: Tensor
+    encode: Callable[[Tensor], Tensor]
+    seed: int
+
+
+class Scorer(Protocol):
+    """Turns explanations into columns of the rows of a run; how columns become metrics stands in ``summary``."""
+
+    @property
+    def name(self) -> str:
+        """Name of the scorer, unique in a run."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """The columns it fills, with their types; none of those that every run has."""
+        ...
+
+    @property
+    def needs_ground_truth(self) -> bool:
+        """Whether it compares with what is known of the images; that is read only if a scorer asks for it."""
+        ...
+
+    @property
+    def needs_explanation(self) -> bool:
+        """Whether its values depend on the explainer; if not, it is asked once for a group, and about the model."""
+        ...
+
+    def settings(self) -> dict[str, object]:
+        """Every choice that changes its numbers, as JSON; two runs are the same only if these are."""
+        ...
+
+    def score(self, context: ScorerContext) -> dict[str, list[Any]]:
+        """Return B values of each column; None where an image has none."""
+        ...
+
+
+def trim_rows(values: Tensor, counts: Tensor) -> list[list[Any]]:
+    """Return padded (B, K) values as lists of each row's own length.
+
+    >>> import torch
+    >>> trim_rows(torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 1]))
+    [[1, 2], [3]]
+    """
+    return [row[:count] for row, count in zip(values.tolist(), counts.tolist(), strict=True)]
+
+
+def to_values(values: Tensor) -> list[Any]:
+    """Return (B,) numbers as a list, None for NaN.
+
+    >>> import torch
+    >>> to_values(torch.tensor([0.5, torch.nan]))
+    [0.5, None]
+    """
+    return [None if isnan(value) else value for value in values.tolist()]

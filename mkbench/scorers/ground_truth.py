@@ -1,0 +1,92 @@
+"""Explanations against ground truth: are descriptors visible, and do parts lie where their descriptors say?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from mkbench.errors import UsageError
+from mkbench.metrics.functional import descriptor_agreement, named_part_iou
+from mkbench.scorers.base import ScorerContext, to_values
+
+
+class GroundTruth:
+    """Descriptor precision and recall, and part overlap, on images of which everything is known.
+
+    It needs no forward pass.
+
+    - Descriptor precision: share of the vision concepts that the image shows; by chance it is the share of the bank
+      that the image shows.
+    - Descriptor recall: share of what the image shows that is among the vision concepts. An image shows more than an
+      explanation names, so the largest recall that this number of concepts can have is reported beside it.
+    - Part overlap: for each part whose first descriptor names a part of the object that can be seen, intersection over
+      union of the two in pixels, averaged over these parts. A descriptor names a part even if it is wrong about it; one
+      that speaks of the background names none.
+
+    >>> list(GroundTruth().columns)[:2]
+    ['descriptor_precision', 'descriptor_precision_chance']
+    """
+
+    name = "ground_truth"
+    needs_ground_truth = True
+    needs_explanation = True
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """Shares in 0..1."""
+        shares = (
+            "descriptor_precision",
+            "descriptor_precision_chance",
+            "descriptor_recall",
+            "descriptor_recall_bound",
+            "part_iou",
+        )
+        return dict.fromkeys(shares, pa.float64())
+
+    def settings(self) -> dict[str, object]:
+        """It has no choices."""
+        return {}
+
+    def score(self, context: ScorerContext) -> dict[str, list[Any]]:
+        """Return the values of B images; None where an image has none, such as precision without concepts.
+
+        Raises:
+            UsageError: the data does not know parts and descriptors.
+            ValueError: it knows those of another bank.
+        """
+        visible, masks, parts = _require_ground_truth(context)
+        vision = context.explanation.vision
+        agreement = descriptor_agreement(vision.ids, vision.counts, visible)
+        first = context.explanation.descriptor_ids[..., 0]  # (images, parts)
+        named = torch.where(first >= 0, parts[first.clamp(min=0)], -1)
+        overlap = named_part_iou(context.explanation.part_pixels, named, masks)
+        return {
+            "descriptor_precision": to_values(agreement.precision),
+            "descriptor_precision_chance": to_values(agreement.chance),
+            "descriptor_recall": to_values(agreement.recall),
+            "descriptor_recall_bound": to_values(agreement.recall_bound),
+            "part_iou": to_values(overlap),
+        }
+
+
+def _require_ground_truth(context: ScorerContext) -> tuple[Tensor, Tensor, Tensor]:
+    """Return visible descriptors (B, D), masks (B, P, S, S) and the part of every descriptor (D,)."""
+    ground_truth = context.group.ground_truth
+    if (
+        ground_truth is None
+        or ground_truth.descriptors is None
+        or ground_truth.part_masks is None
+        or ground_truth.descriptor_parts is None
+    ):
+        raise UsageError(
+            "Expected images whose parts and visible descriptors are known, for the scorer `truth`, found none in "
+            f"the group {context.group.key}; use Critters, or leave the scorer out of --model.scorers."
+        )
+    if ground_truth.descriptors.shape[1] != len(context.bare):
+        raise ValueError(
+            f"Expected the truth of the {len(context.bare)} descriptors of the bank, got that of "
+            f"{ground_truth.descriptors.shape[1]}."
+        )
+    return ground_truth.descriptors, ground_truth.part_masks, ground_truth.descriptor_parts

@@ -1,0 +1,110 @@
+"""Are the parts what the prediction rests on? The class score while they are blurred, or brought back, one by one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from mkbench.metrics.functional.removal_sequence import (
+    REMOVAL_MODES,
+    RemovalMode,
+    correctness_curves,
+    removal_images_batch,
+    removal_order_batch,
+    score_curve,
+)
+from mkbench.scorers.base import ScorerContext, trim_rows
+
+#: Images whose images are rendered at once: each has up to parts + 1 of them.
+_CHUNK = 16
+_SUFFIXES = {False: "", True: "_reversed"}
+
+
+class Removal:
+    """Deletion, insertion, accuracy drop and accuracy increase, and the reversed order as their control.
+
+    Parts are ranked by cos(image, part) * cos(image, the part's first descriptor) and blurred, or brought back into the
+    blurred image, in this order. The class score is 2.5 * cos(image, predicted class). A faithful ranking differs
+    from its own reverse; where it does not, the metric says nothing about the order.
+
+    Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
+
+    Args:
+        reversed_control: scorer the reversed order too, which doubles the forward passes: 2 (2 L + 1) for an image.
+
+    >>> list(Removal(reversed_control=False).columns)
+    ['deletion_scores', 'deletion_correct', 'insertion_scores', 'insertion_correct']
+    """
+
+    name = "removal"
+    needs_ground_truth = False
+    needs_explanation = True
+
+    def __init__(self, reversed_control: bool = True) -> None:
+        self.orders = (False, True) if reversed_control else (False,)
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """Scores and correctness at every step of both sequences, the untouched start included."""
+        kinds = {"scores": pa.list_(pa.float64()), "correct": pa.list_(pa.bool_())}
+        return {
+            f"{mode}_{kind}{_SUFFIXES[backwards]}": type_
+            for backwards in self.orders
+            for mode in REMOVAL_MODES
+            for kind, type_ in kinds.items()
+        }
+
+    def settings(self) -> dict[str, object]:
+        """Every choice that changes what is written."""
+        return {"reversed_control": len(self.orders) > 1}
+
+    def score(self, context: ScorerContext) -> dict[str, list[Any]]:
+        """Return the curves of B images: parts + 1 entries each; correctness is None without labels."""
+        explanation = context.explanation
+        first = explanation.descriptor_ids[..., 0]  # (images, parts)
+        order = removal_order_batch(
+            context.image_embedding,
+            explanation.part_embeddings,
+            context.bare[first.clamp(min=0)],
+            usable=explanation.present & (first >= 0),
+            present=explanation.present,
+        )
+        counts = explanation.present.sum(dim=1)
+        columns: dict[str, list[Any]] = {}
+        for backwards in self.orders:
+            ranked = _reverse(order, counts) if backwards else order
+            for mode in REMOVAL_MODES:
+                embeddings = self._encode_steps(context, ranked, counts, mode)  # (images, parts + 1, dim)
+                columns |= self._curves(context, embeddings, counts, f"{mode}_{{}}{_SUFFIXES[backwards]}")
+        return columns
+
+    @staticmethod
+    def _curves(context: ScorerContext, embeddings: Tensor, counts: Tensor, column: str) -> dict[str, list[Any]]:
+        scores = score_curve(embeddings, context.classes[context.predicted])
+        label = context.group.class_index
+        correct: list[Any] = [None] * len(counts)
+        if label is not None:
+            correct = trim_rows(correctness_curves(embeddings, context.classes, label), counts + 1)
+        return {column.format("scores"): trim_rows(scores, counts + 1), column.format("correct"): correct}
+
+    @staticmethod
+    def _encode_steps(context: ScorerContext, order: Tensor, counts: Tensor, mode: RemovalMode) -> Tensor:
+        """Embed every step of every image, (B, L + 1, d); steps that an image does not have stay 0."""
+        images, masks = context.group.images, context.explanation.part_pixels
+        steps = torch.arange(order.shape[1] + 1, device=order.device)
+        wanted = steps <= counts[:, None]  # (images, parts + 1)
+        embeddings = context.image_embedding.new_zeros(*wanted.shape, context.image_embedding.shape[1])
+        for start in range(0, len(images), _CHUNK):
+            own = slice(start, start + _CHUNK)
+            rendered = removal_images_batch(images[own], masks[own], order[own], mode=mode)
+            embeddings[own][wanted[own]] = context.encode(rendered[wanted[own]]).to(embeddings.dtype)
+        return embeddings
+
+
+def _reverse(order: Tensor, counts: Tensor) -> Tensor:
+    """Reverse the first `counts` entries of each row; the rest, absent parts, stay at the end."""
+    places = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    mirrored = counts[:, None] - 1 - places
+    return order.gather(1, torch.where(mirrored >= 0, mirrored, places))

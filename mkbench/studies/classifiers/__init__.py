@@ -1,0 +1,1 @@
+"""Accuracy of trained classifiers beside zero-shot classification."""

@@ -1,0 +1,1 @@
+"""Attention heads that carry the mutual concepts of a class."""

@@ -1,0 +1,1 @@
+"""Faithfulness of explanations, and their agreement with ground truth."""

@@ -1,0 +1,235 @@
+"""From the contributions of a run to what its heads say: texts, labels, and the metrics that follow from them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from mkbench.concepts import ConceptBank
+from mkbench.errors import DataError, UsageError
+from mkbench.heads.labels import Judge, LabelContext, LabelDocument, Labeller, head_texts, label_heads
+from mkbench.heads.spans import rebuild, span_heads
+from mkbench.heads.store import ContributionStore, open_store
+from mkbench.heads.text_span import TextSpan
+from mkbench.runs.manifest import read_manifest
+from mkbench.runs.results import Document
+from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, MANIFEST, RESULTS, read_results, write_json
+from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
+from mkbench.systems.head_decomposition import HeadDecomposition
+from mkbench.systems.records.summary import Metric, mean_metric
+
+SCHEMA_VERSION = 1
+Span = Literal["weights", "data"]
+#: Right singular vectors that span a head's data in the published code.
+PUBLISHED_RANK = 80
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """How heads are described and judged.
+
+    Attributes:
+        num_texts: texts that are picked for each head; the first five are labelled.
+        span: what a head can write: by its ``weights``, whatever the images, or by its ``data``, as in the published
+            code.
+        rank: of the span of the data; None is the published 80, or as many as images and width allow.
+        threshold: how many of five texts have to fit for a head to be associated with its label.
+        shuffles: how often labels are dealt out anew, for what metrics are like by chance.
+        seed: of the shuffles.
+
+    Raises:
+        UsageError: a number out of range, or a rank for the span of the weights.
+
+    >>> HeadOptions(span="data").rank is None
+    True
+    """
+
+    num_texts: int = 20
+    span: Span = "weights"
+    rank: int | None = None
+    threshold: int = 3
+    shuffles: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "num-texts": (self.num_texts, NUM_TEXTS, None),
+            "threshold": (self.threshold, 1, NUM_TEXTS),
+            "shuffles": (self.shuffles, 0, None),
+        }
+        for name, (value, least, most) in bounds.items():
+            if value < least or (most is not None and value > most):
+                allowed = f"{least} or more" if most is None else f"{least} to {most}"
+                raise UsageError(f"Expected --{name} of {allowed}, found {value}.")
+        if self.span not in get_args(Span):
+            raise UsageError(f"Expected --span to be one of {', '.join(get_args(Span))}, found {self.span!r}.")
+        if self.rank is not None and (self.span == "weights" or self.rank < 1):
+            raise UsageError(f"Expected --rank of 1 or more, beside --span data alone, found {self.rank}.")
+
+
+@dataclass(frozen=True)
+class HeadReport:
+    """What the heads of a run say.
+
+    Attributes:
+        results: the run's ``results.json``, with the metrics of its heads.
+        document: the labels.
+        explained: for each head, the share of its variance over images that its texts explain, 0 to 1.
+    """
+
+    results: Document
+    document: LabelDocument
+    explained: tuple[float, ...]
+
+
+def explain_heads(
+    run: Path,
+    system: HeadDecomposition,
+    pool: ConceptBank,
+    labeller: Labeller,
+    judge: Judge,
+    options: HeadOptions,
+    *,
+    progress: bool = True,
+) -> HeadReport:
+    """Describe the heads of a finished run by texts, label them, and add what follows to its results.
+
+    Writes ``heads.json`` (the texts of every head) and ``labels.json`` to the run, and the metrics to its
+    ``results.json`` in the place of those of an earlier call; answers of a language model are kept in
+    ``answers.jsonl``. The same run and options give the same bytes.
+
+    Args:
+        run: folder of a finished run of ``HeadDecomposition``.
+        system: that of the run.
+        pool: the texts to choose from.
+        labeller: what finds the property of each head.
+        judge: what judges whether texts fit it.
+        options: everything else.
+        progress: draw a bar on standard error while a language model is asked.
+
+    Raises:
+        UsageError: no such run, or one that is not finished.
+        DataError: a damaged file, or a run of another model.
+        MkbenchError: as labeller and judge.
+    """
+    store = open_store(run)
+    results, _ = read_results(run)
+    require_own_weights(run, results, system)
+    system.prepare_classes(results["class_names"], results["data"]["templates"])
+    span, rank = _find_span(store, system, pool, options)
+    heads = head_texts(span.indices, pool.descriptors, layers=store.layers, num_texts=NUM_TEXTS)
+    context = LabelContext(encoder=system.backbone, log=run / ANSWERS, progress=progress)
+    document = label_heads(heads, labeller, judge, context, shuffles=options.shuffles, seed=options.seed)
+    settings = {
+        **asdict(options),
+        "rank": rank,
+        "num_label_texts": NUM_TEXTS,
+        "pool": {"name": Path(pool.source).name, "sha256": pool.sha256, "size": len(pool)},
+        "labeller": document.labeller,
+        "judge": document.judge,
+    }
+    completeness = _completeness(store, span, system)
+    merged = _merge(run, results, document, completeness, settings, truncated=system.backbone.truncated_texts)
+    write_json(run / HEADS, {"schema_version": SCHEMA_VERSION, **_describe(store, span, pool, settings)})
+    document.write(run / LABELS)
+    write_json(run / RESULTS, merged)
+    explained = span.explained_variance.double().sum(dim=1).tolist()
+    return HeadReport(merged, document, tuple(explained))
+
+
+def require_own_weights(run: Path, results: Document, system: HeadDecomposition) -> None:
+    """Check that a system has the weights that a run was made with.
+
+    Args:
+        run: folder of the run.
+        results: its ``results.json``.
+        system: built again.
+
+    Raises:
+        DataError: it has others.
+    """
+    if results["model"]["fingerprint"] != system.backbone.fingerprint:
+        raise DataError(
+            f"Expected {system.backbone.name} with the weights that {run} was made with, found others; restore them, "
+            "or run `mkbench predict` again with --results.overwrite true."
+        )
+
+
+def _find_span(
+    store: ContributionStore, system: HeadDecomposition, pool: ConceptBank, options: HeadOptions
+) -> tuple[TextSpan, int | None]:
+    """Return the span of all heads, and the rank that was used; None for that of the weights."""
+    texts = system.text_cache.embed_bank(system.backbone, pool.descriptors, "{}").cpu()
+    if options.span == "weights":
+        bases = system.decomposer.basis
+        span = span_heads(store, texts, num_texts=options.num_texts, bases=lambda layer: bases(layer).cpu())
+        return span, None
+    most = min(store.num_images, store.width)
+    if options.rank is not None and options.rank > most:
+        raise UsageError(
+            f"Expected --rank of at most {most} for {store.num_images} images and embeddings of width {store.width}, "
+            f"found {options.rank}."
+        )
+    rank = options.rank or min(PUBLISHED_RANK, most)
+    return span_heads(store, texts, num_texts=options.num_texts, rank=rank), rank
+
+
+def _completeness(store: ContributionStore, span: TextSpan, system: HeadDecomposition) -> list[Metric]:
+    """The accuracy from heads alone, and from what texts keep of them; none of images without labels."""
+    labels = store.class_index
+    if bool((labels < 0).any()):
+        return []
+    with torch.no_grad():
+        pairs = [[system.classify(each)[:, 0] for each in rebuilt] for rebuilt in rebuild(store, span)]
+    names = ("top1_mean_ablated", "top1_reconstructed")
+    columns: list[Tensor] = [torch.cat(column) for column in zip(*pairs, strict=True)]
+    return [
+        mean_metric(name, None, (predicted == labels).double(), True)
+        for name, predicted in zip(names, columns, strict=True)
+    ]
+
+
+def _merge(
+    run: Path,
+    results: dict[str, Any],
+    document: LabelDocument,
+    completeness: Sequence[Metric],
+    settings: dict[str, Any],
+    *,
+    truncated: int,
+) -> dict[str, Any]:
+    """Put what follows from the heads in the place of what an earlier call put there."""
+    scores = score_heads(document, threshold=settings["threshold"])
+    own = [metric for metric in results["metrics"] if metric["name"] in ("top1", "top5")]
+    manifest = read_manifest(run / MANIFEST) or {}
+    return results | {
+        "settings": manifest["settings"] | settings,
+        "metrics": [*own, *completeness, *scores["metrics"]],
+        "controls": scores["controls"],
+        "fallbacks": {"text": {"truncated": truncated}, **scores["fallbacks"]},
+    }
+
+
+def _describe(store: ContributionStore, span: TextSpan, pool: ConceptBank, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return every head with its texts, most telling first, and what share of its variance each explains."""
+    places = [(layer, head) for layer in store.layers for head in range(store.num_heads)]
+    rows = zip(places, span.indices.tolist(), span.explained_variance.double().tolist(), strict=True)
+    return {
+        "settings": {name: settings[name] for name in ("num_texts", "span", "rank", "pool")},
+        "images": store.num_images,
+        "heads": [
+            {
+                "layer": layer,
+                "head": head,
+                "texts": [
+                    {"text": pool.descriptors[index], "explained_variance": share}
+                    for index, share in zip(indices, shares, strict=True)
+                    if index >= 0
+                ],
+            }
+            for (layer, head), indices, shares in rows
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Accuracy while attention heads are ablated in the running model."""

@@ -1,0 +1,1 @@
+"""Queries to the attention heads of a finished run."""

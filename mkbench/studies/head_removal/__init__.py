@@ -1,0 +1,1 @@
+"""Worst-group accuracy without some attention heads."""

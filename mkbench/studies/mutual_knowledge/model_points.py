@@ -1,0 +1,74 @@
+"""Models as points of a scatter: accuracy, a metric, and whether they count for a line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mkbench.runs.results import Document, Estimate, family_name, find_metric, model_label
+
+
+@dataclass(frozen=True)
+class ModelPoint:
+    """A model that has both an accuracy and a metric.
+
+    Attributes:
+        document: index of its results; two runs may carry the same label.
+        model: its label.
+        family: kind of its image tower, as ``family_name`` gives it.
+        random_weights: whether it was never trained; then it shows nothing of a line through models.
+        accuracy: top-1 in percent.
+        metric: in its own unit.
+    """
+
+    document: int
+    model: str
+    family: str
+    random_weights: bool
+    accuracy: Estimate
+    metric: Estimate
+
+
+def model_points(results: Sequence[Document], metric: str, explainer: str) -> list[ModelPoint]:
+    """Return the models that have both an accuracy and the metric.
+
+    Args:
+        results: parsed ``results.json`` of each model.
+        metric: name of the metric.
+        explainer: name of its explainer.
+
+    Example:
+        >>> metrics = [("top1", None, 0.5), ("mutual_information_auc", "pca", 2.0)]
+        >>> metrics = [{"name": name, "explainer": explainer, "value": value} for name, explainer, value in metrics]
+        >>> document = {"model": {"name": "a", "random_weights": False, "family": "ViT"}, "metrics": metrics}
+        >>> point, = model_points([document], "mutual_information_auc", "pca")
+        >>> point.accuracy.value, point.metric.value, point.family
+        (50.0, 2.0, 'ViT')
+        >>> model_points([document], "mutual_information_auc", "kmeans")
+        []
+    """
+    points = []
+    for index, document in enumerate(results):
+        accuracy, value = find_metric(document, "top1"), find_metric(document, metric, explainer)
+        if accuracy is not None and value is not None:
+            model = document["model"]
+            points.append(
+                ModelPoint(
+                    document=index,
+                    model=model_label(document),
+                    family=family_name(document),
+                    random_weights=bool(model["random_weights"]),
+                    accuracy=accuracy.scaled(100),
+                    metric=value,
+                )
+            )
+    return points
+
+
+def error_bars(x: Estimate, y: Estimate) -> list[list[tuple[float, float]]]:
+    """Return both ends of the two interval bars of a point; the point itself where there is no interval.
+
+    >>> error_bars(Estimate(1.0, (0.0, 3.0)), Estimate(2.0))
+    [[(0.0, 2.0), (3.0, 2.0)], [(1.0, 2.0), (1.0, 2.0)]]
+    """
+    low_x, high_x = x.interval or (x.value, x.value)
+    low_y, high_y = y.interval or (y.value, y.value)
+    return [[(low_x, y.value), (high_x, y.value)], [(x.value, low_y), (x.value, high_y)]]

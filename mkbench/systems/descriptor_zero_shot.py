@@ -1,0 +1,248 @@
+"""Do descriptors, and descriptors mined from neighbouring classes, tell images apart better than class names?"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mkbench.backbones import Backbone
+from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_description_template
+from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
+from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.errors import UsageError
+from mkbench.runs.run_folder import GroupRecord
+from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.descriptor_texts import (
+    description_variants,
+    embed_descriptions,
+    find_own_descriptors,
+)
+from mkbench.systems.mined_descriptor_checks import Split, count_seen, kept_classes, require_same
+from mkbench.systems.mined_descriptors import HeldOutRun, ImageId, MinedRun, read_held_out, read_mined
+from mkbench.systems.records.descriptor_zero_shot import VARIANTS, image_record, summarise_images
+
+#: Classes whose images give a class descriptors, as published.
+NEIGHBOURS = 2
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """What every class is compared by.
+
+    Attributes:
+        vectors: variant -> (Y, d) float64; an image's similarity to a class is the product with its row.
+        own: Y tuples of ids, each class's own descriptors.
+        mined: Y tuples of ids, the descriptors mined for each class, whether it keeps them or not.
+        neighbours: (Y, up to 2) int64, the classes they were mined from.
+        kept: (Y,) bool, which classes use theirs.
+        seen: the run they were read from -> how many of the evaluated images it had seen.
+    """
+
+    vectors: Mapping[str, Tensor]
+    own: Sequence[tuple[int, ...]]
+    mined: Sequence[tuple[int, ...]]
+    neighbours: Tensor
+    kept: Tensor
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+
+class DescriptorZeroShot(BenchmarkSystem):
+    """Zero-shot classification by descriptions (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
+
+    Every image is classified three times: by the prompt ensemble of the class names (``base``), by its mean cosine
+    with the descriptions of each class's own descriptors (``descriptors``), and likewise with those that a finished run
+    of ``MutualKnowledge`` found in images of the class's two nearest classes added (``mined``). A class without
+    descriptors in the bank is compared by its prompt ensemble in all three. The published method does not say how many
+    of the found descriptors are taken: here it is the most frequent ones.
+
+    Args:
+        backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
+        pretrained: weight tag, for a bare architecture name.
+        random_weights: build the architecture with random weights; every result then says so.
+        mined_from: bundle of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
+        held_out_from: bundle of a run of this system over held-out images, itself without this option: classes of
+            which fewer images were right with mined descriptors than without keep to their own; equally many is no
+            reason, nor is a class without held-out images. None: every class uses what was mined for it.
+        split: ``train`` refuses to evaluate images that were mined from or held out. ``paper`` is as published:
+            mined, chosen and evaluated on the same images, which can flatter the gain.
+        mined_explainer: the explainer whose vision concepts are mined.
+        mined_per_class: most descriptors that are mined for a class, by the share of images that show them, averaged
+            over its neighbours; None takes all that were found.
+        template: the description of a ``{class}`` by one ``{descriptor}``.
+        encoder_chunk: images in one call of the image encoder; bounds memory.
+        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
+            folder.
+        precision: of the encoders; everything after them is computed in fp32 or fp64.
+
+    Raises:
+        UsageError: options that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        *,
+        pretrained: str | None = None,
+        random_weights: bool = False,
+        mined_from: Path | None = None,
+        held_out_from: Path | None = None,
+        split: Split = "train",
+        mined_explainer: str = "pca",
+        mined_per_class: int | None = 10,
+        template: str = DESCRIPTION_TEMPLATE,
+        encoder_chunk: int = 64,
+        text_cache: str = "auto",
+        precision: Precision = "32",
+    ) -> None:
+        require_description_template(template)
+        if mined_per_class is not None and mined_per_class < 1:
+            raise UsageError(f"Expected --model.mined_per_class to be at least 1, found {mined_per_class}.")
+        if held_out_from is not None and mined_from is None:
+            raise UsageError("Expected --model.mined_from beside --model.held_out_from, found none; name both runs.")
+        super().__init__(
+            backbone,
+            pretrained=pretrained,
+            random_weights=random_weights,
+            encoder_chunk=encoder_chunk,
+            text_cache=text_cache,
+            precision=precision,
+        )
+        self.mined_from, self.held_out_from, self.split = mined_from, held_out_from, split
+        self.mined_explainer, self.mined_per_class, self.template = mined_explainer, mined_per_class, template
+        self.descriptions: Descriptions | None = None
+
+    @cached_property
+    def mined_run(self) -> MinedRun | None:
+        """The run that descriptors are mined from."""
+        return None if self.mined_from is None else read_mined(self.mined_from, self.mined_explainer)
+
+    @cached_property
+    def held_out_run(self) -> HeldOutRun | None:
+        """The run that decides which classes use what was mined for them."""
+        return None if self.held_out_from is None else read_held_out(self.held_out_from)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What images are compared with in this run."""
+        return tuple(VARIANTS) if self.mined_from is not None else ("base", "descriptors")
+
+    def settings(self) -> dict[str, Any]:
+        """Return every choice that changes numbers, for results and for telling runs apart."""
+        mined, held_out = self.mined_run, self.held_out_run
+        mining = {} if mined is None else {"explainer": self.mined_explainer, "per_class": self.mined_per_class}
+        return {
+            "system": type(self).__name__,
+            "split": self.split,
+            "template": self.template,
+            "mined_from": None if mined is None else mined.describe() | mining,
+            "held_out_from": None if held_out is None else held_out.describe(),
+            "chosen": held_out is not None,
+            "precision": self.precision,
+        }
+
+    @torch.no_grad()
+    def prepare(self, data: ClassGroupDataModule) -> None:
+        """Encode classes and descriptions, and choose what is mined.
+
+        Raises:
+            UsageError: images without labels; a bank without classes, or of other classes; runs of another model,
+                other data or other settings; images that the split does not allow.
+        """
+        if not data.labelled:
+            raise UsageError("Expected images whose class is known, found some without labels; give labelled ones.")
+        own = find_own_descriptors(data)
+        seen = self._check_runs(data)
+        self.backbone.truncated_texts = 0
+        base = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
+        neighbours = nearest_classes(base, NEIGHBOURS).cpu()
+        mined, kept = self._mine(neighbours, own, len(data.bank))
+        chosen = [extra if keep else () for extra, keep in zip(mined, kept.tolist(), strict=True)]
+        of_own, of_mined = (
+            embed_descriptions(self.backbone, data, ids, self.template, self.text_cache) for ids in (own, chosen)
+        )
+        vectors = description_variants(base, of_own, of_mined)
+        vectors = {variant: vectors[variant] for variant in self.variants}
+        self.descriptions = Descriptions(vectors, own, mined, neighbours, kept, seen)
+
+    def _check_runs(self, data: ClassGroupDataModule) -> dict[str, int]:
+        """Check the runs that this one relies on; return how many of its images each of them had seen."""
+        if self.mined_run is None:
+            return {}
+        described = data.describe()
+        ground = {
+            "class_names_sha256": described["class_names_sha256"],
+            "bank": {"sha256": described["bank"]["sha256"]},
+        }
+        wanted = {"model": {"fingerprint": self.backbone.fingerprint}, "data": ground}
+        require_same(self.mined_run.folder, self.mined_run.results, wanted, option="--model.mined_from")
+        runs: dict[str, Collection[ImageId]] = {"mined_from": self.mined_run.images}
+        if self.held_out_run is not None:
+            wanted["data"] = ground | {key: described[key] for key in ("templates", "resize")}
+            later = ("held_out_from", "chosen")  # the held-out run has none of these
+            wanted["settings"] = {key: value for key, value in self.settings().items() if key not in later}
+            require_same(self.held_out_run.folder, self.held_out_run.results, wanted, option="--model.held_out_from")
+            runs["held_out_from"] = self.held_out_run.images
+        evaluated = {(data.name, sample_id) for spec in data.specs for sample_id in spec.sample_ids}
+        return count_seen(evaluated, runs, self.split)
+
+    def _mine(
+        self, neighbours: Tensor, own: Sequence[tuple[int, ...]], bank_size: int
+    ) -> tuple[list[tuple[int, ...]], Tensor]:
+        """Return what is mined for every class, nothing for one without descriptors of its own, and who keeps it."""
+        classes, run = len(own), self.mined_run
+        if run is None:
+            return [()] * classes, torch.zeros(classes, dtype=torch.bool)
+        frequencies = descriptor_frequencies(
+            run.class_index, run.counts, run.ids, num_classes=classes, bank_size=bank_size
+        )
+        found = mined_descriptors(frequencies, neighbours, own, self.mined_per_class)
+        mined = [extra if ids else () for extra, ids in zip(found, own, strict=True)]
+        return mined, kept_classes(run, self.held_out_run, self.split, classes)
+
+    @property
+    def known(self) -> Descriptions:
+        """What every class is compared by; known after ``prepare``."""
+        if self.descriptions is None:
+            raise RuntimeError("Expected prepared texts, found none; call prepare first.")
+        return self.descriptions
+
+    # -- images ------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def predict_step(self, batch: ClassGroup, batch_idx: int) -> dict[str, Tensor] | None:
+        """Classify a class group: variant -> (B,) predicted classes; None if none of its images could be read."""
+        if not len(batch):
+            return None
+        unit = F.normalize(self._encode(batch.images).double(), dim=-1)
+        return {variant: self._rank(unit, vectors)[:, 0] for variant, vectors in self.known.vectors.items()}
+
+    # -- what a run folder asks -------------------------------------------------------------------------------------
+
+    def record(self, group: ClassGroup, answer: dict[str, Tensor] | None, class_names: Sequence[str]) -> GroupRecord:
+        """Return the rows of a group, one for each image."""
+        return image_record(group, answer or {}, class_names, self.variants)
+
+    def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
+        """Return metrics, differences, what was mined for every class, and how often which rule applied."""
+        known = self.known
+        classes = [
+            {
+                "name": data.class_names[index],
+                "neighbours": [data.class_names[other] for other in known.neighbours[index].tolist()],
+                "mined": [data.bank.descriptors[place] for place in known.mined[index]],
+                "kept": bool(known.kept[index]),
+            }
+            for index in range(len(known.own))
+        ]
+        counts = {"no_descriptors": sum(not ids for ids in known.own)}
+        summary = summarise_images(records) | {"fallbacks": {"descriptions": counts}}
+        if self.mined_run is not None:
+            counts |= {"nothing_mined": sum(not ids for ids in known.mined), "hurt": int((~known.kept).sum())}
+            summary["mining"] = {"seen": dict(known.seen), "classes": classes}
+        return summary

@@ -1,0 +1,101 @@
+"""What a run folder says of its run: the model, the data, the settings, the environment, and the results."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import open_clip
+import torch
+import torchvision
+
+import mkbench
+from mkbench.backbones import model_entries
+from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.errors import DataError
+from mkbench.runs.run_folder import SCHEMA_VERSION, read_groups
+from mkbench.systems.base import BenchmarkSystem
+
+
+def folder_name(model: str) -> str:
+    """Return a model's name as a folder name.
+
+    >>> folder_name("ViT-B-32-quickgelu,openai")
+    'ViT-B-32-quickgelu_openai'
+    >>> folder_name("ViT-B-16 (random weights)")
+    'ViT-B-16_random-weights'
+    """
+    spaced = model.replace(" (random weights)", "_random-weights")
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in spaced).strip(".") or "model"
+
+
+def build_results(run: Path, system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[str, Any]:
+    """Return the content of ``results.json`` from the group files of a finished run.
+
+    Raises:
+        DataError: not a single image could be read.
+    """
+    records = read_groups(run, [spec.key for spec in data.specs])
+    summary = system.summarise(records, data)
+    if not summary["images"]:
+        unreadable = summary["unreadable"]
+        raise DataError(f"Expected images to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": describe_model(system),
+        "data": data.describe() | {key: summary[key] for key in ("images", "unreadable")},
+        "settings": system.settings(),
+        **{key: entry for key, entry in summary.items() if key not in ("images", "unreadable", "fallbacks")},
+        "fallbacks": summary["fallbacks"] | {"text": {"truncated": system.backbone.truncated_texts}},
+    }
+
+
+def describe_model(system: BenchmarkSystem) -> dict[str, Any]:
+    """Return the entry `model` of `results.json`."""
+    backbone = system.backbone
+    entry = next((entry for entry in model_entries() if entry.name == backbone.name), None)
+    return {
+        "name": backbone.name,
+        "label": entry.label if entry else backbone.name,
+        "family": entry.family if entry else None,
+        "parameters": backbone.num_parameters,
+        "random_weights": backbone.random_weights,
+        "fingerprint": backbone.fingerprint,
+        "image_size": backbone.image_size,
+        "grid": list(backbone.grid),
+        "precision": system.precision,
+    }
+
+
+def describe_run(system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[str, Any]:
+    """Return what must be equal for two sets of groups to belong to one run."""
+    groups = {spec.key: list(spec.sample_ids) for spec in data.specs}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": describe_model(system),
+        "data": data.describe(),
+        "settings": system.settings(),
+        "groups": groups,
+    }
+
+
+def describe_environment(trainer: L.Trainer, system: BenchmarkSystem, images: float, seconds: float) -> dict[str, Any]:
+    """Return what `environment.json` holds: speed, device and versions, none of which may change a metric."""
+    return {
+        "images_computed": int(images),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(images / seconds, 4) if seconds > 0 else 0.0,
+        "devices": trainer.world_size,
+        "device": str(system.device.type),
+        "precision": system.precision,
+        "seed": system.seed,
+        "fingerprint": system.backbone.fingerprint,
+        "versions": {
+            "mkbench": mkbench.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "lightning": L.__version__,
+            "open_clip_torch": open_clip.__version__,
+        },
+    }

@@ -1,0 +1,1 @@
+"""Rows that each system writes of a class group."""

@@ -1,0 +1,1 @@
+"""Tables: declared columns for the console, CSV, Markdown, LaTeX and HTML."""

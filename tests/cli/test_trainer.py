@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mkbench.cli.trainer import MkbenchCLI, Trainer
+from mkbench.datamodules import ImageFolder
+from mkbench.errors import DataError, UsageError
+from mkbench.systems import MutualKnowledge
+
+
+def test_parts_are_built_one_by_one(folder_words: list[str], photo_tree: Callable[..., Path]) -> None:
+    root = photo_tree()
+    cli = MkbenchCLI([*folder_words[1:], f"--data.root={root}", "--data.limit_classes=2"], run=False)
+    data = cli.build("data")
+    assert isinstance(data, ImageFolder)
+    assert len(data.specs) == 2
+    system = cli.build("model")
+    assert isinstance(system, MutualKnowledge)
+    assert system.num_language_concepts == 5
+    trainer = cli.build("trainer")
+    assert isinstance(trainer, Trainer)
+    assert trainer.world_size == 1
+
+
+def test_a_fault_of_one_part_hides_none_of_another(folder_words: list[str]) -> None:
+    words = [*folder_words[1:], "--model.backbone=nonsense", "--trainer.accelerator=cpu", "--data.root=nowhere"]
+    cli = MkbenchCLI(words, run=False)
+    with pytest.raises(UsageError, match="Expected the name of a model, got 'nonsense'"):
+        cli.build("model")
+    data = cli.build("data")
+    with pytest.raises(DataError, match="Expected a folder of class folders at nowhere, found nothing"):
+        _ = data.class_names
+    assert cli.build("trainer").world_size == 1
+
+
+def test_options_that_a_part_refuses(folder_words: list[str]) -> None:
+    cli = MkbenchCLI([*folder_words[1:], "--data.limit_classes=0", "--trainer.accelerator=abacus"], run=False)
+    with pytest.raises(UsageError, match=r"Expected --data\.limit_classes to be at least 1, found 0"):
+        cli.build("data")
+    with pytest.raises(UsageError, match="abacus"):
+        cli.build("trainer")
+
+
+def test_options_are_checked_before_anything_is_built(folder_words: list[str]) -> None:
+    with pytest.raises(UsageError, match="Option 'pol' is not accepted"):
+        MkbenchCLI([*folder_words[1:], "--model.pol=3"], run=False)

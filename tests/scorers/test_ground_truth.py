@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from toy_context import ALL, BANK, NONE, ONE, SIDE, make_context
+
+from mkbench.backbones import Geometry
+from mkbench.concepts import GroupExplanation, VisionConcepts
+from mkbench.datamodules import ClassGroup, Critters
+from mkbench.datamodules.ground_truth import GroupGroundTruth
+from mkbench.errors import UsageError
+from mkbench.metrics.catalogue import COLUMN_METRICS
+from mkbench.scorers import GroundTruth, ScorerContext
+
+
+def with_ground_truth(context: ScorerContext, **changes: Any) -> ScorerContext:
+    """Every image shows descriptors 0 to 3; true part 0 is the left half, part 1 the lower half."""
+    images = len(context.group)
+    masks = torch.zeros(images, 2, SIDE, SIDE, dtype=torch.bool)
+    masks[:, 0, :, : SIDE // 2] = True
+    masks[:, 1, SIDE // 2 :] = True
+    known: dict[str, Any] = {
+        "part_masks": masks,
+        "part_names": ("left", "lower"),
+        "descriptors": (torch.arange(BANK) < 4).expand(images, -1),
+        "descriptor_parts": torch.tensor([0, 1, -1, 0, 1, -1, 0, 1]),
+    }
+    ground_truth = GroupGroundTruth(images, **(known | changes))
+    return replace(context, group=replace(context.group, ground_truth=ground_truth))
+
+
+def with_concepts(context: ScorerContext, ids: list[list[int]]) -> ScorerContext:
+    padded = torch.tensor([[*row, *[-1] * (6 - len(row))] for row in ids])
+    vision = VisionConcepts(padded, torch.zeros(padded.shape), torch.tensor([len(row) for row in ids]))
+    return replace(context, explanation=replace(context.explanation, vision=vision))
+
+
+def test_descriptors_by_hand() -> None:
+    context = with_ground_truth(with_concepts(make_context([ALL, ALL, NONE]), [[3, 7, 0], [6], []]))
+    columns = GroundTruth().score(context)
+    assert columns["descriptor_precision"] == [2 / 3, 0.0, None]
+    assert columns["descriptor_recall"] == [2 / 4, 0.0, 0.0]
+    assert columns["descriptor_recall_bound"] == [3 / 4, 1 / 4, 0.0]
+    assert columns["descriptor_precision_chance"] == [4 / 8] * 3
+
+
+def test_parts_by_hand() -> None:
+    # Parts are the columns 0-7, 8-15 and 16-23 of 24. Descriptors 0, 3 and 6 speak of the left half, 1, 4 and 7 of the
+    # lower half, 2 and 5 of nothing. Columns 0-7 against the left half: 8 of 12; 8-15: 4 of 16. A third of the image
+    # against the lower half: a sixth of two thirds.
+    ids = [[[6, 0], [0, 1], [2, 0]], [[4, -1], [5, 0], [-1, -1]], [[2, 0], [2, 0], [5, 0]]]
+    columns = GroundTruth().score(with_ground_truth(make_context([ALL] * 3, ids=torch.tensor(ids))))
+    assert columns["part_iou"] == [pytest.approx((8 / 12 + 4 / 16) / 2), pytest.approx(1 / 4), None]
+
+
+def test_only_the_first_descriptor_names_a_part_and_absent_parts_do_not_count() -> None:
+    ids = torch.tensor([[[0, 1], [3, 1], [2, 0]]])
+    context = with_ground_truth(make_context([ONE], ids=ids))
+    assert GroundTruth().score(context)["part_iou"] == [4 / 16]
+
+
+def test_parts_that_cannot_be_seen_are_left_out() -> None:
+    context = with_ground_truth(make_context([ALL], ids=torch.tensor([[[0, -1], [1, -1], [4, -1]]])))
+    ground_truth = context.group.ground_truth
+    assert ground_truth is not None
+    assert ground_truth.part_masks is not None
+    ground_truth.part_masks[:, 1] = False
+    assert GroundTruth().score(context)["part_iou"] == [pytest.approx(8 / 12)]
+
+
+def test_columns_are_those_announced_and_have_metrics() -> None:
+    scorer = GroundTruth()
+    assert list(scorer.score(with_ground_truth(make_context([ALL])))) == list(scorer.columns)
+    names = [metric.name for column in scorer.columns for metric in COLUMN_METRICS[column]]
+    assert {"descriptor_precision", "descriptor_recall", "part_iou"} <= set(names)
+    assert scorer.settings() == {}
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"descriptors": None, "descriptor_parts": None},
+        {"part_masks": None, "part_names": ()},
+        {"descriptor_parts": None},
+    ],
+)
+def test_data_that_knows_less(missing: dict[str, Any]) -> None:
+    message = (
+        r"whose parts and visible descriptors are known, for the scorer `truth`, found none in the group 00001-000"
+    )
+    with pytest.raises(UsageError, match=message):
+        GroundTruth().score(with_ground_truth(make_context([ALL]), **missing))
+    with pytest.raises(UsageError, match=message):
+        GroundTruth().score(make_context([ALL]))
+
+
+def test_truth_of_another_bank() -> None:
+    context = with_ground_truth(make_context([ALL]))
+    with pytest.raises(ValueError, match="the truth of the 7 descriptors of the bank, got that of 8"):
+        GroundTruth().score(replace(context, bare=context.bare[:7]))
+
+
+def perfect(group: ClassGroup) -> GroupExplanation:
+    """The true parts, each with a visible descriptor that speaks of it; none where a part or descriptor is hidden."""
+    ground_truth = group.ground_truth
+    assert ground_truth is not None
+    assert ground_truth.part_masks is not None
+    assert ground_truth.descriptors is not None
+    assert ground_truth.descriptor_parts is not None
+    parts = torch.arange(len(ground_truth.part_names))
+    speaks = ground_truth.descriptors[:, None] & (
+        ground_truth.descriptor_parts == parts[:, None]
+    )  # (images, parts, bank)
+    present = speaks.any(dim=2) & ground_truth.part_masks.flatten(2).any(dim=2)
+    ids = torch.where(present, speaks.long().argmax(dim=2), -1)
+    listed: list[Tensor] = [row[row >= 0] for row in ids]
+    padded = torch.nn.utils.rnn.pad_sequence(listed, batch_first=True, padding_value=-1)
+    return GroupExplanation(
+        explainer="perfect",
+        part_labels=torch.full((len(group), 2, 2), -1),
+        part_pixels=ground_truth.part_masks & present[..., None, None],
+        present=present,
+        part_embeddings=torch.zeros(*present.shape, 6),
+        descriptor_ids=ids[..., None],
+        vision=VisionConcepts(padded, torch.zeros(padded.shape), present.sum(dim=1)),
+        fallbacks={},
+    )
+
+
+@pytest.mark.parametrize("resize", ["squash", "model"])
+def test_perfect_explanation_of_critters(resize: Any) -> None:
+    data = Critters(images_per_class=3, limit_classes=1, resize=resize)
+    geometry = Geometry(48, (0.5,) * 3, (0.5,) * 3)  # type: ignore[arg-type]
+    group = data.dataset(geometry, data.specs, with_ground_truth=True)[0]
+    explanation = perfect(group)
+    context = replace(
+        make_context([ALL] * 3),
+        group=group,
+        explanation=explanation,
+        bare=torch.rand(len(data.bank), 6),
+    )
+    columns = GroundTruth().score(context)
+    assert columns["descriptor_precision"] == columns["part_iou"] == [1.0] * 3
+    assert columns["descriptor_recall"] == columns["descriptor_recall_bound"]
+    assert all(0.1 < chance < 0.3 for chance in columns["descriptor_precision_chance"])
+    # The same parts mirrored are elsewhere.
+    mirrored = replace(explanation, part_pixels=explanation.part_pixels.flip(-1))
+    assert max(GroundTruth().score(replace(context, explanation=mirrored))["part_iou"]) < 0.6

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from concept_head_rows import joint_row, printed, words
+
+from mkbench.studies.concept_heads.table import (
+    concept_heads_console,
+    concept_heads_csv,
+    concept_heads_latex,
+    concept_heads_markdown,
+)
+
+
+def test_markdown_has_directions_intervals_and_notes() -> None:
+    text = concept_heads_markdown(
+        [joint_row(), joint_row("RN", "kmeans", excess=None, association=None)], notes=["A note."]
+    )
+    header, _, first, second, *_ = text.splitlines()
+    assert header == (
+        "| model | parts | top-1 % ↑ | MI ↑ | AUC ↑ | chance AUC | excess AUC ↑ | entanglement ↓ | association ↑ "
+        "| CCS ↑ | high CCS | CCR | carried ↑ | beaten ↑ |"
+    )
+    assert first == (
+        "| ViT | PCA | 50.0 [50.0, 50.0] | 3.00 [2.95, 3.05] | 2.00 [1.95, 2.05] | 0.50 [0.45, 0.55] | "
+        "1.50 [1.45, 1.55] | 0.25 [0.20, 0.30] | 0.50 [0.45, 0.55] | 3.50 [3.45, 3.55] | 0.12 [0.07, 0.17] | 0.50 | "
+        "0.75 [0.70, 0.80] | 0.88 [0.82, 0.93] |"
+    )
+    assert "| RN | K-means |" in second
+    assert second.count("| – |") == 2
+    assert text.endswith("\nA note.\n")
+
+
+def test_csv_has_full_precision_and_empty_cells() -> None:
+    (row,) = csv.DictReader(io.StringIO(concept_heads_csv([joint_row(excess=None, random=True)])))
+    assert (row["random_weights"], row["images"], row["head_images"]) == ("true", "40", "12")
+    assert (row["high_ccs"], row["carried_low"], row["carried_high"]) == ("0.125", "0.7", "0.8")
+    assert [row[f"excess_auc{bound}"] for bound in ("", "_low", "_high")] == ["", "", ""]
+    assert [row[f"concept_consistency_ratio{bound}"] for bound in ("", "_low")] == ["0.5", ""]
+
+
+def test_latex_escapes_names() -> None:
+    text = concept_heads_latex([joint_row("a_b")], notes=["Note."])
+    assert r"a\_b & PCA & 50.0 {\scriptsize[50.0, 50.0]} &" in text
+    assert r"entanglement $\downarrow$" in text
+    assert "\n% Note.\n" in text
+
+
+@pytest.mark.parametrize(("width", "headers", "intervals"), [(200, 1, True), (120, 2, True), (80, 2, False)])
+def test_console_fits_the_terminal(width: int, headers: int, intervals: bool) -> None:
+    lines = printed(concept_heads_console([joint_row("ViT-L/14@336", random=True), joint_row()], width=width), width)
+    assert max(map(len, lines)) <= width
+    assert sum("model" in line and "parts" in line for line in lines) == headers
+    assert any("[0.20, 0.30]" in line for line in lines) == intervals
+    assert any(line.startswith("ViT PCA") for line in words(lines))
+    assert ("a wider terminal shows 95 % intervals" in " ".join(words(lines))) != intervals

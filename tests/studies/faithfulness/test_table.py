@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from result_documents import make_results
+from rich.console import Console
+
+from mkbench.runs.finished_runs import Run
+from mkbench.studies.faithfulness.study import COLUMNS, CSV_METRICS, faithfulness_rows
+from mkbench.studies.faithfulness.table import (
+    faithfulness_console,
+    faithfulness_csv,
+    faithfulness_latex,
+    faithfulness_markdown,
+    write_faithfulness,
+)
+
+MISSED = [("deletion", "pca", "reversed"), ("deletion_sum", "pca", "random"), ("part_iou", "kmeans", "random")]
+OF_EXPLAINERS = [metric for metric in CSV_METRICS if metric.partition("_")[0] not in ("corloc", "kept")]
+
+
+def full_results() -> Any:
+    explained = [(metric, name, -0.25) for name in ("pca", "kmeans") for metric in OF_EXPLAINERS]
+    return make_results(*explained, ("corloc", None, 0.5), ("kept_region_top1", None, 0.75), missed=MISSED)
+
+
+def show(width: int, results: Any) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(faithfulness_console(faithfulness_rows([results]), width=width))
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= width
+    return text
+
+
+def test_markdown_cells() -> None:
+    lines = faithfulness_markdown(faithfulness_rows([full_results()])).splitlines()
+    assert lines[0].count("|") == len(COLUMNS) + 3
+    cells = [cell.strip() for cell in lines[2].strip("|").split(" | ")]
+    assert cells[:4] == ["ViT-B/16", "PCA", "-0.25†‡ [-0.35, -0.15]", "-0.25 [-0.35, -0.15]"]
+    assert cells[8:10] == ["-0.250 [-0.350, -0.150]", "-0.25 [-0.35, -0.15]"]
+    assert cells[10:] == ["50.0 [40.0, 60.0]", "75.0 [65.0, 85.0]", "-0.25 [-0.35, -0.15]"]
+    assert "| K-means | -0.25 [" in lines[3]
+    assert "-0.250‡ [" in lines[3]
+    assert sum(line.startswith(("† not told apart", "‡ not told apart")) for line in lines) == 2
+
+
+def test_absent_values_are_dashes() -> None:
+    results = make_results(("part_iou", "pca", 0.1), ("descriptor_recall", "kmeans", 0.2))
+    lines = faithfulness_markdown(faithfulness_rows([results])).splitlines()
+    assert lines[2].startswith("| ViT-B/16 | PCA | \u2013 | 0.100 ")
+    assert lines[3].endswith("0.200 [0.100, 0.300] | \u2013 |")
+
+
+def test_csv_has_every_scale_bound_and_control() -> None:
+    rows = list(csv.DictReader(io.StringIO(faithfulness_csv(faithfulness_rows([full_results()])))))
+    assert [row["explainer"] for row in rows] == ["pca", "kmeans"]
+    for row in rows:
+        for metric in OF_EXPLAINERS:
+            assert float(row[metric]) == -0.25
+            assert (float(row[f"{metric}_low"]), float(row[f"{metric}_high"])) == (-0.35, -0.15)
+        assert (float(row["corloc"]), float(row["kept_region_top1"])) == (0.5, 0.75)
+    assert rows[0]["deletion_not_separated_from"] == "reversed"
+    assert rows[0]["deletion_sum_not_separated_from"] == "random"
+    assert rows[1]["deletion_not_separated_from"] == rows[0]["part_iou_not_separated_from"] == ""
+    assert rows[0].keys() >= {"model", "random_weights", "descriptor_recall_bound", "descriptor_precision_chance"}
+
+
+def test_latex() -> None:
+    lines = faithfulness_latex(faithfulness_rows([full_results()])).splitlines()
+    assert rf"\begin{{tabular}}{{ll{'r' * len(COLUMNS)}}}" in lines
+    body = [line for line in lines if not line.startswith("%")]
+    assert r"deletion $\downarrow$ & insertion $\uparrow$" in body[2]
+    first = r"ViT-B/16 & PCA & $-$0.25$^\dagger$$^\ddagger$ {\scriptsize[$-$0.35, $-$0.15]} & $-$0.25 {\scriptsize["
+    assert body[4].startswith(first)
+    assert all(line.count("&") == len(COLUMNS) + 1 for line in (body[2], *body[4:6]))
+    assert [line[2:9] for line in lines if line.startswith("% †") or line.startswith("% ‡")] == ["† not t", "‡ not t"]
+
+
+def test_terminals_of_any_width_keep_numbers_whole() -> None:
+    wide, usual, narrow = (show(width, full_results()) for width in (200, 120, 80))
+    assert len([line for line in wide.splitlines() if "K-means" in line]) == 1
+    assert len([line for line in usual.splitlines() if "K-means" in line]) == 3
+    assert len([line for line in narrow.splitlines() if "K-means" in line]) == 3
+    for text in (wide, usual):
+        assert text.count("[-0.35, -0.15]") == 12
+        assert "[40.0, 60.0]" in text
+    assert "[-0.35, -0.15]" not in narrow
+    for text in (wide, usual, narrow):
+        assert "-0.25†‡" in text
+        assert "calibration" in text
+        assert "precision" in text
+
+
+def test_only_removal_was_measured() -> None:
+    text = show(120, make_results(("deletion_sum", "pca", 4.5)))
+    assert len([line for line in text.splitlines() if "PCA" in line]) == 1
+    assert "4.50" in text
+
+
+def test_files_come_and_go_with_the_metrics(tmp_path: Path) -> None:
+    runs = [Run(tmp_path, "ViT (a)", full_results(), {})]
+    assert write_faithfulness(runs, tmp_path / "out") is not None
+    files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert set(files) == {"faithfulness.csv", "faithfulness.md", "faithfulness.tex"}
+    assert "ViT (a)" in files["faithfulness.md"].decode()
+    write_faithfulness(runs, tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
+    plain = Run(tmp_path, "ViT", make_results(("mutual_information", "pca", 7.0)), {})
+    assert write_faithfulness([plain], tmp_path / "out") is None
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_compare_shows_the_table_of_a_run_that_measured(
+    command: Callable[..., Any], predict_words: list[str], tmp_path: Path
+) -> None:
+    measures = [f"--model.scorers+=mkbench.scorers.{name}" for name in ("Calibration", "KeptRegion")]
+    assert command(*predict_words, "--data.limit_classes=2", *measures).code == 0
+    outcome = command("compare", "runs", "--out=table")
+    assert (outcome.code, outcome.error) == (0, "")
+    assert "kept-region" in outcome.output
+    (first, second) = csv.DictReader(io.StringIO((tmp_path / "table" / "faithfulness.csv").read_text()))
+    assert (first["explainer"], second["explainer"]) == ("pca", "kmeans")
+    assert first["kept_region_top1"] == second["kept_region_top1"] != ""
+    again = ("--data.limit_classes=2", "--model.scorers=[]", "--results.overwrite=true")
+    assert command(*predict_words, *again).code == 0
+    outcome = command("compare", "runs", "--out=table")
+    assert "kept-region" not in outcome.output
+    assert not (tmp_path / "table" / "faithfulness.csv").exists()
