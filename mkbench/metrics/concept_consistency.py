@@ -178,9 +178,7 @@ class ConceptConsistencyRatio(HeadSlots):
     def update_rows(self, rows: Rows) -> Tensor:
         """Add heads by their rows; returns what ``image_values`` gives for them."""
         labels, fits = (rows[column] for column in self.columns)
-        self.update(
-            [shorten_label(label) for label in labels], torch.tensor(fits, dtype=torch.bool).reshape(len(labels), -1)
-        )
+        self.update([shorten_label(label) for label in labels], fits)
         return self.image_values(rows)
 
     def interval(self, values: Tensor, rows: Rows) -> tuple[float, float] | None:

@@ -33,7 +33,7 @@ def _curves(
     curves, counts = padded_mutual_information_curves(
         ids, importance, language, estimator=estimator, bank_size=bank_size
     )
-    return curves[:, : int(counts.max()) + 1 if len(counts) else 0], counts + 1
+    return curves, counts + 1
 
 
 class MutualInformation(MeanMetric):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mkbench.metrics.catalogue import MetricEntry
-from mkbench.metrics.row_metric import MeanMetric, Rows, known_values
+from mkbench.metrics.row_metric import MeanMetric, Rows, has_value
 
 #: The explainer whose parts lie anywhere.
 RANDOM = "random"
@@ -30,7 +30,8 @@ def metric_result(entry: MetricEntry, rows: Rows, explainer: str | None = None, 
     1.0
     """
     metric = entry.build(**options)
-    values = known_values(metric.update_rows(rows))
+    values = metric.update_rows(rows)
+    values = values[has_value(values)]
     if not len(values):
         return None
     interval = metric.interval(values, rows)
@@ -108,7 +109,7 @@ def control_result(
     if name is None or not isinstance(metric, MeanMetric):
         return None
     own, other = metric.image_values(rows), control.build(**options).image_values(control_rows)
-    both = ~(own.isnan() | other.isnan()).reshape(len(own), -1).any(dim=1)
+    both = has_value(own) & has_value(other)
     own, other = own[both], other[both]
     if not len(own):
         return None

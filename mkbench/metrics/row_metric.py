@@ -92,7 +92,7 @@ class MeanMetric(RowMetric):
         Args:
             values: (B,) or (B, width); an image with NaN does not count.
         """
-        known = known_values(values).to(self.total)
+        known = values[has_value(values)].to(self.total)
         self.total += known.reshape(len(known), self.width).sum(dim=0)
         self.images += len(known)
 
@@ -132,13 +132,14 @@ class MeanMetric(RowMetric):
         return float(self.reduce(own.mean(dim=0)) - self.reduce(other.mean(dim=0)))
 
 
-def known_values(values: Tensor) -> Tensor:
-    """Leave out the images that have no value.
+def has_value(values: Tensor) -> Tensor:
+    """Tell which images have a value, (n,) bool, from (n,) or (n, width) numbers with NaN for those that have none.
 
-    >>> known_values(torch.tensor([0.5, torch.nan])).tolist()
-    [0.5]
+    >>> has_value(torch.tensor([0.5, torch.nan])).tolist()
+    [True, False]
     """
-    return values[~values.reshape(len(values), -1).isnan().any(dim=1)]
+    missing = values.isnan()
+    return ~(missing.any(dim=1) if missing.ndim > 1 else missing)
 
 
 def numbers(values: Sequence[Any]) -> Tensor:

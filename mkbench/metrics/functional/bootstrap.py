@@ -51,8 +51,8 @@ def quantile_interval(drawn: Tensor, *, level: float = 0.95) -> tuple[float, flo
         level: share of them inside the interval, between 0 and 1.
 
     Example:
-        >>> quantile_interval(torch.arange(41, dtype=torch.float64))
-        (1.0, 39.0)
+        >>> quantile_interval(torch.tensor([2.5, 2.5], dtype=torch.float64))
+        (2.5, 2.5)
     """
     low, high = _quantiles(drawn, level).tolist()
     return low, high

@@ -45,6 +45,8 @@ def score_heads(document: LabelDocument, *, threshold: int = 3) -> dict[str, Any
         >>> {metric["name"]: metric["value"] for metric in scores["metrics"] if not metric["name"].startswith("ccs")}
         {'entanglement': 0.5, 'entanglement_any': 1.0, 'association': 1.0, 'concept_consistency': 4.0}
     """
+    if not document.heads:
+        raise ValueError("expected the labels of at least one head, found none")
     rows: dict[str, list[Any]] = {"label": [head.label.label or "" for head in document.heads]}
     if any(head.judgement.fits for head in document.heads):
         rows["fits"] = _pad([head.judgement.fits for head in document.heads])
