@@ -30,6 +30,7 @@ def metric_result(entry: MetricEntry, rows: Rows, explainer: str | None = None, 
     1.0
     """
     metric = entry.build(**options)
+    metric.keep_alone()
     values = metric.update_rows(rows)
     values = values[has_value(values)]
     if not len(values):

@@ -56,10 +56,18 @@ class RowMetric(Metric):
             rows: the columns that they were read from.
         """
 
+    def keep_alone(self) -> None:
+        """Never reduce over devices: this process has the rows of all of them, and others do not take part."""
+        self.distributed_available_fn = _never_distributed
+
     def _mark_updated(self) -> None:
         """Do what torchmetrics itself does around ``update``: the value of the last ``compute`` is out of date."""
         self._update_count += 1
         self._computed = None
+
+
+def _never_distributed() -> bool:
+    return False
 
 
 class MeanMetric(RowMetric):

@@ -28,7 +28,7 @@ def with_metrics(folder: Path, *names: str, scorers: list[str] | None = None, ex
     if scorers:
         content["scorers"] = [{"class_path": name} for name in scorers]
     if explainers:
-        parts = {"class_path": "mkbench.concepts.PartsExplainer", "init_args": {"method": "pca", "pool": 62}}
+        parts = {"class_path": "mkbench.concepts.PartsExplainer", "init_args": {"name": "pca", "pool": 62}}
         random = {"class_path": "mkbench.concepts.RandomParts", "init_args": {"pool": 62}}
         content["explainers"] = [parts, random]
     (folder / "own.yaml").write_text(yaml.safe_dump({"model": {"init_args": content}}), encoding="utf-8")
