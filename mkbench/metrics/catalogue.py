@@ -1,11 +1,8 @@
 """Every metric of ``results.json``, once: what computes it from which columns, and how it is shown."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from mkbench.errors import UsageError
 from mkbench.metrics.accuracy_drop import AccuracyDrop
 from mkbench.metrics.accuracy_increase import AccuracyIncrease
 from mkbench.metrics.association import Association
@@ -19,6 +16,7 @@ from mkbench.metrics.concept_entropy import ConceptEntropy
 from mkbench.metrics.corloc import CorLoc
 from mkbench.metrics.deletion import Deletion
 from mkbench.metrics.entanglement import Entanglement
+from mkbench.metrics.entry import Display, MetricEntry
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.metrics.insertion import Insertion
 from mkbench.metrics.mutual_information import MutualInformation, MutualInformationAUC, MutualInformationExcess
@@ -31,59 +29,6 @@ _GANDELSMAN = "Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916"
 _MADASU_2024 = "Madasu, Gandelsman, Lal & Howard 2024, arXiv 2409.06579"
 _MADASU_2025 = "Madasu et al., EMNLP 2025, arXiv 2503.11103"
 _OWN = "mkbench"
-
-
-class Display(NamedTuple):
-    """How a metric is shown.
-
-    Attributes:
-        heading: of its column, without unit and direction.
-        unit: of the printed value; empty for plain numbers.
-        decimals: digits of the printed value after the point.
-        higher_is_better: None where neither direction is.
-        scale: factor of the printed value; 100 for percent.
-    """
-
-    heading: str
-    unit: str
-    decimals: int
-    higher_is_better: bool | None
-    scale: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricEntry:
-    """A metric of ``results.json``.
-
-    Attributes:
-        name: of the metric.
-        metric: the class that computes it.
-        columns: of the rows that it reads.
-        options: arguments of the class.
-        display: how it is shown.
-        meaning: one line.
-        source: the paper that defines it.
-        beside: the metric that is its chance level, bound or control.
-        against_random: whether explainers are compared with the explainer of random parts.
-        of_model: it is the same for every explainer, and reported once, of the model.
-        own: it is not in the catalogue: a user's metric, whose entry in the results says how it is shown.
-    """
-
-    name: str
-    metric: type[RowMetric]
-    columns: tuple[str, ...]
-    display: Display
-    meaning: str
-    source: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    beside: str | None = None
-    against_random: bool = False
-    of_model: bool = False
-    own: bool = False
-
-    def build(self, **options: Any) -> RowMetric:
-        """Return a fresh metric; options take the place of the entry's own."""
-        return self.metric(columns=self.columns, **(dict(self.options) | options))
 
 
 def _shares(higher_is_better: bool | None, heading: str, decimals: int = 3) -> Display:
@@ -423,46 +368,6 @@ _HEADS = (
 CATALOGUE: Mapping[str, MetricEntry] = {
     entry.name: entry for entry in (*_ACCURACIES, *_MUTUAL, *_SCORED, *_SEGMENTATION, *_HEADS)
 }
-
-
-def own_entries(metrics: Sequence[ImageMetric]) -> tuple[MetricEntry, ...]:
-    """Return entries for a user's metrics.
-
-    Raises:
-        UsageError: a name that is missing, misspelt or taken, or no columns.
-
-    >>> class Darkness(ImageMetric):
-    ...     name, columns, higher_is_better = "darkness", ("darkness",), False
-    >>> entry, = own_entries([Darkness()])
-    >>> entry.display
-    Display(heading='darkness', unit='', decimals=3, higher_is_better=False, scale=1.0)
-    """
-    entries: dict[str, MetricEntry] = {}
-    for metric in metrics:
-        kind = type(metric)
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_@+-]*", metric.name) or not metric.columns:
-            raise UsageError(
-                f"Expected the metric {kind.__name__} to have a `name` of letters, digits and _ @ + - and the "
-                f"`columns` that it reads, found {metric.name!r} and {list(metric.columns)}; correct the class."
-            )
-        if metric.name in CATALOGUE or metric.name in entries:
-            raise UsageError(
-                f"Expected metrics of different names, found {metric.name!r} of {kind.__name__} twice; rename it."
-            )
-        entries[metric.name] = MetricEntry(
-            name=metric.name,
-            metric=kind,
-            columns=metric.columns,
-            display=Display(
-                metric.heading or metric.name, metric.unit, metric.decimals, metric.higher_is_better, metric.scale
-            ),
-            meaning=(kind.__doc__ or metric.name).strip().splitlines()[0],
-            source=kind.__module__,
-            against_random=True,
-            of_model=metric.of_model,
-            own=True,
-        )
-    return tuple(entries.values())
 
 
 def metrics_of(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mkbench.metrics.catalogue import MetricEntry
+from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.row_metric import MeanMetric, Rows, has_value
 
 #: The explainer whose parts lie anywhere.

@@ -15,8 +15,8 @@ from mkbench.backbones.base import Kind
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
-from mkbench.metrics.catalogue import own_entries
 from mkbench.metrics.image_metric import ImageMetric
+from mkbench.metrics.own_metrics import own_entries
 from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.live_metrics import LiveMetrics
 from mkbench.systems.records.metric_rows import Layout, OwnedRows

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mkbench.metrics import ImageMetric
-from mkbench.metrics.catalogue import CATALOGUE, metrics_of, own_entries
+from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.functional import bootstrap_interval, paired_bootstrap_difference
+from mkbench.metrics.own_metrics import own_entries
 from mkbench.metrics.results import control_results, difference_result, metric_result
 from mkbench.metrics.row_metric import numbers
 

@@ -7,7 +7,7 @@ import pytest
 from explained_records import make_records
 
 from mkbench.metrics import ImageMetric
-from mkbench.metrics.catalogue import own_entries
+from mkbench.metrics.own_metrics import own_entries
 from mkbench.systems.live_metrics import LiveMetrics
 from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
 

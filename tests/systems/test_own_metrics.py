@@ -16,7 +16,8 @@ import pytest
 import yaml
 from toy_data import CONFIGS
 
-from mkbench.metrics.catalogue import Display, metric_entry
+from mkbench.metrics.catalogue import metric_entry
+from mkbench.metrics.entry import Display
 from mkbench.runs.run_folder import finished_groups, read_groups
 
 LOGGER = ("--trainer.logger=lightning.pytorch.loggers.CSVLogger", "--trainer.logger.save_dir=logs")

@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mkbench.metrics.catalogue import CATALOGUE, MetricEntry
+from mkbench.metrics.catalogue import CATALOGUE
+from mkbench.metrics.entry import MetricEntry
 
 HELP = "list the metrics: what each means, which way is better, what stands beside it, and where it is defined."
 _COLUMNS = ("metric", "meaning", "better", "unit", "beside it", "source")

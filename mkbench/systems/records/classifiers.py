@@ -7,7 +7,8 @@ import pyarrow as pa
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.metrics.catalogue import CATALOGUE, MetricEntry, metrics_of
+from mkbench.metrics.catalogue import CATALOGUE, metrics_of
+from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.results import difference_result
 from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (

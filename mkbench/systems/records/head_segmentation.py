@@ -7,7 +7,8 @@ import pyarrow as pa
 import torch
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.metrics.catalogue import MetricEntry, metrics_of
+from mkbench.metrics.catalogue import metrics_of
+from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.functional.segmentation import accuracy_of_counts
 from mkbench.metrics.results import control_result
 from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord

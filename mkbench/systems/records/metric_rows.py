@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mkbench.metrics.catalogue import MetricEntry
+from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.results import Result, metric_results
 from mkbench.metrics.row_metric import Rows
 from mkbench.runs.run_folder import GroupRecord

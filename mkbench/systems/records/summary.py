@@ -5,8 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from mkbench.metrics.catalogue import MetricEntry, metrics_of
+from mkbench.metrics.catalogue import metrics_of
 from mkbench.metrics.curves import pad_curves
+from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.functional.removal_curve import average_removal_curve, pad_removal_curves
 from mkbench.metrics.results import control_results
 from mkbench.metrics.row_metric import Rows
