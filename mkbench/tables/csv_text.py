@@ -9,7 +9,7 @@ from mkbench.runs.results import Estimate
 from mkbench.tables.cells import Value
 from mkbench.tables.result_table import Column, ResultTable
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\n")
 
 
 def to_csv(table: ResultTable) -> str:
@@ -51,4 +51,7 @@ def _values(column: Column, row: Any) -> Iterator[Value]:
 def _field(value: Value) -> Value:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")  # the writer would not quote a lone one, which ends a row
+    return f"'{text}" if text.startswith(_FORMULA) else text

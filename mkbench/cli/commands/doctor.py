@@ -80,7 +80,8 @@ def _columns(*, plain: bool) -> list[Column]:
     def state(finding: "Finding") -> Cell:
         return Cell(finding.state.ljust(width), style=_SHOWN[finding.state][2])
 
-    def sentence(finding: "Finding") -> str:
-        return f"{finding.model}: {finding.sentence}" if finding.model else finding.sentence
+    def sentence(finding: "Finding") -> Cell:
+        about = f"{finding.model}: " if finding.model else ""
+        return Cell(f"{about}{finding.sentence}", style="bold")
 
     return [Column("", value, text=True) for value in (symbol, state, sentence)]

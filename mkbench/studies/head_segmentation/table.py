@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Document, Estimate, find_metric
+from mkbench.runs.results import RANDOM_WEIGHTS, Document, Estimate, find_metric
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import (
     BELOW,
@@ -55,9 +55,9 @@ def _difference(results: Document, metric: str, method: str) -> Document | None:
     return next(entries, None)
 
 
-def _number_of_images(results: Document) -> int | str:
-    """Images with a mask, over which all metrics are."""
-    return next((metric["n"] for metric in results["metrics"] if metric["explainer"] == METHODS[0]), ABSENT)
+def _number_of_images(results: Document) -> int | None:
+    """Images with a mask, over which all metrics are; None without any."""
+    return next((metric["n"] for metric in results["metrics"] if metric["explainer"] == METHODS[0]), None)
 
 
 def notes(runs: Sequence[Run]) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from mkbench.runs.results import (
-    ABSENT,
     RANDOM_WEIGHTS,
     Document,
     explainer_label,
@@ -74,6 +73,7 @@ def _row(results: Document, environment: Document, explainer: str | None) -> dic
 def nat_decimals(rows: Sequence[Row]) -> int:
     """Return the decimals of the columns in nats: two, and more where the rows' largest estimate is below 1 or 0.1.
 
+    >>> from mkbench.runs.results import Estimate
     >>> nat_decimals([{"mutual_information": Estimate(0.3), "auc": None}])
     3
     """
@@ -82,32 +82,23 @@ def nat_decimals(rows: Sequence[Row]) -> int:
     return 2 if largest >= 1 else 3 if largest >= 0.1 else 4
 
 
-def model_name(row: Row) -> str:
-    """Return the name of a row's model, without the remark that its weights are random.
-
-    >>> model_name({"model": "ViT-B-16 (random weights)"})
-    'ViT-B-16'
-    """
-    name: str = row["model"]
-    return name.removesuffix(f" {RANDOM_WEIGHTS}")
-
-
 def model_cell(row: Row) -> Cell:
     """Return the name of a row's model, and whether its weights are random; the name itself may say so already.
 
-    >>> model_cell({"model": "ViT-B-16 (random weights)", "random_weights": True}).remark
-    '(random weights)'
+    >>> model_cell({"model": "ViT-B-16 (random weights)", "random_weights": True})[:3]
+    ('ViT-B-16', '', '(random weights)')
     """
-    return Cell(model_name(row), remark=RANDOM_WEIGHTS if row["random_weights"] else "")
+    name = row["model"].removesuffix(f" {RANDOM_WEIGHTS}")
+    return Cell(name, remark=RANDOM_WEIGHTS if row["random_weights"] else "")
 
 
-def parts_label(row: Row) -> str:
-    """Return the printed name of a row's explainer; a dash for a row without one.
+def parts_label(row: Row) -> str | None:
+    """Return the printed name of a row's explainer; None for a row without one.
 
     >>> parts_label({"explainer": "pca"}), parts_label({"explainer": None})
-    ('PCA', '–')
+    ('PCA', None)
     """
-    return ABSENT if row["explainer"] is None else explainer_label(row["explainer"])
+    return None if row["explainer"] is None else explainer_label(row["explainer"])
 
 
 #: Columns of print that tell the rows of an explainer apart.
