@@ -5,13 +5,17 @@ import json
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.metrics.entry import MetricEntry
+from mkbench.tables import Column, ResultTable, to_console
 
 HELP = "list the metrics: what each means, which way is better, what stands beside it, and where it is defined."
-_COLUMNS = ("metric", "meaning", "better", "unit", "beside it", "source")
+#: Heading -> key of what is said of a metric.
+_COLUMNS = (
+    *(("metric", "name"), ("meaning", "meaning"), ("better", "better")),
+    *(("unit", "unit"), ("beside it", "beside"), ("source", "source")),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,14 +29,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
-    table = Table(title="Metrics", title_justify="left")
-    table.add_column(_COLUMNS[0], no_wrap=True)
-    for column in _COLUMNS[1:]:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        beside = row["beside"] or ("random parts" if row["against_random"] else "")
-        table.add_row(row["name"], row["meaning"], row["better"] or "", row["unit"], beside, row["source"])
-    Console().print(table)
+    columns = [Column(heading, key, text=True, absent="", whole=key == "name") for heading, key in _COLUMNS]
+    console = Console()
+    console.print(to_console(ResultTable(columns, rows, title="Metrics", look="framed"), width=console.width))
     return 0
 
 
@@ -45,7 +44,7 @@ def _describe(entry: MetricEntry) -> dict[str, Any]:
         "meaning": entry.meaning,
         "better": better,
         "unit": entry.display.unit,
-        "beside": entry.beside,
+        "beside": entry.beside or ("random parts" if entry.against_random else None),
         "against_random": entry.against_random,
         "columns": list(entry.columns),
         "class": entry.metric.__name__,
