@@ -60,17 +60,12 @@ def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _require_shallow(content: Any) -> None:
     """Refuse what is nested too deeply, level by level, so that nothing recurses here or in a later message."""
-    level = [content]
-    for _ in range(_DEEPEST + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return
-    raise ValueError(f"more than {_DEEPEST} brackets within each other")
+    level = [content] if isinstance(content, (dict, list)) else []
+    for _ in range(_DEEPEST):
+        within = [outer.values() if isinstance(outer, dict) else outer for outer in level]
+        level = [inner for values in within for inner in values if isinstance(inner, (dict, list))]
+    if level:
+        raise ValueError(f"more than {_DEEPEST} brackets within each other")
 
 
 def printable(text: str) -> str:

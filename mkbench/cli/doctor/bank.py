@@ -1,9 +1,8 @@
 """Is the concept bank large enough, and short enough for the text encoder?"""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from mkbench.backbones import Backbone
@@ -69,7 +68,7 @@ def check_lengths(backbone: Backbone, descriptors: Sequence[str], templates: Seq
         long |= too_long(backbone, {text: template.replace("{}", text) for text in descriptors})
     if long:
         first = next(iter(long))
-        alike = alike_when_cut(backbone, list(long), templates)
+        alike = alike_when_cut(backbone, descriptors, templates)
         if alike:
             yield warning(
                 f"{counted(len(alike), 'descriptor')} that the model cannot tell from another, since they differ only "
@@ -84,24 +83,31 @@ def check_lengths(backbone: Backbone, descriptors: Sequence[str], templates: Seq
 
 
 def alike_when_cut(backbone: Backbone, texts: Sequence[str], templates: Sequence[str]) -> list[str]:
-    """Return the texts that begin as the one before them, in the order of the alphabet, to the end of what is read.
+    """Return the texts that begin as the one before them in the alphabet, to the end of what is read.
+
+    A text is returned if that is so in all templates, since otherwise one of them tells it from the other.
 
     Args:
         backbone: the model.
-        texts: texts that it would cut short in one of the templates.
+        texts: different texts, some of which it may cut short.
         templates: texts with ``{}`` where the descriptor goes.
     """
     ordered = sorted(texts)
-    alike = set()
+    alike = set(ordered[1:])
     for template in templates:
         written = [template.replace("{}", text) for text in ordered]
-        # A word that the two share in part may be other tokens in each: it is left out.
-        shared = [os.path.commonprefix(pair).rpartition(" ")[0] for pair in pairwise(written)]
-        counts = backbone.count_tokens(shared) if shared else None
-        for text, count in zip(ordered[1:], counts or (), strict=False):
-            if backbone.context_length is not None and count >= backbone.context_length:
-                alike.add(text)
+        shared = [_shared_words(*pair) for pair in pairwise(written)]
+        counts, context = backbone.count_tokens(shared) if shared else [], backbone.context_length
+        if counts is None or context is None:
+            return []
+        alike &= {text for text, count in zip(ordered[1:], counts, strict=True) if count >= context}
     return sorted(alike)
+
+
+def _shared_words(first: str, second: str) -> str:
+    """Return the words that two texts begin with; a word shared in part may be other tokens in each."""
+    pairs = zip(first.split(" "), second.split(" "), strict=False)
+    return " ".join(one for one, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def too_long(backbone: Backbone, texts: Mapping[str, str]) -> dict[str, int]:

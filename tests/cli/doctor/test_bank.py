@@ -73,11 +73,12 @@ def test_descriptors_longer_than_the_context(tiny_model: Path, tmp_path: Path) -
     (tmp_path / "bank.json").write_text(json.dumps([fits, long]))
     bank = load_bank(tmp_path / "bank.json")
     encoded = backbone.truncated_texts
-    (remark,) = check_lengths(backbone, bank.descriptors, ["{}"])
-    assert remark.state == "warning"
+    alike, remark = check_lengths(backbone, bank.descriptors, ["{}"])
+    assert alike.state == remark.state == "warning"
+    assert "1 descriptor that the model cannot tell from another" in alike.sentence
     assert remark.sentence.startswith("1 descriptor longer than the 16 tokens the model reads")
     assert f"{long!r} (17 tokens) is the first" in remark.sentence
-    (remark,) = check_lengths(backbone, bank.descriptors, ["{}", "0 {}"])  # in the longer template both are
+    _, remark = check_lengths(backbone, bank.descriptors, ["{}", "0 {}"])  # in the longer template both are
     assert remark.sentence.startswith("2 descriptors longer")
     assert backbone.truncated_texts == encoded  # nothing was encoded
     (remark,) = check_lengths(backbone, [fits], ["{}"])
