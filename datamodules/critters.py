@@ -122,7 +122,7 @@ class Critters(ClassGroupDataModule):
         templates: str | list[str] = "critters",
         **options: Unpack[GroupOptions],
     ) -> None:
-        super().__init__(templates=templates, **options)
+        super().__init__(bank=None, templates=templates, **options)
         require_at_least(1, "images_per_class", images_per_class)
         self.name = f"critters-{split}"
         self.split, self.images_per_class, self.seed = split, images_per_class, seed
