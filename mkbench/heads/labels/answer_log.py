@@ -6,6 +6,8 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mkbench.text_files import split_lines
+
 
 @dataclass(frozen=True)
 class Answer:
