@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 
 from mkbench.backbones.openclip import OpenClipBackbone, seeded
 from mkbench.errors import BackboneError
+from mkbench.text_files import parse_json
 
 PREFIX = "local-dir:"
 CONFIG_FILE = "open_clip_config.json"
@@ -156,7 +157,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG_FILE
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BackboneError(f"Expected a model folder with {CONFIG_FILE}, found no {path}; check the path.") from error
     except (OSError, ValueError) as error:
