@@ -31,7 +31,7 @@ VOCABULARY_FILE = "vocab.bpe.gz"
 
 # 256 bytes, the same 256 at the end of a word, and the tokens that start and end a text.
 BASE_TOKENS = 514
-# open_clip reads no more merges than this, and would leave the rest out silently.
+# open_clip reads no more merges than this, and would leave out the rest without a word.
 MAX_MERGES = 49408 - BASE_TOKENS
 
 # The settings of a tokenizer that name no file and run no code.

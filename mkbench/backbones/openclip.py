@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones.base import AttentionPass, Backbone, Geometry, Kind, PatchFeatures
-from mkbench.backbones.towers.attention_weights import expose_attention
-from mkbench.backbones.towers.patch_readers import TowerReader, intercept, tower_reader, watch
+from mkbench.backbones.towers.attention_maps import expose_attention
+from mkbench.backbones.towers.hooks import intercept, watch
+from mkbench.backbones.towers.patch_readers import TowerReader, tower_reader
 from mkbench.errors import BackboneError
 
 
