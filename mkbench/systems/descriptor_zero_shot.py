@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_description_template
 from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
 from mkbench.datamodules.base import ClassGroupDataModule
@@ -219,7 +220,9 @@ class DescriptorZeroShot(BenchmarkSystem):
         """Classify a class group: variant -> (B,) predicted classes; None if none of its images could be read."""
         if not len(batch):
             return None
-        unit = F.normalize(self._encode(batch.images).double(), dim=-1)
+        embedding = self._encode(batch.images)
+        require_finite_embeddings(embedding, batch.sample_ids, model=self.backbone.name)
+        unit = F.normalize(embedding.double(), dim=-1)
         return {variant: self._rank(unit, vectors)[:, 0] for variant, vectors in self.known.vectors.items()}
 
     # -- what a run folder asks -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
@@ -148,6 +149,7 @@ class HeadDecomposition(BenchmarkSystem):
         if not len(batch):
             return None
         terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(batch.images)])
+        require_finite_embeddings(terms.embedding, batch.sample_ids, model=self.backbone.name)
         return DecomposedGroup(self.classify(terms.embedding), terms)
 
     def _decompose(self, images: Tensor) -> HeadContributions:

@@ -9,7 +9,7 @@ import open_clip
 import pytest
 
 from mkbench.backbones import OpenClipBackbone, save_local, write_bpe
-from mkbench.backbones.openclip import seeded
+from mkbench.backbones.building import seeded
 
 MERGES = [("c", "a"), ("ca", "t</w>"), ("d", "o"), ("do", "g</w>")]
 SIZE = 514 + len(MERGES)

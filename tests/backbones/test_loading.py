@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 import mkbench
-from mkbench.backbones import Backbone, loading, registry
+from mkbench.backbones import Backbone, deferred_text, loading, registry
 from mkbench.errors import BackboneError, UsageError
 
 from .conftest import CONFIG, build
@@ -131,22 +132,39 @@ def test_wrong_names(name: str, tag: str | None, message: str) -> None:
         mkbench.load_backbone(name, pretrained=tag)
 
 
-def test_tokenizers_that_need_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokenizers_are_loaded_for_the_first_text(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: str) -> None:
         raise OSError("offline")
 
     monkeypatch.setattr(open_clip, "get_tokenizer", fail)
-    with pytest.raises(BackboneError, match=rf"tokenizer of {SMALL} cannot be had \(OSError\)"):
-        mkbench.load_backbone(SMALL, random_weights=True)
+    backbone = mkbench.load_backbone(SMALL, random_weights=True)
+    side = backbone.image_size
+    assert backbone.encode_image(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape == (1, 256)
+    with pytest.raises(BackboneError, match=rf"tokenizer of {SMALL} cannot be had \(offline\); .* Hugging Face cache"):
+        backbone.encode_text(["a cat"])
 
 
-def test_architectures_that_need_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("installed", "message"),
+    [(True, r"text tower of roberta-ViT-B-32 cannot be had \(no route\)"), (False, r"pip install 'mkbench\[hf\]'")],
+)
+def test_text_towers_of_hugging_face(monkeypatch: pytest.MonkeyPatch, installed: bool, message: str) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("install transformers")
+        raise RuntimeError("no route")
 
     monkeypatch.setattr(open_clip, "create_model", fail)
-    with pytest.raises(BackboneError, match="roberta-ViT-B-32 cannot be built offline: install transformers"):
+    monkeypatch.setattr(deferred_text, "find_spec", lambda _: object() if installed else None)
+    with pytest.raises(BackboneError, match=message):
         mkbench.load_backbone("roberta-ViT-B-32", random_weights=True)
+
+
+def test_architectures_that_cannot_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Unknown model")
+
+    monkeypatch.setattr(open_clip, "create_model", fail)
+    with pytest.raises(BackboneError, match=f"architecture {SMALL} cannot be built: Unknown model"):
+        mkbench.load_backbone(SMALL, random_weights=True)
 
 
 def test_bundled_models(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,13 +204,56 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
     with pytest.raises(UsageError, match=r"mean-colour .* takes neither pretrained nor random_weights"):
         mkbench.load_backbone("mean-colour", random_weights=True)
-    with pytest.raises(BackboneError, match=r"wrong .* to return a Backbone, got SimpleNamespace"):
+    with pytest.raises(BackboneError, match=r"wrong .* to be a Backbone, got SimpleNamespace"):
         mkbench.load_backbone("wrong")
     with pytest.raises(BackboneError, match=r"broken .* cannot be loaded: no licence"):
         mkbench.load_backbone("broken")
     with pytest.raises(UsageError, match="did you mean mean-colour"):
         mkbench.load_backbone("mean-color")
-    assert loading._published("vit-b-16-openai") is None  # a known name cannot be taken over
+    assert loading._plugin("vit-b-16-openai") is None  # a known name cannot be taken over
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module that can be imported, with a backbone and things that are none; its name."""
+    (tmp_path / "own_models.py").write_text(
+        "import torch\nfrom backbones.test_base import MeanColour\nclass Mine(MeanColour): pass\n"
+        "class Stranger: pass\nclass Broken(MeanColour):\n    def __init__(self): raise RuntimeError('no licence')\n"
+        "class Damaged(MeanColour):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.scale = torch.nn.Parameter(torch.tensor([1.0, float('nan')]))\n".replace(
+            "backbones.test_base", MeanColour.__module__
+        )
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, MeanColour.__module__, sys.modules[MeanColour.__module__])
+    monkeypatch.delitem(sys.modules, "own_models", raising=False)
+    return "own_models"
+
+
+def test_class_paths(own_module: str) -> None:
+    backbone = mkbench.load_backbone(f"{own_module}.Mine")
+    assert type(backbone).__name__ == "Mine"
+    assert not any(parameter.requires_grad for parameter in backbone.parameters())
+    with pytest.raises(UsageError, match=r"own_models.Mine of a class path takes neither pretrained nor"):
+        mkbench.load_backbone(f"{own_module}.Mine", random_weights=True)
+    with pytest.raises(BackboneError, match=r"own_models.Stranger to be a subclass of mkbench.backbones.Backbone"):
+        mkbench.load_backbone(f"{own_module}.Stranger")
+    with pytest.raises(BackboneError, match=r"own_models.Broken of a class path cannot be loaded: no licence"):
+        mkbench.load_backbone(f"{own_module}.Broken")
+    with pytest.raises(BackboneError, match=r"own_models.Nothing of a class path cannot be loaded: module 'own"):
+        mkbench.load_backbone(f"{own_module}.Nothing")
+
+
+def test_weights_that_are_not_finite_are_refused_with_the_name_of_the_model(own_module: str) -> None:
+    with pytest.raises(BackboneError, match=r"Expected finite weights of mean colour, found NaN or infinity in scale;"):
+        mkbench.load_backbone(f"{own_module}.Damaged")
+
+
+@pytest.mark.parametrize("name", ["own_models", "./own_models.Mine", "own_models.Mine()", "own-models.Mine", ".Mine"])
+def test_nothing_is_imported_for_other_names(own_module: str, name: str) -> None:
+    with pytest.raises(UsageError, match="Expected the name of a model"):
+        mkbench.load_backbone(name)
+    assert own_module not in sys.modules
 
 
 @pytest.mark.parametrize("module", [mkbench, mkbench.backbones])
