@@ -14,7 +14,7 @@ from mkbench.backbones.deferred_text import DeferredTextTower, has_hugging_face_
 from mkbench.backbones.weights import fit_state, load_weights, read_state
 
 #: The smallest text and image tower that open_clip builds, in place of the one that is not wanted.
-_NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
+NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
 _NO_VISION = {"image_size": 8, "patch_size": 8, "width": 8, "head_width": 8, "layers": 1}
 
 
@@ -63,7 +63,7 @@ def build_with_weights(name: str, path: str | Path, *, preprocess: Mapping[str, 
         Exception: whatever open_clip, timm or safetensors raise.
     """
     deferred = has_hugging_face_text(open_clip.get_model_config(name))
-    towers = {"text_cfg": dict(_NO_TEXT)} if deferred else {}
+    towers = {"text_cfg": dict(NO_TEXT)} if deferred else {}
     with seeded(0):  # weights that are drawn only to be overwritten
         model = _create(name, force_preprocess_cfg=preprocess, **towers)
     state = read_state(path)

@@ -30,9 +30,7 @@ def test_buffers_may_hold_masks_but_no_nan() -> None:
 def test_images_whose_embedding_is_not_finite_are_named(value: float) -> None:
     embeddings = torch.ones(6, 3)
     embeddings[1, 2] = value
-    with pytest.raises(
-        BackboneError, match=r"embeddings of toy, found NaN or infinity for b.png; with "
-    ):
+    with pytest.raises(BackboneError, match=r"embeddings of toy, found NaN or infinity for b.png; with "):
         require_finite_embeddings(embeddings, [f"{letter}.png" for letter in "abcdef"], model="toy")
     embeddings[2:] = value
     with pytest.raises(BackboneError, match=r"for b.png, c.png, d.png and 2 more;"):

@@ -230,9 +230,7 @@ def test_weights_with_an_infinity_are_refused(folder: Path) -> None:
     weights = load_file(folder / WEIGHTS_FILE)
     weights["ln_final.bias"][3] = torch.inf
     save_file(weights, folder / WEIGHTS_FILE)
-    with pytest.raises(
-        BackboneError, match=r"Expected finite weights of critter, .* infinity in model.ln_final.bias"
-    ):
+    with pytest.raises(BackboneError, match=r"Expected finite weights of critter, .* infinity in model.ln_final.bias"):
         load_backbone(f"local-dir:{folder}")
 
 
