@@ -10,15 +10,16 @@ from mkbench.backbones.base import AttentionPass, Backbone, Geometry, PatchFeatu
 from mkbench.backbones.registry import ModelEntry, find_model, model_entries
 
 if TYPE_CHECKING:
+    from mkbench.backbones.bpe_vocabulary import write_bpe
     from mkbench.backbones.loading import load_backbone
-    from mkbench.backbones.local import save_local, write_bpe
+    from mkbench.backbones.local import save_local
     from mkbench.backbones.openclip import OpenClipBackbone
 
 _LAZY = {
     "OpenClipBackbone": "mkbench.backbones.openclip",
     "load_backbone": "mkbench.backbones.loading",
     "save_local": "mkbench.backbones.local",
-    "write_bpe": "mkbench.backbones.local",
+    "write_bpe": "mkbench.backbones.bpe_vocabulary",
 }
 
 __all__ = [

@@ -1,13 +1,9 @@
 """Loading of backbones by name: named models, open_clip pairs, model folders, class paths and entry points."""
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import open_clip
 
@@ -17,11 +13,9 @@ from mkbench.backbones.deferred_text import has_hugging_face_text, needing_huggi
 from mkbench.backbones.finite import require_finite_weights
 from mkbench.backbones.local import PREFIX, WEIGHTS_FILE, load_local
 from mkbench.backbones.openclip import DeferredTokenizer, OpenClipBackbone, check_activation
+from mkbench.backbones.plugins import find_plugin, load_plugin, published_names
 from mkbench.backbones.registry import did_you_mean, model_entries
 from mkbench.errors import BackboneError, UsageError
-
-GROUP = "mkbench.backbones"
-_CLASS_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 @dataclass(frozen=True)
@@ -32,20 +26,6 @@ class Source:
     architecture: str = ""
     tag: str | None = None
     folder: Path | None = None
-
-
-class Plugin(NamedTuple):
-    """A backbone that is not the package's own.
-
-    Attributes:
-        name: how it was asked for.
-        origin: where it was found, as errors say it.
-        load: returns a callable without arguments that makes it.
-    """
-
-    name: str
-    origin: str
-    load: Callable[[], Callable[[], Any]]
 
 
 def load_backbone(name: str, *, pretrained: str | None = None, random_weights: bool = False, seed: int = 0) -> Backbone:
@@ -76,11 +56,12 @@ def load_backbone(name: str, *, pretrained: str | None = None, random_weights: b
 
 
 def _load(name: str, pretrained: str | None, random_weights: bool, seed: int) -> Backbone:
-    plugin = _plugin(name)
+    # The package's own names come first, so that none can be taken over.
+    plugin = None if _is_known(name) else find_plugin(name)
     if plugin is not None:
         if pretrained is not None or random_weights:
             raise UsageError(f"The backbone {name} of {plugin.origin} takes neither pretrained nor random_weights.")
-        return _call_plugin(plugin)
+        return load_plugin(plugin)
     source = _find_source(name, pretrained)
     if source.folder is not None:
         shown = _random_name(source.name) if random_weights else source.name
@@ -94,6 +75,10 @@ def _load(name: str, pretrained: str | None, random_weights: bool, seed: int) ->
         embed_dim=open_clip.get_model_config(source.architecture)["embed_dim"],
         random_weights=random_weights,
     )
+
+
+def _is_known(name: str) -> bool:
+    return name in {entry.name for entry in model_entries()} or name in open_clip.list_models()
 
 
 def _random_name(name: str) -> str:
@@ -114,7 +99,7 @@ def _find_source(name: str, pretrained: str | None) -> Source:
             return Source(name, folder=_bundled_folder(name, entry.folder))
         return Source(name, entry.architecture, entry.pretrained)
     if architecture not in open_clip.list_models():
-        known = [*entries, *(entry.name for entry in _entry_points()), *open_clip.list_models()]
+        known = [*entries, *published_names(), *open_clip.list_models()]
         raise UsageError(f"Expected the name of a model, got {name!r}; {did_you_mean(architecture, known)}.")
     return _pair(architecture, tag or pretrained)
 
@@ -188,41 +173,3 @@ def _by_hand(config: dict[str, Any]) -> str:
 def _load_tokenizer(architecture: str) -> Any:
     with needing_hugging_face(f"The tokenizer of {architecture}"):
         return open_clip.get_tokenizer(architecture)
-
-
-def _entry_points() -> list[Any]:
-    return list(entry_points(group=GROUP))
-
-
-def _plugin(name: str) -> Plugin | None:
-    """Find a backbone outside the package; the package's own names come first, so that none can be taken over."""
-    if name in {entry.name for entry in model_entries()} or name in open_clip.list_models():
-        return None
-    published = next((entry for entry in _entry_points() if entry.name == name), None)
-    if published is not None:
-        return Plugin(name, f"the group {GROUP}", published.load)
-    if _CLASS_PATH.fullmatch(name):
-        return Plugin(name, "a class path", partial(_import_class, name))
-    return None
-
-
-def _import_class(path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    found = getattr(import_module(module), name)
-    if not (isinstance(found, type) and issubclass(found, Backbone)):
-        raise BackboneError(f"Expected {path} to be a subclass of mkbench.backbones.Backbone, got {found!r}.")
-    return found
-
-
-def _call_plugin(plugin: Plugin) -> Backbone:
-    try:
-        backbone = plugin.load()()
-    except BackboneError:
-        raise
-    except Exception as error:  # whatever its module or its constructor stumbles over
-        raise BackboneError(f"The backbone {plugin.name} of {plugin.origin} cannot be loaded: {error}.") from error
-    if not isinstance(backbone, Backbone):
-        raise BackboneError(
-            f"Expected the backbone {plugin.name} of {plugin.origin} to be a Backbone, got {type(backbone).__name__}."
-        )
-    return backbone.eval().requires_grad_(False)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import mkbench
-from mkbench.backbones import Backbone, deferred_text, loading, registry
+from mkbench.backbones import Backbone, deferred_text, loading, plugins, registry
 from mkbench.errors import BackboneError, UsageError
 
 from .conftest import CONFIG, build
@@ -188,6 +188,7 @@ class Published:
         return self.target
 
 
+@pytest.mark.usefixtures("downloads")
 def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Backbone:
         raise RuntimeError("no licence")
@@ -198,7 +199,7 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
         Published("broken", broken),
         Published("vit-b-16-openai", MeanColour),
     ]
-    monkeypatch.setattr(loading, "entry_points", lambda group: points if group == "mkbench.backbones" else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "mkbench.backbones" else [])
     backbone = mkbench.load_backbone("mean-colour")
     assert isinstance(backbone, MeanColour)
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
@@ -210,7 +211,8 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
         mkbench.load_backbone("broken")
     with pytest.raises(UsageError, match="did you mean mean-colour"):
         mkbench.load_backbone("mean-color")
-    assert loading._plugin("vit-b-16-openai") is None  # a known name cannot be taken over
+    with pytest.raises(BackboneError, match="weights openai of ViT-B-16-quickgelu"):  # a known name is not taken over
+        mkbench.load_backbone("vit-b-16-openai")
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mkbench.backbones import OpenClipBackbone, load_backbone, save_local, write_bpe
-from mkbench.backbones.local import CONFIG_FILE, MAX_MERGES, VOCABULARY_FILE, WEIGHTS_FILE, load_local
+from mkbench.backbones.bpe_vocabulary import MAX_MERGES
+from mkbench.backbones.local import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE, load_local
 from mkbench.errors import BackboneError
 
 from .conftest import CONFIG, MERGES, SIZE, build, tiny_config
