@@ -6,7 +6,8 @@ The names that need open_clip are imported when first used, because open_clip ta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mkbench.backbones.base import AttentionPass, Backbone, Geometry, PatchFeatures
+from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures
+from mkbench.backbones.geometry import Geometry
 from mkbench.backbones.registry import ModelEntry, find_model, model_entries
 
 if TYPE_CHECKING:

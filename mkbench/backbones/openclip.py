@@ -10,8 +10,9 @@ import open_clip
 import torch
 from torch import Tensor
 
-from mkbench.backbones.base import AttentionPass, Backbone, Geometry, Kind, PatchFeatures
+from mkbench.backbones.base import AttentionPass, Backbone, Kind, PatchFeatures
 from mkbench.backbones.deferred_text import DeferredTextTower, needing_hugging_face
+from mkbench.backbones.geometry import Geometry
 from mkbench.backbones.towers.attention_maps import expose_attention
 from mkbench.backbones.towers.hooks import intercept, watch
 from mkbench.backbones.towers.patch_readers import TowerReader, tower_reader

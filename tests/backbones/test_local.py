@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -13,7 +12,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mkbench.backbones import OpenClipBackbone, load_backbone, save_local, write_bpe
-from mkbench.backbones.bpe_vocabulary import MAX_MERGES
 from mkbench.backbones.local import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE, load_local
 from mkbench.errors import BackboneError
 
@@ -24,32 +22,6 @@ def rewrite(folder: Path, **text: Any) -> None:
     config = tiny_config()
     config["model_cfg"]["text_cfg"].update(text)
     (folder / CONFIG_FILE).write_text(json.dumps(config))
-
-
-def test_vocabulary_file(tmp_path: Path) -> None:
-    path = tmp_path / VOCABULARY_FILE
-    assert write_bpe(MERGES, path) == SIZE == 518
-    assert gzip.decompress(path.read_bytes()) == b"#version: 0.2\nc a\nca t</w>\nd o\ndo g</w>"
-    first = path.read_bytes()
-    write_bpe(MERGES, path)
-    assert path.read_bytes() == first
-    tokenizer = open_clip.SimpleTokenizer(bpe_path=str(path), context_length=6)
-    # 512 bytes, then the merges in order: "cat</w>" is 513, "dog</w>" 515; start 516, end 517.
-    assert tokenizer(["Cat dog"]).tolist() == [[516, 513, 515, 517, 0, 0]]
-
-
-@pytest.mark.parametrize(
-    ("merges", "message"),
-    [
-        ([("a", "")], "empty or a divided symbol"),
-        ([("a b", "c")], "empty or a divided symbol"),
-        ([("a", "bc"), ("ab", "c")], "two that give the same token"),
-        ([(f"{i}", "x") for i in range(MAX_MERGES + 1)], f"at most {MAX_MERGES} merges"),
-    ],
-)
-def test_vocabularies_that_open_clip_would_misread(tmp_path: Path, merges: list[tuple[str, str]], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        write_bpe(merges, tmp_path / VOCABULARY_FILE)
 
 
 def test_round_trip(folder: Path) -> None:
