@@ -2,22 +2,19 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from mkbench.backbones.registry import ModelEntry, model_entries, model_set
+from mkbench.backbones.registry import BUNDLED, ModelEntry, model_entries, model_set
 from mkbench.errors import UsageError
-from mkbench.tables.fitting import first_fitting
+from mkbench.tables import Column, Layout, ResultTable, to_console
+
+_UNBOUNDED = 10_000  # columns
 
 HELP = "list the models that have a name. Any open_clip pair `Architecture,tag` and `local-dir:FOLDER` work too."
-
-#: Columns left out one after the other where the terminal is narrow; names and weights always stay, and whole.
-_OPTIONAL = ("sets", "label", "grid", "pixels")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +41,9 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"models": found}, indent=1, ensure_ascii=False))
         return 0
     console = Console()
-    table = first_fitting(_layouts([_row(description) for description in found]), console.width)
-    # An identifier is copied, so that it must not be broken, even where a line is longer than the terminal.
-    Console(width=max(console.width, Console(width=10_000).measure(table).maximum)).print(table)
+    shown = to_console(_table(found, capabilities=options.capabilities), width=console.width)
+    # Identifiers are copied, so that none may be broken or cut, even where a line is longer than the terminal.
+    Console(width=max(console.width, Console(width=_UNBOUNDED).measure(shown).maximum)).print(shown)
     return 0
 
 
@@ -70,36 +67,36 @@ def _describe(entry: ModelEntry, *, capabilities: bool) -> dict[str, Any]:
     return description
 
 
-def _row(description: Mapping[str, Any]) -> dict[str, str]:
-    bundled = description["pretrained"] == "bundled"
-    row = {
-        "name": description["name"],
-        "label": description["label"],
-        "open_clip weights": "bundled" if bundled else f"{description['architecture']},{description['pretrained']}",
-        "sets": ", ".join(description["sets"]),
-    }
-    if "capabilities" not in description:
-        return row
-    found = description["capabilities"]
-    kinds = [name for name in ("class_token", "keys", "attention", "heads") if found[name]]
-    return row | {
-        "pixels": str(found["image_size"]),
-        "grid": " x ".join(map(str, found["grid"])),
-        "offers": ", ".join(kind.replace("_", " ") for kind in kinds) or "patches only",
-        "extra": "hf" if found["hugging_face"] else "",
-    }
+def _table(models: Sequence[Mapping[str, Any]], *, capabilities: bool) -> ResultTable:
+    columns = [
+        Column("name", "name", text=True, whole=True),
+        Column("label", "label", text=True, whole=True, wide_only=True),
+        Column("open_clip weights", _weights, text=True, whole=True),
+        Column("sets", lambda model: ", ".join(model["sets"]), text=True, whole=True, wide_only=True),
+    ]
+    if capabilities:
+        columns += [
+            Column("pixels", lambda model: model["capabilities"]["image_size"], wide_only=True),
+            Column("grid", _grid, text=True, whole=True, wide_only=True),
+            Column("offers", _offers, text=True, whole=True),
+            Column("extra", _extra, text=True),
+        ]
+    return ResultTable(columns, models, title="Models", look="airy", layouts=(Layout(), Layout(narrow=True)))
 
 
-def _layouts(rows: Sequence[Mapping[str, str]]) -> Iterator[Table]:
-    columns = list(rows[0])
-    for left_out in range(len(_OPTIONAL) + 1):
-        yield _table(rows, [column for column in columns if column not in _OPTIONAL[:left_out]])
+def _weights(model: Mapping[str, Any]) -> str:
+    return BUNDLED if model["pretrained"] == BUNDLED else f"{model['architecture']},{model['pretrained']}"
 
 
-def _table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Table:
-    table = Table(title="Models", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(*(row[column] for column in columns))
-    return table
+def _grid(model: Mapping[str, Any]) -> str:
+    rows, columns = model["capabilities"]["grid"]
+    return f"{rows} x {columns}"
+
+
+def _offers(model: Mapping[str, Any]) -> str:
+    kinds = [kind for kind in ("class_token", "keys", "attention", "heads") if model["capabilities"][kind]]
+    return ", ".join(kind.replace("_", " ") for kind in kinds) or "patches only"
+
+
+def _extra(model: Mapping[str, Any]) -> str:
+    return "hf" if model["capabilities"]["hugging_face"] else ""

@@ -28,9 +28,10 @@ def test_names_and_weights_are_never_broken(
 def test_labels_and_sets_where_there_is_room(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert "mutual-knowledge-table3, heads" in command("models").output
-    monkeypatch.setenv("COLUMNS", "120")
+    assert "ViT-L/14@336" in command("models").output
+    monkeypatch.setenv("COLUMNS", "100")
     narrow = command("models").output
-    assert "ViT-L/14@336" in narrow
+    assert "ViT-L/14@336" not in narrow
     assert "mutual-knowledge-table3" not in narrow
 
 
