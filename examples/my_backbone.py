@@ -10,6 +10,7 @@ from mkbench.backbones import Backbone, Geometry, PatchFeatures
 from mkbench.backbones.base import Kind
 
 WORDS = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0), "white": (1.0, 1.0, 1.0)}
+GREY = (0.5, 0.5, 0.5)  # of a text that names no colour
 
 
 class Colours(Backbone):
@@ -25,8 +26,8 @@ class Colours(Backbone):
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """T texts -> (T, d) embeddings, in the same space."""
-        named = [[WORDS[word] for word in text.lower().split() if word in WORDS] for text in texts]
-        return torch.tensor([[sum(channel) + 0.1 for channel in zip((0.0,) * 3, *words)] for words in named])
+        colours = [[WORDS[word] for word in text.lower().split() if word in WORDS] or [GREY] for text in texts]
+        return torch.stack([torch.tensor(named).mean(dim=0) for named in colours])
 
     def patch_features(self, pixels: Tensor, kind: Kind = "tokens") -> PatchFeatures:
         """(B, 3, S, S) pixels -> features (B, N, C) of the patches in raster order, and the embeddings."""
