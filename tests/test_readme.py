@@ -15,6 +15,7 @@ from mkbench.cli.commands.mined_descriptors import read_mining
 from mkbench.cli.main import COMMANDS, TRAINER_COMMANDS, _load_command
 from mkbench.cli.trainer import MkbenchCLI
 from mkbench.errors import UsageError
+from mkbench.runs.run_folder import ROW_SCHEMA
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -161,3 +162,8 @@ def test_architecture_names_what_is_there() -> None:
     assert len(places) > 30
     files = {path: ROOT / path for path, _ in places}
     assert [(path, name) for path, name in places if name not in defined(files[path])] == []
+
+
+def test_columns_of_the_rows_are_listed() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert [name for name in ROW_SCHEMA.names if f"`{name}`" not in page] == []
