@@ -51,7 +51,21 @@ FIXED = {
 #: Folders whose files are the other half of a file of the same stem one folder up.
 PAIRED = {"metrics/functional": "metrics", "systems/records": "systems"}
 #: Other stems in more than one folder, and the one idea that they stand for there.
-ONE_IDEA: dict[str, str] = {}
+ONE_IDEA = {
+    "bank": "the concept bank: read, and checked by the doctor",
+    "ground_truth": "what is known of an image: read, scored, computed",
+    "head_pruning": "the effect of ablated heads, and the command",
+    "head_queries": "the commands, and their figures",
+    "head_removal": "accuracy without heads, and the command",
+    "images": "images: read and resized, and rows of one image each",
+    "mined_descriptors": "what was mined from images, and the command",
+    "models": "models: listed, and joined from their runs",
+    "progress": "the bar, and the callback that moves it",
+    "registry": "what a room has, by name: models, studies",
+    "report": "what is told of findings: of the doctor, of concept heads",
+    "segmentation": "segmentation by heads, and its metrics",
+    "timing": "how long stages take: measured, and estimated by the doctor",
+}
 
 
 def write(package: Path, files: Mapping[str, str]) -> Path:
