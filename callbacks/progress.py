@@ -1,4 +1,4 @@
-"""Shows how far a run is: groups done, images a second, time left."""
+"""Progress of a prediction: groups done, images a second, time left."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mkbench.progress import counting_bar
 
 
 class GroupProgress(Callback):
-    """A bar over the class groups of this process, drawn by the first device only.
+    """Progress bar over the class groups of this process, drawn by the first device only.
 
     Args:
         enabled: draw the bar; it goes to standard error, so that standard output holds results alone.

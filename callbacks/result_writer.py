@@ -1,4 +1,4 @@
-"""Writes every class group as it finishes, and the results at the end."""
+"""Callback that writes every class group as it finishes, and the results at the end."""
 
 import time
 import warnings
@@ -40,7 +40,7 @@ from mkbench.systems.provenance import build_results, describe_environment, desc
 
 
 class ResultWriter(Callback):
-    """Keeps the run folder of a run: ``<root>/<model>/``.
+    """Writer of the run folder: ``<root>/<model>/``.
 
     Groups that an earlier, interrupted run of the same model, settings and data has finished are not computed again.
 
@@ -99,7 +99,7 @@ class ResultWriter(Callback):
             write_json(self.folder / MANIFEST, self._manifest)
             if self.config_text is not None:
                 write_text_atomically(self.folder / "config.yaml", self.config_text)
-        trainer.strategy.barrier("bundle opened")
+        trainer.strategy.barrier("run folder opened")
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
@@ -148,9 +148,9 @@ class ResultWriter(Callback):
 
     @property
     def folder(self) -> Path:
-        """Folder of the model's bundle, known from `setup` on."""
+        """Folder of the model's run, known from `setup` on."""
         if self._folder is None:
-            raise RuntimeError("Expected an open bundle, found none; setup was not called.")
+            raise RuntimeError("Expected an open run folder, found none; setup was not called.")
         return self._folder
 
 

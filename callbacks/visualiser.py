@@ -1,4 +1,4 @@
-"""Draws a few explained images of a run, and its mutual-information curve."""
+"""Callback that draws a few explained images of a run, and its mutual-information curve."""
 
 from typing import Any
 

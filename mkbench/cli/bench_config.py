@@ -1,4 +1,4 @@
-"""What a bench runs: its configuration, and the jobs that follow from it."""
+"""Configuration of `mkbench bench`, and the list of jobs that follows from it."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from mkbench.backbones.registry import model_set
+from mkbench.cli.config_files import find_config
 from mkbench.errors import UsageError
 
 #: Begins an option of every training.
@@ -18,7 +19,7 @@ TRAINING = "--train."
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """What a bench runs.
+    """Configuration of a bench.
 
     Attributes:
         protocol: configuration of `mkbench predict` that every model is evaluated with.
@@ -35,8 +36,8 @@ class BenchConfig:
     train: Mapping[Path, dict[str, Any]] = field(default_factory=dict)
 
 
-class Job(NamedTuple):
-    """One model in one variant.
+class BenchJob(NamedTuple):
+    """One model in one variant, with the words of its `mkbench predict`.
 
     Attributes:
         name: for messages.
@@ -52,11 +53,12 @@ class Job(NamedTuple):
 
 
 def read_config(path: Path) -> BenchConfig:
-    """Read a bench configuration; `protocol` is a path relative to it.
+    """Read a bench configuration; `protocol` is a path relative to it, or that of a packaged configuration.
 
     Raises:
         UsageError: the file does not exist, or an entry is missing, unknown or of the wrong type.
     """
+    path = find_config(path)
     content = read_yaml(path, kind="a bench configuration")
     required, optional = {"protocol", "models"}, {"variants", "train"}
     if not isinstance(content, dict) or not required <= set(content) <= required | optional:
@@ -69,10 +71,10 @@ def read_config(path: Path) -> BenchConfig:
     if not isinstance(recipes, dict) or not all(isinstance(options, dict) for options in recipes.values()):
         raise UsageError(f"Expected `train` in {path} to map configurations to options, found {recipes!r}.")
     return BenchConfig(
-        path.parent / str(content["protocol"]),
+        find_config(Path(str(content["protocol"])), beside=path),
         read_models(content["models"], path),
         _read_variants(content.get("variants", {"": {}}), path),
-        {path.parent / str(recipe): options for recipe, options in recipes.items()},
+        {find_config(Path(str(recipe)), beside=path): options for recipe, options in recipes.items()},
     )
 
 
@@ -96,7 +98,7 @@ def read_yaml(path: Path, *, kind: str) -> Any:
         UsageError: the file does not exist or is no YAML.
     """
     if not path.is_file():
-        raise UsageError(f"Expected {kind} at {path}, found none; check --config.")
+        raise UsageError(f"Expected {kind} at {path}, found none; check --config; `mkbench configs` lists those that come with the package.")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -135,7 +137,7 @@ def _model_options(entry: Any, path: Path) -> dict[str, Any]:
     raise UsageError(f"Expected a model in {path} to be a name or a mapping with `backbone`, found {entry!r}.")
 
 
-def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[Job]:
+def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[BenchJob]:
     """List what a bench runs, variant by variant.
 
     >>> config = BenchConfig(Path("p.yaml"), ({"backbone": "a"},), {"saliency: pca": {"model.saliency": "pca"}})
@@ -151,7 +153,7 @@ def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[Job]:
             options = {**{f"model.{name}": value for name, value in model.items()}, **changes}
             words = [f"--{name}={option_word(value)}" for name, value in options.items()]
             name = f"{model['backbone']} ({variant})" if variant else str(model["backbone"])
-            jobs.append(Job(name, model, _slug(variant), ("--config", str(config.protocol), *overrides, *words)))
+            jobs.append(BenchJob(name, model, _slug(variant), ("--config", str(config.protocol), *overrides, *words)))
     return jobs
 
 

@@ -1,4 +1,4 @@
-"""The command line: LightningCLI for `predict` and `fit`, and the commands that need no trainer."""
+"""Entry point of the command line: finds the command, and turns errors into sentences and exit codes."""
 
 import argparse
 import errno
@@ -14,7 +14,7 @@ from typing import Any
 from mkbench import __version__
 from mkbench.errors import MkbenchError, UsageError, sentence
 
-#: Verb, of one word or two -> module or `module:object`, imported only when it is used, with `HELP`,
+#: Command, of one word or two -> module or `module:object`, imported only when it is used, with `HELP`,
 #: `add_arguments(parser)` and `run(options) -> int`.
 COMMANDS: Mapping[str, str] = {
     "demo": "mkbench.cli.commands.demo",
@@ -33,6 +33,8 @@ COMMANDS: Mapping[str, str] = {
     "verify": "mkbench.cli.commands.verify",
     "explain": "mkbench.cli.commands.explain",
     "models": "mkbench.cli.commands.models",
+    "configs": "mkbench.cli.commands.configs",
+    "configs copy": "mkbench.cli.commands.configs:COPY",
 }
 TRAINER_COMMANDS: Mapping[str, str] = {
     "predict": "evaluate one model: mkbench predict --config FILE [--data.root DIR ...]",
@@ -92,13 +94,16 @@ def _dispatch(words: list[str]) -> int:
     command = words[0] if words else "--help"
     if command in ("-h", "--help"):
         names = [*TRAINER_COMMANDS, *COMMANDS]
-        short, long = ([name for name in names if (" " in name) == two] for two in (False, True))
-        print(_HELP.format(commands=_list_commands(short), analyses=_list_commands(long)))
+        of_heads = [name for name in names if name.startswith("heads ")]
+        others = [name for name in names if name not in of_heads]
+        print(_HELP.format(commands=_list_commands(others), analyses=_list_commands(of_heads)))
         return 0
     if command == "--version":
         print(f"mkbench {__version__}")
         return 0
     if command in TRAINER_COMMANDS:
+        from mkbench.cli.trainer import run_trainer  # noqa: PLC0415 - torch and Lightning take seconds to import
+
         run_trainer(words)
         return 0
     command = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else command
@@ -159,17 +164,6 @@ def _list_commands(commands: Iterable[str]) -> str:
     }
     width = max(map(len, lines), default=0)
     return "\n".join(f"  {command:<{width}} {line}" for command, line in lines.items())
-
-
-def run_trainer(words: Sequence[str]) -> Path | None:
-    """Run `predict` or `fit` with the given words, in this process; return the folder of the run, if it has one.
-
-    Raises:
-        MkbenchError: whatever a user's mistake leads to.
-    """
-    from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415 - torch and Lightning take seconds to import
-
-    return MkbenchCLI(list(words)).run_folder
 
 
 if __name__ == "__main__":

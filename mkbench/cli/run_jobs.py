@@ -1,4 +1,4 @@
-"""Runs jobs one after another; one that fails never costs the others."""
+"""Runner of many jobs, one after another; one that fails never costs the others."""
 
 import errno
 import os
@@ -62,11 +62,11 @@ def run_predict(words: Sequence[str], root: Path, model: dict[str, Any], *, apar
 
     Args:
         words: the words of the command, beginning with `predict`.
-        root: folder of the bundles, as in `words`.
+        root: parent of the run folders, as in `words`.
         model: options of `--model`, as in `words`.
         apart: run it in a process of its own.
     """
-    from mkbench.cli.main import run_trainer  # noqa: PLC0415 - the command line imports the commands
+    from mkbench.cli.trainer import run_trainer  # noqa: PLC0415 - torch and Lightning take seconds to import
 
     return _run_apart(words, root, model) if apart else run_trainer(list(words))
 

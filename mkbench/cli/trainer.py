@@ -3,6 +3,7 @@
 import argparse
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
+from mkbench.cli.config_files import with_found_configs
 from mkbench.errors import MkbenchError, UsageError
 
 #: Lines in which jsonargparse repeats what it was given; the reason stands in the others.
@@ -19,7 +21,7 @@ _REPETITIONS = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 
 
 
 def _quieten() -> None:
-    """Silence what Lightning says about hardware and loaders on every start; errors still show."""
+    """Suppress what Lightning says about hardware and loaders on every start; errors still show."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
@@ -71,7 +73,7 @@ class MkbenchCLI(LightningCLI):
                 "num_sanity_val_steps": 0,
             },
             parser_kwargs={"prog": "mkbench", **raising, "fit": raising, "predict": raising},
-            args=args,
+            args=with_found_configs(args),
             run=run,
         )
 
@@ -132,6 +134,15 @@ class MkbenchCLI(LightningCLI):
     def run_folder(self) -> Path | None:
         """Folder of the run folder; None after training."""
         return find_writer(self.trainer).folder if self.subcommand == "predict" else None
+
+
+def run_trainer(words: Sequence[str]) -> Path | None:
+    """Run `predict` or `fit` with the given words, in this process; return the folder of the run, if it has one.
+
+    Raises:
+        MkbenchError: whatever a user's mistake leads to.
+    """
+    return MkbenchCLI(list(words)).run_folder
 
 
 def one_line(message: str) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mkbench.cli.bench_config import TRAINING, BenchConfig, Job, list_jobs, option_word, read_config, read_yaml
+from mkbench.cli.bench_config import TRAINING, BenchConfig, BenchJob, list_jobs, option_word, read_config, read_yaml
 from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="YAML with `protocol` (a predict config) and `models` (a list, or a set that `mkbench models` names)",
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of the bundles and tables")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of the run folders and tables")
     parser.add_argument(
         "--overwrite", action="store_true", help="compute again what an earlier run in --out has finished"
     )
@@ -49,7 +49,7 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
     trained = [f"--{word.removeprefix(TRAINING)}" for word in overrides if word.startswith(TRAINING)]
     apart = starts_processes(config.protocol, overrides)
 
-    def evaluate(job: Job) -> Path | None:
+    def evaluate(job: BenchJob) -> Path | None:
         root = out / job.folder
         results = [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
         return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
@@ -73,7 +73,7 @@ def train(recipe: Path, options: Mapping[str, Any], overrides: Sequence[str] = (
     Raises:
         UsageError: no such file, or no callback that writes one.
     """
-    from mkbench.cli.main import run_trainer  # noqa: PLC0415 - the command line imports the commands
+    from mkbench.cli.trainer import run_trainer  # noqa: PLC0415 - torch and Lightning take seconds to import
 
     content = read_yaml(recipe, kind="a configuration of `mkbench fit`")
     callbacks = content.get("trainer", {}).get("callbacks", []) if isinstance(content, dict) else []

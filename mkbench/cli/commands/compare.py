@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mkbench.cli.commands.heads import load_data, load_system
+from mkbench.cli.run_parts import load_data, load_system
 from mkbench.errors import DataError
 
 if TYPE_CHECKING:

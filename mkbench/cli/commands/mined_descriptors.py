@@ -1,4 +1,4 @@
-"""`mkbench mined-descriptors`: mine descriptors, decide which classes use them, and evaluate, model by model."""
+"""`mkbench mined-descriptors`: descriptor zero-shot classification with mined descriptors, model by model."""
 
 import argparse
 import inspect
@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from mkbench.cli.bench_config import read_models, read_yaml
+from mkbench.cli.config_files import find_config
 from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="YAML with `split`, `protocol` (a predict config), the images of each run, and `models`",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/mined_descriptors"), help="folder of the bundles and tables"
+        "--out", type=Path, default=Path("runs/mined_descriptors"), help="folder of the run folders and tables"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="compute again what an earlier run in --out has finished"
@@ -71,6 +72,7 @@ def read_mining(path: Path) -> MiningConfig:
     Raises:
         UsageError: the file does not exist, or an entry is missing, unknown or of the wrong type.
     """
+    path = find_config(path)
     content = read_yaml(path, kind="a configuration of `mkbench mined-descriptors`")
     split = content.get("split") if isinstance(content, dict) else None
     if split not in _SPLITS:
@@ -90,7 +92,7 @@ def read_mining(path: Path) -> MiningConfig:
     if split == "paper":
         sections = dict.fromkeys(PHASES, sections["evaluation"])
     models = read_models(content["models"], path)
-    return MiningConfig(split, path.parent / str(content["protocol"]), sections, descriptions, models)
+    return MiningConfig(split, find_config(Path(str(content["protocol"])), beside=path), sections, descriptions, models)
 
 
 def compose(config: MiningConfig) -> dict[str, dict[str, Any]]:
@@ -106,7 +108,11 @@ def compose(config: MiningConfig) -> dict[str, dict[str, Any]]:
             f"Expected {config.protocol} to have `model` and `data` with a `class_path` each, found something else."
         )
     shared = {name: content[name] for name in content if name not in ("model", "data", "results", "figures")}
-    own = {**_known(content["model"].get("init_args") or {}), **config.descriptions, "split": config.split}
+    own = {
+        **_shared_with_zero_shot(content["model"].get("init_args") or {}),
+        **config.descriptions,
+        "split": config.split,
+    }
     described = {"class_path": _SYSTEM, "init_args": own}
     return {
         phase: {
@@ -132,16 +138,16 @@ def _parameters() -> tuple[set[str], set[str]]:
     return mining, describing
 
 
-def _known(options: Mapping[str, Any]) -> dict[str, Any]:
+def _shared_with_zero_shot(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the options of the system that mines which the other one has as well."""
     _, describing = _parameters()
     return {name: value for name, value in options.items() if name in describing}
 
 
-def share_out(overrides: Sequence[str], phase: str) -> list[str]:
+def options_of_phase(overrides: Sequence[str], phase: str) -> list[str]:
     """Return the words of the command line that a phase takes; options of `--model` go to the systems that have them.
 
-    >>> share_out(["--data.root", "photos", "--model.pool=9", "--model.precision=bf16"], "evaluation")
+    >>> options_of_phase(["--data.root", "photos", "--model.pool=9", "--model.precision=bf16"], "evaluation")
     ['--data.root', 'photos', '--model.precision=bf16']
     """
     mining, describing = _parameters()
@@ -160,7 +166,7 @@ def share_out(overrides: Sequence[str], phase: str) -> list[str]:
 def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = (), overwrite: bool = False) -> int:
     """Mine, decide and evaluate with every model; one that fails never costs the others.
 
-    The bundles of the runs that came before lie in ``mining/`` and ``held_out/`` below `out`, their configurations
+    The folders of the runs that came before lie in ``mining/`` and ``held_out/`` below `out`, their configurations
     beside the tables.
 
     Returns:
@@ -181,7 +187,7 @@ def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = ()
         sources: list[str] = []
         folder = None
         for phase in PHASES:
-            words = ["predict", "--config", str(out / f"{phase}.yaml"), *share_out(overrides, phase)]
+            words = ["predict", "--config", str(out / f"{phase}.yaml"), *options_of_phase(overrides, phase)]
             words += [f"--model.{name}={value}" for name, value in model.items()]
             words += [*sources, f"--results.root={roots[phase]}", f"--results.overwrite={overwrite}".lower()]
             folder = run_predict(words, roots[phase], model, apart=apart)

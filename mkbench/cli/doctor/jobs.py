@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from mkbench.cli.bench_config import list_jobs, read_config
+from mkbench.cli.config_files import find_config
 from mkbench.cli.trainer import MkbenchCLI
 
 
@@ -42,6 +43,7 @@ def find_jobs(config: Path, overrides: Sequence[str]) -> list[Job]:
     Raises:
         UsageError: a bench file that is none.
     """
+    config = find_config(config)
     if not _is_bench(config):
         return [Job(None, ("--config", str(config), *overrides))]
     return [Job(job.name, job.words) for job in list_jobs(read_config(config), overrides)]
