@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,8 +12,8 @@ import open_clip
 from mkbench.backbones.base import Backbone
 from mkbench.backbones.local import PREFIX, WEIGHTS_FILE, load_local
 from mkbench.backbones.openclip import OpenClipBackbone, check_activation, seeded
-from mkbench.backbones.registry import did_you_mean, model_entries
-from mkbench.errors import BackboneError, UsageError
+from mkbench.backbones.registry import model_entries
+from mkbench.errors import BackboneError, UsageError, did_you_mean
 
 GROUP = "mkbench.backbones"
 
@@ -31,7 +32,8 @@ def load_backbone(name: str, *, pretrained: str | None = None, random_weights: b
     """Load a model by name: in evaluation mode, in fp32, frozen.
 
     Args:
-        name: a name of ``model_entries()``; an open_clip pair ``"ViT-B-16-quickgelu,openai"``; an architecture of
+        name: a name of ``model_entries()``; the path of a class, ``package.module.Class``, a Backbone that is made
+            without arguments; an open_clip pair ``"ViT-B-16-quickgelu,openai"``; an architecture of
             open_clip, with ``pretrained``; ``"local-dir:FOLDER"``; or a name that another distribution publishes
             under the entry-point group ``mkbench.backbones`` (a callable without arguments returning a Backbone).
         pretrained: open_clip's tag of the weights, if ``name`` is an architecture.
@@ -47,6 +49,8 @@ def load_backbone(name: str, *, pretrained: str | None = None, random_weights: b
     >>> backbone.name, backbone.grid, backbone.embed_dim
     ('ViT-S-32-alt (random weights)', (7, 7), 256)
     """
+    if _is_class_path(name):
+        return _load_own(name)
     published = _published(name)
     if published is not None:
         if pretrained is not None or random_weights:
@@ -66,6 +70,21 @@ def load_backbone(name: str, *, pretrained: str | None = None, random_weights: b
         embed_dim=open_clip.get_model_config(source.architecture)["embed_dim"],
         random_weights=random_weights,
     )
+
+
+def backbone_name(name: str, *, pretrained: str | None = None, random_weights: bool = False) -> str:
+    """Return what results will call a model, without loading it; arguments as of :func:`load_backbone`.
+
+    Raises:
+        UsageError: for an unknown name or tag.
+
+    >>> backbone_name("ViT-B-16-quickgelu,openai"), backbone_name("RN50", random_weights=True)
+    ('vit-b-16-openai', 'RN50 (random weights)')
+    """
+    if _published(name) is not None or _is_class_path(name):
+        return name
+    source = _find_source(name, pretrained)
+    return _random_name(source.name) if random_weights else source.name
 
 
 def _random_name(name: str) -> str:
@@ -170,6 +189,31 @@ def _published(name: str) -> Any:
     if name in {entry.name for entry in model_entries()} or name in open_clip.list_models():
         return None
     return next((entry for entry in _entry_points() if entry.name == name), None)
+
+
+def _is_class_path(name: str) -> bool:
+    """Tell whether a name is that of a class rather than of a model.
+
+    >>> _is_class_path("my_models.Mine"), _is_class_path("ViT-B-16,openai"), _is_class_path("local-dir:a.b")
+    (True, False, False)
+    """
+    parts = name.split(".")
+    return len(parts) > 1 and all(map(str.isidentifier, parts))
+
+
+def _load_own(name: str) -> Backbone:
+    """Make the backbone of a class path."""
+    module, _, kind = name.rpartition(".")
+    try:
+        backbone = getattr(import_module(module), kind)()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"Expected the path of a class that can be imported, got {name!r} ({error}); correct it, or name the file "
+            "of your own class with --plugins FILE."
+        ) from error
+    if not isinstance(backbone, Backbone):
+        raise BackboneError(f"Expected a Backbone at {name}, found {type(backbone).__name__}; name another class.")
+    return backbone.eval().requires_grad_(False)
 
 
 def _load_published(name: str, published: Any) -> Backbone:

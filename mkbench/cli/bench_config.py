@@ -23,7 +23,7 @@ class BenchConfig:
 
     Attributes:
         protocol: configuration of `mkbench predict` that every model is evaluated with.
-        models: options of `--model` for each model; at least `backbone`.
+        models: options of `--model` for each model, at least `backbone`; and maybe `name`, what results call it.
         variants: name -> options that override the protocol's; every model is evaluated in each, in a folder by the
             variant's name. The entry `models` of a variant, if there is one, says which models those are.
         train: configurations of `mkbench fit` to be trained before, unless that is done already, with options that
@@ -41,7 +41,7 @@ class BenchJob(NamedTuple):
 
     Attributes:
         name: for messages.
-        model: options of `--model`.
+        model: as in ``BenchConfig.models``.
         folder: of the variant, within that of the bench; empty where there is only one.
         words: those of `mkbench predict`, but for where results go.
     """
@@ -98,7 +98,7 @@ def read_yaml(path: Path, *, kind: str) -> Any:
         UsageError: the file does not exist or is no YAML.
     """
     if not path.is_file():
-        raise UsageError(f"Expected {kind} at {path}, found none; check --config; `mkbench configs` lists those that come with the package.")
+        raise UsageError(f"Expected {kind} at {path}, found none; check --config, or take one of `mkbench configs`.")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -113,7 +113,7 @@ def read_models(models: Any, path: Path) -> tuple[dict[str, Any], ...]:
         path: the file it stands in, for messages.
 
     Raises:
-        UsageError: something else.
+        UsageError: something else, or a name that is no text.
 
     >>> read_models(["a", {"backbone": "b", "pretrained": "c"}], Path("bench.yaml"))
     ({'backbone': 'a'}, {'backbone': 'b', 'pretrained': 'c'})
@@ -132,7 +132,7 @@ def _list_models(models: Any, path: Path) -> Sequence[Any]:
 def _model_options(entry: Any, path: Path) -> dict[str, Any]:
     if isinstance(entry, str):
         return {"backbone": entry}
-    if isinstance(entry, dict) and "backbone" in entry:
+    if isinstance(entry, dict) and "backbone" in entry and isinstance(entry.get("name", ""), str):
         return entry
     raise UsageError(f"Expected a model in {path} to be a name or a mapping with `backbone`, found {entry!r}.")
 
@@ -150,11 +150,25 @@ def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[BenchJ
         changes = {name: value for name, value in options_of_variant.items() if name != "models"}
         models = read_models(options_of_variant.get("models", list(config.models)), config.protocol)
         for model in models:
-            options = {**{f"model.{name}": value for name, value in model.items()}, **changes}
+            options = {**options_of(model), **changes}
             words = [f"--{name}={option_word(value)}" for name, value in options.items()]
-            name = f"{model['backbone']} ({variant})" if variant else str(model["backbone"])
+            name = f"{shown_name(model)} ({variant})" if variant else shown_name(model)
             jobs.append(BenchJob(name, model, _slug(variant), ("--config", str(config.protocol), *overrides, *words)))
     return jobs
+
+
+def options_of(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of `mkbench predict` for an entry of `models`.
+
+    >>> options_of({"backbone": "a", "name": "epoch 3"})
+    {'model.backbone': 'a', 'results.name': 'epoch 3'}
+    """
+    return {"results.name" if name == "name" else f"model.{name}": value for name, value in model.items()}
+
+
+def shown_name(model: Mapping[str, Any]) -> str:
+    """Return what messages call an entry of `models`."""
+    return str(model.get("name", model["backbone"]))
 
 
 def _slug(variant: str) -> str:

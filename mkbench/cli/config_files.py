@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from mkbench.backbones.registry import did_you_mean
-from mkbench.errors import UsageError
+from mkbench.errors import UsageError, did_you_mean
 
 #: The folder of packaged configurations, and the first part of their paths in commands.
 FOLDER, PREFIX = Path(__file__).resolve().parents[1] / "configs", "configs"

@@ -2,6 +2,8 @@
 
 import argparse
 import errno
+import io
+import os
 import shutil
 import sys
 import textwrap
@@ -12,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mkbench import __version__
-from mkbench.errors import MkbenchError, UsageError, sentence
+from mkbench.cli.plugins import take_plugins
+from mkbench.cli.stopping import say_stopped, stoppable
+from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
 
 #: Command, of one word or two -> module or `module:object`, imported only when it is used, with `HELP`,
 #: `add_arguments(parser)` and `run(options) -> int`.
@@ -50,8 +54,8 @@ What can be done with a run of attention heads:
 
 {analyses}
 
-`mkbench COMMAND --help` explains the options of a command. Exit codes: 0 done, 1 failed, 2 wrong usage,
-3 verify found a mismatch.
+`mkbench COMMAND --help` explains the options of a command; --plugins FILE.py imports classes of your own.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 verify found a mismatch, 130 Ctrl-C, 143 SIGTERM.
 """
 
 
@@ -66,11 +70,23 @@ def main(args: Sequence[str] | None = None) -> int:
     0
     """
     words = list(sys.argv[1:] if args is None else args)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 must not end a command at an arrow
+            stream.reconfigure(errors="replace")
+    with stoppable():
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:  # noqa: PLR0911 - one for each kind of error
+    """Run a command; turn what a user can mend into a sentence and an exit code."""
     try:
         return _dispatch(words)
     except MkbenchError as error:
         print(f"mkbench: {sentence(error)}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # `mkbench ... | head` has read enough; at exit Python would write to the pipe once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:  # a full disk, a folder without permission: the user's to mend, not a fault to trace
         where = f" ({error.filename})" if error.filename else ""
         remedy = "; free some, then run the same command again to go on" if error.errno == errno.ENOSPC else ""
@@ -79,18 +95,20 @@ def main(args: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse ends this way, after saying why
         # Lightning exits so after an interrupt.
         if isinstance(stop.__context__, KeyboardInterrupt):
-            return _interrupted()
+            return _stopped(stop.__context__)
         return stop.code if isinstance(stop.code, int) else 2
-    except KeyboardInterrupt:
-        return _interrupted()
+    except KeyboardInterrupt as stop:
+        return _stopped(stop)
 
 
-def _interrupted() -> int:
-    print("mkbench: interrupted; the finished class groups are kept.", file=sys.stderr)
-    return 130
+def _stopped(reason: KeyboardInterrupt) -> int:
+    said, exit_code = say_stopped(reason)
+    print(f"mkbench: {said}.", file=sys.stderr)
+    return exit_code
 
 
 def _dispatch(words: list[str]) -> int:
+    words = take_plugins(words)
     command = words[0] if words else "--help"
     if command in ("-h", "--help"):
         names = [*TRAINER_COMMANDS, *COMMANDS]
@@ -109,7 +127,7 @@ def _dispatch(words: list[str]) -> int:
     command = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else command
     if command not in COMMANDS:
         known = [*TRAINER_COMMANDS, *(name for name in COMMANDS if " " not in name)]
-        raise UsageError(f"expected a command out of {', '.join(known)}, found {command!r}.")
+        raise UsageError(f"Expected a command, found {command!r}; {did_you_mean(command, known)}.")
     rest = words[len(command.split()) :]
     _refuse_misspelt(command, rest)
     return _run_command(command, rest)
@@ -121,7 +139,7 @@ def _refuse_misspelt(command: str, rest: list[str]) -> None:
     nearest = get_close_matches(rest[0], seconds, n=1, cutoff=0.8) if rest else []
     if nearest and not Path(rest[0]).exists():
         raise UsageError(
-            f"expected a folder or a command, found {' '.join([command, rest[0]])!r}; did you mean {nearest[0]}?"
+            f"Expected a folder or a command, found {' '.join([command, rest[0]])!r}; did you mean {nearest[0]}?"
         )
 
 
@@ -136,7 +154,9 @@ def _run_command(command: str, words: list[str]) -> int:
     module.add_arguments(parser)
     options, rest = parser.parse_known_args(words)
     if rest and not hasattr(options, "overrides"):
-        parser.error(f"unknown options: {' '.join(rest)}")
+        nearest = get_close_matches(rest[0].partition("=")[0], list(parser._option_string_actions), n=1)
+        advice = f"; did you mean {nearest[0]}?" if nearest else ""
+        parser.error(f"unknown options: {' '.join(rest)}{advice}")
     if rest:
         options.overrides = rest
     exit_code: int = module.run(options)

@@ -12,6 +12,9 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from mkbench.cli.bench_config import shown_name
+from mkbench.cli.plugins import plugin_words
+from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping
 from mkbench.errors import MkbenchError, UsageError, sentence
 
 
@@ -32,6 +35,7 @@ def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -
     finished: list[Path] = []
     failures: list[tuple[str, Exception]] = []
     for name, job in jobs:
+        raise_if_stopping()
         try:
             folder = job()
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
@@ -86,14 +90,34 @@ def starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
 
 def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
     """Run one model in a process of its own, so that only its `predict` is started again for each device."""
-    finished = subprocess.run([sys.executable, "-m", "mkbench", *words], check=False)
-    if finished.returncode:
-        raise MkbenchError(f"its process ended with exit code {finished.returncode}; see what it said above.")
+    from mkbench.cli.trainer import with_absolute_paths  # noqa: PLC0415 - torch and Lightning take seconds to import
+
+    exit_code = run_process([sys.executable, "-m", "mkbench", *words, *plugin_words()])
+    if exit_code in (INTERRUPTED, TERMINATED):
+        raise KeyboardInterrupt if exit_code == INTERRUPTED else Terminated
+    if exit_code:
+        raise MkbenchError(f"its process ended with exit code {exit_code}; see what it said above.")
     for path in out.glob("*/config.yaml"):
-        used = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["init_args"]
-        if all(used.get(name) == value for name, value in model.items()):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        used = content["model"]["init_args"] | {"name": content["results"]["name"]}
+        if all(used.get(name) == value for name, value in with_absolute_paths(model).items()):
             return path.parent
-    raise MkbenchError(f"Expected a run folder of {model['backbone']} in {out}, found none; run the bench again.")
+    raise MkbenchError(f"Expected a run folder of {shown_name(model)} in {out}, found none; run the bench again.")
+
+
+def run_process(words: Sequence[str]) -> int:
+    """Run a process without its standard output, and end it when this one is stopped; return its exit code.
+
+    >>> run_process([sys.executable, "-c", "raise SystemExit(3)"])
+    3
+    """
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
 
 
 def report(runs: Sequence[Path], out: Path) -> None:

@@ -5,8 +5,7 @@ import pytest
 
 from mkbench.backbones import find_model, model_entries
 from mkbench.backbones.openclip import check_activation
-from mkbench.backbones.registry import did_you_mean
-from mkbench.errors import UsageError
+from mkbench.errors import UsageError, did_you_mean
 
 # The rows of Table 3 of arXiv 2410.13016, in its order of kinds.
 TABLE3 = [

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mkbench.cli.bench_config import TRAINING, BenchConfig, BenchJob, list_jobs, option_word, read_config, read_yaml
+from mkbench.cli.model_folders import refuse_collisions
 from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
@@ -54,9 +55,11 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
         results = [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
         return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
 
+    jobs = list_jobs(config, overrides)
+    refuse_collisions([(job.folder, job.model) for job in jobs])
     for recipe, options in config.train.items():
         train(recipe, options, trained, again=overwrite)
-    return run_jobs([(job.name, partial(evaluate, job)) for job in list_jobs(config, overrides)], out)
+    return run_jobs([(job.name, partial(evaluate, job)) for job in jobs], out)
 
 
 def train(recipe: Path, options: Mapping[str, Any], overrides: Sequence[str] = (), *, again: bool = False) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from mkbench.cli.bench_config import read_models, read_yaml
+from mkbench.cli.bench_config import option_word, options_of, read_models, read_yaml, shown_name
 from mkbench.cli.config_files import find_config
+from mkbench.cli.model_folders import refuse_collisions
 from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
@@ -182,16 +183,17 @@ def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = ()
         write_text_atomically(out / f"{phase}.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     roots = {"mining": out / "mining", "held_out": out / "held_out", "evaluation": out}
     apart = starts_processes(out / "mining.yaml", overrides)
+    refuse_collisions([("", model) for model in config.models])
 
     def evaluate(model: dict[str, Any]) -> Path | None:
         sources: list[str] = []
         folder = None
         for phase in PHASES:
             words = ["predict", "--config", str(out / f"{phase}.yaml"), *options_of_phase(overrides, phase)]
-            words += [f"--model.{name}={value}" for name, value in model.items()]
+            words += [f"--{name}={option_word(value)}" for name, value in options_of(model).items()]
             words += [*sources, f"--results.root={roots[phase]}", f"--results.overwrite={overwrite}".lower()]
             folder = run_predict(words, roots[phase], model, apart=apart)
             sources.append(f"--model.{'mined_from' if phase == 'mining' else 'held_out_from'}={folder}")
         return folder
 
-    return run_jobs([(str(model["backbone"]), partial(evaluate, model)) for model in config.models], out)
+    return run_jobs([(shown_name(model), partial(evaluate, model)) for model in config.models], out)

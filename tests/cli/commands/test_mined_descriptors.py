@@ -11,7 +11,7 @@ import yaml
 from data_trees import write_food101
 from toy_data import CONFIGS, DESCRIPTORS
 
-from mkbench.cli.commands.mined_descriptors import PHASES, MiningConfig, compose, read_mining, options_of_phase
+from mkbench.cli.commands.mined_descriptors import PHASES, MiningConfig, compose, options_of_phase, read_mining
 from mkbench.datamodules.critters import CrittersSource
 from mkbench.errors import UsageError
 
