@@ -167,7 +167,8 @@ class ResultWriter(Callback):
             write_json(self.folder / RESULTS, self._build_results(trainer, pl_module))
 
     def _build_results(self, trainer: L.Trainer, system: BenchmarkSystem) -> dict[str, Any]:
-        partial = getattr(trainer, "limit_predict_batches", 1.0) != 1.0
+        limit = getattr(trainer, "limit_predict_batches", 1.0)
+        partial = isinstance(limit, int) or limit < 1.0  # 1 is one batch, 1.0 is all of them
         return self._labelled(build_results(self.folder, system, attached_data(trainer), partial=partial))
 
     @property

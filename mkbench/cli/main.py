@@ -120,10 +120,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"mkbench {__version__}")
         return 0
     if command in TRAINER_COMMANDS:
-        from mkbench.cli.trainer import run_trainer  # noqa: PLC0415 - torch and Lightning take seconds to import
-
-        run_trainer(words)
-        return 0
+        return _run_trainer(words)
     command = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else command
     if command not in COMMANDS:
         known = [*TRAINER_COMMANDS, *(name for name in COMMANDS if " " not in name)]
@@ -131,6 +128,21 @@ def _dispatch(words: list[str]) -> int:
     rest = words[len(command.split()) :]
     _refuse_misspelt(command, rest)
     return _run_command(command, rest)
+
+
+def _run_trainer(words: list[str]) -> int:
+    """Run `predict` or `fit`, and show what came of it."""
+    # These take seconds to import.
+    from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
+    from mkbench.cli.trainer_help import show_help  # noqa: PLC0415
+
+    if "--help-all" in words:
+        words = [words[0], "--help"]
+    elif set(words) & {"-h", "--help"}:
+        show_help(words)
+        return 0
+    MkbenchCLI(words).show_outcome()
+    return 0
 
 
 def _refuse_misspelt(command: str, rest: list[str]) -> None:

@@ -202,10 +202,23 @@ class MkbenchCLI(LightningCLI):
         except _REFUSALS as error:
             raise own_error(error) from error
 
+    def show_outcome(self) -> None:
+        """Print the table of a finished `predict`, from the first device."""
+        if self.subcommand != "predict" or not self.trainer.is_global_zero:
+            return
+        from mkbench.cli.run_summary import show_run  # noqa: PLC0415 - takes a second to import
+
+        writer = find_writer(self.trainer)
+        if writer.smoke_test:
+            print("smoke test: the first class group went through; nothing was kept.")
+        else:
+            show_run(writer.folder, already_finished=writer.already_finished)
+
     @property
     def run_folder(self) -> Path | None:
-        """Folder of the run folder; None after training."""
-        return find_writer(self.trainer).folder if self.subcommand == "predict" else None
+        """Folder of the run; None after training and after a smoke test."""
+        writer = find_writer(self.trainer)
+        return writer.folder if self.subcommand == "predict" and not writer.smoke_test else None
 
 
 def run_trainer(words: Sequence[str]) -> Path | None:
