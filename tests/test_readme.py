@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mkbench.cli.main import COMMANDS, TRAINER_COMMANDS
+from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

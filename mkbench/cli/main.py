@@ -1,49 +1,19 @@
 """Entry point of the command line: finds the command, and turns errors into sentences and exit codes."""
 
-import argparse
 import errno
 import io
 import os
-import shutil
 import sys
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from mkbench import __version__
+from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, list_commands, load_command, make_parser
 from mkbench.cli.plugins import take_plugins
 from mkbench.cli.stopping import say_stopped, stoppable
 from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
 
-#: Command, of one word or two -> module or `module:object`, imported only when it is used, with `HELP`,
-#: `add_arguments(parser)` and `run(options) -> int`.
-COMMANDS: Mapping[str, str] = {
-    "demo": "mkbench.cli.commands.demo",
-    "doctor": "mkbench.cli.commands.doctor",
-    "bench": "mkbench.cli.commands.bench",
-    "mined-descriptors": "mkbench.cli.commands.mined_descriptors",
-    "heads": "mkbench.cli.commands.heads",
-    "heads property-neighbors": "mkbench.cli.commands.head_queries:PROPERTY_NEIGHBORS",
-    "heads image-neighbors": "mkbench.cli.commands.head_queries:IMAGE_NEIGHBORS",
-    "heads text-neighbors": "mkbench.cli.commands.head_queries:TEXT_NEIGHBORS",
-    "heads topic-segmentation": "mkbench.cli.commands.head_queries:TOPIC_SEGMENTATION",
-    "heads contrastive-segmentation": "mkbench.cli.commands.head_queries:CONTRASTIVE_SEGMENTATION",
-    "heads remove": "mkbench.cli.commands.head_removal",
-    "heads prune": "mkbench.cli.commands.head_pruning",
-    "compare": "mkbench.cli.commands.compare",
-    "verify": "mkbench.cli.commands.verify",
-    "explain": "mkbench.cli.commands.explain",
-    "models": "mkbench.cli.commands.models",
-    "configs": "mkbench.cli.commands.configs",
-    "configs copy": "mkbench.cli.commands.configs:COPY",
-}
-TRAINER_COMMANDS: Mapping[str, str] = {
-    "predict": "evaluate one model: mkbench predict --config FILE [--data.root DIR ...]",
-    "fit": "train a model: mkbench fit --config FILE",
-}
 _HELP = """usage: mkbench COMMAND [options]
 
 What the image and text encoders of a CLIP model know in common. Start with `mkbench demo`.
@@ -114,7 +84,7 @@ def _dispatch(words: list[str]) -> int:
         names = [*TRAINER_COMMANDS, *COMMANDS]
         of_heads = [name for name in names if name.startswith("heads ")]
         others = [name for name in names if name not in of_heads]
-        print(_HELP.format(commands=_list_commands(others), analyses=_list_commands(of_heads)))
+        print(_HELP.format(commands=list_commands(others), analyses=list_commands(of_heads)))
         return 0
     if command == "--version":
         print(f"mkbench {__version__}")
@@ -156,14 +126,7 @@ def _refuse_misspelt(command: str, rest: list[str]) -> None:
 
 
 def _run_command(command: str, words: list[str]) -> int:
-    module = _load_command(command)
-    parser = argparse.ArgumentParser(
-        prog=f"mkbench {command}",
-        description=textwrap.fill(module.HELP, shutil.get_terminal_size().columns - 2),
-        epilog=_list_commands(name for name in COMMANDS if name.startswith(f"{command} ")),
-        formatter_class=_HelpFormatter,
-    )
-    module.add_arguments(parser)
+    parser = make_parser(command)
     options, rest = parser.parse_known_args(words)
     if rest and not hasattr(options, "overrides"):
         nearest = get_close_matches(rest[0].partition("=")[0], list(parser._option_string_actions), n=1)
@@ -171,31 +134,8 @@ def _run_command(command: str, words: list[str]) -> int:
         parser.error(f"unknown options: {' '.join(rest)}{advice}")
     if rest:
         options.overrides = rest
-    exit_code: int = module.run(options)
+    exit_code: int = load_command(command).run(options)
     return exit_code
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Names the defaults of options that have one, and leaves the lines of the commands below them alone."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default is None else super()._get_help_string(action)
-
-
-def _load_command(command: str) -> Any:
-    module, _, name = COMMANDS[command].partition(":")
-    loaded = import_module(module)
-    return getattr(loaded, name) if name else loaded
-
-
-def _list_commands(commands: Iterable[str]) -> str:
-    """Return a line of help for each command, in columns."""
-    lines = {
-        command: TRAINER_COMMANDS.get(command) or _load_command(command).HELP.split(". ")[0].rstrip(".")
-        for command in commands
-    }
-    width = max(map(len, lines), default=0)
-    return "\n".join(f"  {command:<{width}} {line}" for command, line in lines.items())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from rich.console import Console
@@ -18,15 +18,23 @@ from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_s
 from mkbench.errors import MkbenchError, UsageError, sentence
 
 
-def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -> int:
-    """Run jobs, each of which returns its run folder, and report; one that fails never costs the others.
+class JobsOutcome(NamedTuple):
+    """Folders and failures of jobs.
+
+    Attributes:
+        finished: folders of the finished runs, in the order of the jobs.
+        failures: name of a job and what it failed with.
+    """
+
+    finished: list[Path]
+    failures: list[tuple[str, Exception]]
+
+
+def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]]) -> JobsOutcome:
+    """Run jobs, each of which returns its run folder; one that fails never costs the others.
 
     Args:
         jobs: name, for messages, and what to call.
-        out: folder of tables and figures.
-
-    Returns:
-        0, or 1 if a job failed.
 
     Raises:
         UsageError: the same one from every job, such as an unknown option.
@@ -47,11 +55,21 @@ def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -
         else:
             finished += [folder] if folder is not None else []
     _raise_common([error for _, error in failures], len(jobs))
-    if finished:
-        report(finished, out)
-    for name, reason in failures:
+    return JobsOutcome(finished, failures)
+
+
+def report_outcome(outcome: JobsOutcome, out: Path) -> int:
+    """Write and print the tables of the finished runs, say what failed, and return 0, or 1 if something did.
+
+    Args:
+        outcome: of ``run_jobs``.
+        out: folder of tables and figures.
+    """
+    if outcome.finished:
+        report(outcome.finished, out)
+    for name, reason in outcome.failures:
         print(f"mkbench: {name} failed: {sentence(reason)}", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if outcome.failures else 0
 
 
 def _raise_common(failures: Sequence[Exception], models: int) -> None:

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, Namespace
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from mkbench.backbones.local import PREFIX
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
@@ -56,7 +57,8 @@ def with_absolute_paths(value: Any) -> Any:
     {'file': PosixPath('/a'), 'names': ['local-dir:/b'], 'number': 3}
     """
     if isinstance(value, Namespace):
-        return Namespace(**{name: with_absolute_paths(entry) for name, entry in vars(value).items()})
+        make: Any = Namespace
+        return make(**{name: with_absolute_paths(entry) for name, entry in vars(value).items()})
     if isinstance(value, dict):
         return {name: with_absolute_paths(entry) for name, entry in value.items()}
     if isinstance(value, list):
@@ -75,11 +77,13 @@ class StopOnSigterm(Callback):
 
     on_train_start = on_predict_start
 
-    def on_predict_batch_end(self, trainer: L.Trainer, *others: Any) -> None:
+    def on_predict_batch_end(self, *hook: Any) -> None:
         """Stop here if the signal was lost in a finaliser."""
         raise_if_stopping()
 
-    on_train_batch_end = on_predict_batch_end
+    def on_train_batch_end(self, *hook: Any) -> None:
+        """As after a batch of predictions."""
+        raise_if_stopping()
 
 
 def usable_accelerator(asked: str) -> str:

@@ -93,10 +93,8 @@ def _options(kind: str | type, part: str) -> list[tuple[str, str]]:
     """List the options of a class with what they mean and their defaults."""
     parser = ArgumentParser()
     try:
-        if isinstance(kind, str):
-            module, _, name = kind.rpartition(".")
-            kind = getattr(import_module(module), name)
-        parser.add_class_arguments(kind, part, fail_untyped=False)
+        found_class = _import_class(kind) if isinstance(kind, str) else kind
+        parser.add_class_arguments(found_class, part, fail_untyped=False)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"Expected a class that can be imported for {part}, found {kind}: {error}.") from error
     found: dict[str, Any] = {}
@@ -105,8 +103,14 @@ def _options(kind: str | type, part: str) -> list[tuple[str, str]]:
         if names and not names[0].endswith(".help"):
             found[names[0]] = action
     refers = any(_REFERS.match(action.help or "") for action in found.values())
-    base = dict(_options(kind.__mro__[1], part)) if refers else {}
+    base = dict(_options(found_class.__mro__[1], part)) if refers else {}
     return [(name, _meaning(action, base.get(name, ""))) for name, action in found.items()]
+
+
+def _import_class(path: str) -> type:
+    module, _, name = path.rpartition(".")
+    found: type = getattr(import_module(module), name)
+    return found
 
 
 def _meaning(action: Any, of_base: str) -> str:

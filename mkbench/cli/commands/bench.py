@@ -8,7 +8,7 @@ from typing import Any
 
 from mkbench.cli.bench_config import TRAINING, BenchConfig, BenchJob, list_jobs, option_word, read_config, read_yaml
 from mkbench.cli.model_folders import refuse_collisions
-from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
+from mkbench.cli.run_jobs import JobsOutcome, report_outcome, run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
 HELP = (
@@ -38,10 +38,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), overwrite: bool = False) -> int:
-    """Train what the protocol needs, and evaluate every model in every variant; one that fails never costs the others.
+    """Evaluate a bench as ``evaluate_bench`` does, print its tables, and return 0, or 1 if a model failed.
 
-    Returns:
-        0, or 1 if a model failed.
+    Raises:
+        UsageError: the same one for every model, such as an unknown option.
+        OSError: the disk is full.
+    """
+    return report_outcome(evaluate_bench(config, out, overrides=overrides, overwrite=overwrite), out)
+
+
+def evaluate_bench(
+    config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), overwrite: bool = False
+) -> JobsOutcome:
+    """Train what the protocol needs, and evaluate every model in every variant; one that fails never costs the others.
 
     Raises:
         UsageError: the same one for every model, such as an unknown option.
@@ -59,7 +68,7 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
     refuse_collisions([(job.folder, job.model) for job in jobs])
     for recipe, options in config.train.items():
         train(recipe, options, trained, again=overwrite)
-    return run_jobs([(job.name, partial(evaluate, job)) for job in jobs], out)
+    return run_jobs([(job.name, partial(evaluate, job)) for job in jobs])
 
 
 def train(recipe: Path, options: Mapping[str, Any], overrides: Sequence[str] = (), *, again: bool = False) -> None:

@@ -13,7 +13,7 @@ import yaml
 from mkbench.cli.bench_config import option_word, options_of, read_models, read_yaml, shown_name
 from mkbench.cli.config_files import find_config
 from mkbench.cli.model_folders import refuse_collisions
-from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
+from mkbench.cli.run_jobs import report_outcome, run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
 HELP = "tell whether mined descriptors raise zero-shot accuracy. Options such as --data.root go on to every `predict`."
@@ -196,4 +196,4 @@ def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = ()
             sources.append(f"--model.{'mined_from' if phase == 'mining' else 'held_out_from'}={folder}")
         return folder
 
-    return run_jobs([(shown_name(model), partial(evaluate, model)) for model in config.models], out)
+    return report_outcome(run_jobs([(shown_name(model), partial(evaluate, model)) for model in config.models]), out)
