@@ -8,6 +8,7 @@ import matplotlib.image
 import pytest
 import torch
 from PIL import Image
+from toy_classes import ColourBackbone
 from toy_data import DESCRIPTORS
 
 import mkbench
@@ -50,6 +51,12 @@ def test_any_form_of_an_image_gives_the_same(
     texts = [str(explainer(form)) for form in (photo, opened, tmp_path / "a.png", str(tmp_path / "a.png"))]
     assert len(set(texts)) == 1
     assert texts[0].startswith("predicted: ")
+
+
+def test_a_backbone_by_its_class_path(photo: torch.Tensor) -> None:
+    options: Any = {"class_names": NAMES, "bank": DESCRIPTORS}
+    by_path = mkbench.explain(photo, "toy_classes.ColourBackbone", **options)
+    assert str(by_path) == str(mkbench.explain(photo, ColourBackbone(), **options))
 
 
 def test_names_and_bank_from_files(tiny_model: Path, photo: torch.Tensor, tmp_path: Path, write_bank: Any) -> None:

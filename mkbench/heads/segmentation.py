@@ -1,4 +1,4 @@
-"""Zero-shot segmentation: the object is where the heads write the name of the class rather than other names."""
+"""Zero-shot segmentation from what the attention heads add along class names."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
