@@ -26,6 +26,7 @@ from mkbench.backbones.building import build_random, build_with_weights
 from mkbench.backbones.deferred_text import needing_hugging_face
 from mkbench.backbones.openclip import DeferredTokenizer, OpenClipBackbone
 from mkbench.errors import BackboneError
+from mkbench.text_files import parse_json
 
 PREFIX = "local-dir:"
 CONFIG_FILE = "open_clip_config.json"
@@ -127,7 +128,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG_FILE
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BackboneError(f"Expected a model folder with {CONFIG_FILE}, found no {path}; check the path.") from error
     except (OSError, ValueError) as error:

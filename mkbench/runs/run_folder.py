@@ -12,10 +12,13 @@ import pyarrow.parquet as pq
 
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, UsageError
+from mkbench.text_files import parse_json
 
 SCHEMA_VERSION = 1
 GROUPS, LOG, FIGURES = "groups", "groups.log", "figures"
 RESULTS, ENVIRONMENT, MANIFEST = "results.json", "environment.json", "manifest.json"
+#: The texts that descriptor ids of the rows stand for, by their place in the list.
+DESCRIPTORS = "descriptors.json"
 #: What runs that decompose attention heads have beside these.
 CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.json", "answers.jsonl"
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"
@@ -179,7 +182,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, found something else ({error}); run the benchmark again.") from error
     if not isinstance(content, dict):
