@@ -63,6 +63,7 @@ ONE_IDEA = {
     "progress": "the bar, and the callback that moves it",
     "registry": "what a room has, by name: models, studies",
     "report": "what is told of findings: of the doctor, of concept heads",
+    "results": "entries of results.json: computed, and looked up",
     "segmentation": "segmentation by heads, and its metrics",
     "timing": "how long stages take: measured, and estimated by the doctor",
 }

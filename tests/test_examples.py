@@ -81,7 +81,24 @@ def test_scorer(run_example: Callable[[str], Path]) -> None:
     for path in (folder / "groups").glob("*.parquet"):
         rows = pq.read_table(path, columns=["num_parts", "coverage"]).to_pylist()
         assert all((row["coverage"] > 0) == (row["num_parts"] > 0) and row["coverage"] <= 1 for row in rows)
+    results, _ = read_results(folder)
+    (entry,) = [each for each in results["metrics"] if (each["name"], each["explainer"]) == ("coverage", "pca")]
+    assert (0 < entry["value"] < 1, entry["n"], entry["higher_is_better"]) == (True, 2, None)
     assert "coverage" in read_results(folder)[0]["settings"]["scorers"]
+
+
+def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any]) -> None:
+    """It is in the results, in the tables and in the logger, and says what its docstring says."""
+    folder = run_example("my_metric")
+    rows = [row for path in (folder / "groups").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    shares = [sum(row["hits"]) / len(row["hits"]) for row in rows if row["explainer"] == "pca" and row["hits"]]
+    (entry,) = [
+        each
+        for each in read_results(folder)[0]["metrics"]
+        if (each["name"], each["explainer"]) == ("shared_concepts", "pca")
+    ]
+    assert entry["value"] == pytest.approx(sum(shares) / len(shares))
+    assert (entry["n"], entry["higher_is_better"]) == (len(shares), True)
 
 
 def test_system(run_example: Callable[[str], Path]) -> None:
