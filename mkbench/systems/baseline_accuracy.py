@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.baselines.trained_baseline import TrainedHead, load_head
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
@@ -118,6 +119,7 @@ class BaselineAccuracy(BenchmarkSystem):
         ranking: dict[str | None, Tensor] = {}
         for kind in kinds:
             features, embedding = self._patch_features(group.images, kind)
+            require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
             if None not in ranking:
                 ranking[None] = self._rank(F.normalize(embedding.double(), dim=-1), self.classes)
             for name, trained in self.trained.items():

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_description_template
 from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
 from mkbench.datamodules.base import ClassGroupDataModule
@@ -229,7 +230,9 @@ class DescriptorZeroShot(BenchmarkSystem):
     @torch.no_grad()
     def answer(self, group: ClassGroup) -> dict[str, Tensor]:
         """Classify a class group: variant -> (B,) predicted classes."""
-        unit = F.normalize(self._encode(group.images).double(), dim=-1)
+        embedding = self._encode(group.images)
+        require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
+        unit = F.normalize(embedding.double(), dim=-1)
         return {variant: self._rank(unit, vectors)[:, 0] for variant, vectors in self.known.vectors.items()}
 
     # -- what a run folder asks -------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.finite import require_finite_embeddings
+from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
@@ -152,6 +153,7 @@ class HeadDecomposition(BenchmarkSystem):
     def answer(self, group: ClassGroup) -> DecomposedGroup:
         """Decompose and classify a class group."""
         terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(group.images)])
+        require_finite_embeddings(terms.embedding, group.sample_ids, model=self.backbone.name)
         return DecomposedGroup(self.classify(terms.embedding), terms)
 
     def _decompose(self, images: Tensor) -> HeadContributions:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.baselines import TrainedExplainer
 from mkbench.concepts import (
     Explainer,
@@ -227,6 +228,7 @@ class MutualKnowledge(BenchmarkSystem):
         images = group.images
         with self.stage("features"):
             features, embedding = self._patch_features(images, self.features)
+            require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
         unit = F.normalize(embedding.double(), dim=-1).float()
         foreground = find_foreground(
             features,
