@@ -7,7 +7,7 @@ from mkbench.metrics import ImageMetric
 
 
 class SharedConcepts(ImageMetric):
-    """Mean over images of a number read from the rows of a run; devices, intervals and tables come with the base class.
+    """Mean over images of a number read from the rows of a run; devices and intervals come with the base class.
 
     `hits` says of each concept found in an image whether it is a language concept of the class; docs/reliability.md
     lists the columns, and scorers add theirs.
@@ -16,7 +16,7 @@ class SharedConcepts(ImageMetric):
     name = "shared_concepts"  # in results.json and in the loggers
     columns = ("hits",)  # what it reads of the rows
     higher_is_better = True  # None: neither way
-    heading, unit, scale, decimals = "shared", "%", 100.0, 1  # how tables show it
+    heading, unit, scale, decimals = "shared", "%", 100.0, 1  # how it is shown
 
     def image_values(self, rows: dict[str, list[list[bool]]]) -> Tensor:
         """Return a number for each image; NaN for an image that has none."""

@@ -11,7 +11,7 @@ from mkbench.scorers.base import to_values
 
 
 class MeanCoverage(ImageMetric):
-    """The mean of the column, which stands in `results.json` and in every table."""
+    """The mean of the column, which stands in `results.json`."""
 
     name, columns, higher_is_better = "coverage", ("coverage",), None
 

@@ -88,7 +88,7 @@ def test_scorer(run_example: Callable[[str], Path]) -> None:
 
 
 def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any]) -> None:
-    """It is in the results, in the tables and in the logger, and says what its docstring says."""
+    """It is in the results, and says what its docstring says of the rows."""
     folder = run_example("my_metric")
     rows = [row for path in (folder / "groups").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     shares = [sum(row["hits"]) / len(row["hits"]) for row in rows if row["explainer"] == "pca" and row["hits"]]
