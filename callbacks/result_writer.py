@@ -1,9 +1,10 @@
-"""Writes every class group as it finishes, and the results at the end."""
+"""Callback that writes every class group as it finishes, and the results at the end."""
 
 import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning as L
@@ -17,6 +18,7 @@ from mkbench.runs.manifest import differences, read_manifest
 from mkbench.runs.run_folder import (
     ANALYSES,
     CONTRIBUTIONS,
+    DESCRIPTORS,
     ENVIRONMENT,
     FIGURES,
     GROUPS,
@@ -40,18 +42,24 @@ from mkbench.systems.provenance import build_results, describe_environment, desc
 
 
 class ResultWriter(Callback):
-    """Keeps the run folder of a run: ``<root>/<model>/``.
+    """Writer of the run folder: ``<root>/<model>/``.
 
     Groups that an earlier, interrupted run of the same model, settings and data has finished are not computed again.
 
     Args:
         root: folder of the bench; the model's own folder is made inside.
         overwrite: delete an earlier run of this model in this folder instead of going on with it.
+        name: what folder and tables call the model, to tell apart two of the same name; None: its own name.
+
+    Attributes:
+        already_finished: whether there was nothing left to compute.
     """
 
-    def __init__(self, root: Path = Path("runs/predict"), overwrite: bool = False) -> None:
-        self.root, self.overwrite = root, overwrite
+    def __init__(self, root: Path = Path("runs/predict"), overwrite: bool = False, *, name: str | None = None) -> None:
+        self.root, self.overwrite, self.name = root, overwrite, name
+        self.already_finished = False
         self._folder: Path | None = None
+        self._smoke_test: TemporaryDirectory[str] | None = None
         self._manifest: dict[str, Any] = {}
         self.config_text: str | None = None
         self._started = 0.0
@@ -67,10 +75,22 @@ class ResultWriter(Callback):
                 f"{type(pl_module).__name__}."
             )
         data = attached_data(trainer)
-        self._folder = self.root / folder_name(pl_module.backbone.name)
-        self._manifest = describe_run(pl_module, data)
+        self._folder = self._place(trainer) / folder_name(self.name or pl_module.backbone.name)
+        self._manifest = self._labelled(describe_run(pl_module, data))
         finished = () if self.overwrite else self._finished(pl_module, data, warn=trainer.is_global_zero)
         data.finished = frozenset(finished)
+        self.already_finished = data.finished >= {spec.key for spec in data.specs}
+
+    def _place(self, trainer: L.Trainer) -> Path:
+        """Return the folder of the bench; a smoke test gets one that is deleted, so that none looks like a run."""
+        if not getattr(trainer, "fast_dev_run", False):
+            return self.root
+        self._smoke_test = TemporaryDirectory(prefix="mkbench-smoke-test-")
+        return Path(trainer.strategy.broadcast(self._smoke_test.name))
+
+    def _labelled(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a document with the name that the user gave the model, if there is one."""
+        return document if self.name is None else {**document, "model": {**document["model"], "label": self.name}}
 
     def _finished(self, system: BenchmarkSystem, data: ClassGroupDataModule, *, warn: bool) -> list[str]:
         """Return the groups that need not be computed: those of this very run whose files are whole."""
@@ -97,12 +117,13 @@ class ResultWriter(Callback):
         if trainer.is_global_zero:
             _clear(self.folder, _WRITTEN if self.overwrite else _LEFT_BEHIND)
             write_json(self.folder / MANIFEST, self._manifest)
+            write_json(self.folder / DESCRIPTORS, list(attached_data(trainer).bank.descriptors))
             if self.config_text is not None:
                 write_text_atomically(self.folder / "config.yaml", self.config_text)
             if isinstance(pl_module, BenchmarkSystem):  # the live metrics are those of the whole run
                 for key in sorted(attached_data(trainer).finished):
                     pl_module.take_in(read_group(self.folder / GROUPS / f"{key}.parquet"))
-        trainer.strategy.barrier("bundle opened")
+        trainer.strategy.barrier("run folder opened")
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
@@ -134,7 +155,7 @@ class ResultWriter(Callback):
             return
         seconds = time.perf_counter() - self._started
         computed_now = float(images)
-        results = build_results(self.folder, pl_module, attached_data(trainer))
+        results = self._build_results(trainer, pl_module)
         _, earlier = read_results(self.folder) if (self.folder / RESULTS).is_file() else ({}, {})
         write_json(self.folder / RESULTS, results)
         if computed_now or not earlier:  # a run that had nothing left to do keeps the timing of the one that did it
@@ -148,9 +169,13 @@ class ResultWriter(Callback):
         if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
             return
         if self._lacks_metrics(pl_module):
-            data = attached_data(trainer)
-            pl_module.prepare(data)  # results tell how many texts were truncated
-            write_json(self.folder / RESULTS, build_results(self.folder, pl_module, data))
+            pl_module.prepare(attached_data(trainer))  # results tell how many texts were truncated
+            write_json(self.folder / RESULTS, self._build_results(trainer, pl_module))
+
+    def _build_results(self, trainer: L.Trainer, system: BenchmarkSystem) -> dict[str, Any]:
+        limit = getattr(trainer, "limit_predict_batches", 1.0)
+        partial = isinstance(limit, int) or limit < 1.0  # 1 is one batch, 1.0 is all of them
+        return self._labelled(build_results(self.folder, system, attached_data(trainer), partial=partial))
 
     def _lacks_metrics(self, system: BenchmarkSystem) -> bool:
         """Whether there are no results, or a user's metric is not among them."""
@@ -162,10 +187,15 @@ class ResultWriter(Callback):
 
     @property
     def folder(self) -> Path:
-        """Folder of the model's bundle, known from `setup` on."""
+        """Folder of the model's run, known from `setup` on."""
         if self._folder is None:
-            raise RuntimeError("Expected an open bundle, found none; setup was not called.")
+            raise RuntimeError("Expected an open run folder, found none; setup was not called.")
         return self._folder
+
+    @property
+    def smoke_test(self) -> bool:
+        """Whether the run is one of `fast_dev_run`, of which nothing is kept."""
+        return self._smoke_test is not None
 
 
 #: Of a process that was killed while it wrote.
@@ -175,7 +205,7 @@ _LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
-    *(MANIFEST, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
+    *(MANIFEST, DESCRIPTORS, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
 )
 
 

@@ -1,5 +1,8 @@
 """One image explained, without a data set: from Python, and by ``mkbench explain``."""
 
+import base64
+import html
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +95,13 @@ class ImageExplanation:
         if path is not None:
             save_figure(figure, Path(path).with_suffix(""))
         return figure
+
+    def _repr_html_(self) -> str:
+        """Return the figure and the text for a notebook."""
+        with io.BytesIO() as file:
+            self.plot().savefig(file, format="png")
+            encoded = base64.b64encode(file.getvalue()).decode("ascii")
+        return f'<img src="data:image/png;base64,{encoded}" alt="explanation"><pre>{html.escape(str(self))}</pre>'
 
     def __str__(self) -> str:
         lines = [
@@ -219,6 +229,9 @@ def _texts(
     if isinstance(class_names, (str, Path)):
         class_names = name_list(read_class_names(class_names))
     descriptors = load_bank(bank).descriptors if isinstance(bank, (str, Path)) else tuple(dict.fromkeys(bank))
+    for kind, texts in (("class name", class_names), ("descriptor", descriptors)):
+        if not texts:
+            raise UsageError(f"Expected at least one {kind}, found an empty list; give some.")
     return tuple(class_names), descriptors
 
 
@@ -227,7 +240,14 @@ def _pixels(image: str | Path | Image.Image | Tensor) -> Tensor:
     if isinstance(image, Tensor):
         if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
             raise ValueError(f"Expected a uint8 image (3, H, W), found {image.dtype} {tuple(image.shape)}.")
+        if not image.numel():
+            raise ValueError(f"Expected an image with pixels, found one of shape {tuple(image.shape)}.")
         return image
+    if not isinstance(image, (str, Path, Image.Image)):
+        raise UsageError(
+            f"Expected a file, a Pillow image or a uint8 tensor (3, H, W), found {type(image).__name__}; for an array "
+            "(H, W, 3) give PIL.Image.fromarray(array)."
+        )
     if isinstance(image, Image.Image):
         return image_pixels(image, exif_orientation=True)
     return read_image(Path(image), Decoding(exif_orientation=True))

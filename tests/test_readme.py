@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mkbench.cli.bench_config import read_config
+from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, load_command
 from mkbench.cli.commands.mined_descriptors import read_mining
-from mkbench.cli.main import COMMANDS, TRAINER_COMMANDS, _load_command
 from mkbench.cli.trainer import MkbenchCLI
 from mkbench.errors import UsageError
 from mkbench.runs.run_folder import ROW_SCHEMA
@@ -75,7 +75,7 @@ def test_commands_parse(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def parse(words: list[str]) -> None:
     """Parse a command without a trainer, and the options that it hands on to `predict`."""
     name = next(name for name in (" ".join(words[:2]), words[0]) if name in COMMANDS)
-    module = _load_command(name)
+    module = load_command(name)
     parser = argparse.ArgumentParser(exit_on_error=False)
     module.add_arguments(parser)
     options, rest = parser.parse_known_args(words[len(name.split()) :])

@@ -14,8 +14,8 @@ from mkbench.backbones.finite import require_finite_weights
 from mkbench.backbones.local import PREFIX, WEIGHTS_FILE, load_local
 from mkbench.backbones.openclip import DeferredTokenizer, OpenClipBackbone, check_activation
 from mkbench.backbones.plugins import find_plugin, load_plugin, published_names
-from mkbench.backbones.registry import did_you_mean, model_entries
-from mkbench.errors import BackboneError, UsageError
+from mkbench.backbones.registry import model_entries
+from mkbench.errors import BackboneError, UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,21 @@ def _load(name: str, pretrained: str | None, random_weights: bool, seed: int) ->
 
 def _is_known(name: str) -> bool:
     return name in {entry.name for entry in model_entries()} or name in open_clip.list_models()
+
+
+def backbone_name(name: str, *, pretrained: str | None = None, random_weights: bool = False) -> str:
+    """Return what results will call a model, without loading it; arguments as of :func:`load_backbone`.
+
+    Raises:
+        UsageError: for an unknown name or tag.
+
+    >>> backbone_name("ViT-B-16-quickgelu,openai"), backbone_name("RN50", random_weights=True)
+    ('vit-b-16-openai', 'RN50 (random weights)')
+    """
+    if not _is_known(name) and find_plugin(name) is not None:
+        return name
+    source = _find_source(name, pretrained)
+    return _random_name(source.name) if random_weights else source.name
 
 
 def _random_name(name: str) -> str:

@@ -17,6 +17,8 @@ from mkbench.text_files import parse_json
 SCHEMA_VERSION = 1
 GROUPS, LOG, FIGURES = "groups", "groups.log", "figures"
 RESULTS, ENVIRONMENT, MANIFEST = "results.json", "environment.json", "manifest.json"
+#: The texts that descriptor ids of the rows stand for, by their place in the list.
+DESCRIPTORS = "descriptors.json"
 #: What runs that decompose attention heads have beside these.
 CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.json", "answers.jsonl"
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"

@@ -6,8 +6,8 @@ import pytest
 from mkbench.backbones import find_model, model_entries
 from mkbench.backbones.open_clip_pairs import tower_family
 from mkbench.backbones.openclip import check_activation
-from mkbench.backbones.registry import did_you_mean, model_set
-from mkbench.errors import UsageError
+from mkbench.backbones.registry import model_set
+from mkbench.errors import UsageError, did_you_mean
 
 # The rows of Table 3 of arXiv 2410.13016, in its order of kinds.
 TABLE3 = [

@@ -1,4 +1,4 @@
-"""Is the concept bank large enough, and short enough for the text encoder?"""
+"""Doctor checks of the concept bank: size, repeats and lengths in tokens."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

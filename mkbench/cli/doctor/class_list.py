@@ -1,4 +1,4 @@
-"""Do the class names belong to the images, and does the bank know them?"""
+"""Doctor checks of class names: order, repeats, prompts, and agreement with the bank."""
 
 import re
 from collections import Counter
