@@ -98,9 +98,7 @@ def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any])
     assert (entry["n"], entry["higher_is_better"]) == (len(shares), True)
 
 
-@pytest.mark.xfail(
-    raises=KeyError, strict=True, reason="the table at the end of predict knows systems of mkbench alone"
-)
+@pytest.mark.xfail(raises=KeyError, strict=True, reason="the table at the end of predict knows mkbench's systems alone")
 def test_system(run_example: Callable[[str], Path]) -> None:
     results, _ = read_results(run_example("my_system"))
     assert results["settings"] == {"system": "OnePrompt", "prompt": "a drawing of a {}."}
