@@ -10,7 +10,8 @@ from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.plotting.sample import sample_figure
 from mkbench.plotting.style import save_figure
-from mkbench.runs.run_folder import FIGURES, RESULTS, read_results
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import FIGURES, RESULTS
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.studies.head_segmentation.figure import segmentation_figure
 from mkbench.studies.head_segmentation.table import method_label
@@ -108,5 +109,5 @@ class Visualiser(Callback):
         """Draw the curve of the finished run."""
         run = find_writer(trainer).folder
         if trainer.is_global_zero and isinstance(pl_module, MutualKnowledge) and (run / RESULTS).is_file():
-            results, _ = read_results(run)
+            results = read_results(run)
             save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")

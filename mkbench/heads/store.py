@@ -14,8 +14,9 @@ from torch import Tensor
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, MkbenchError, UsageError
 from mkbench.heads.contributions import HeadContributions
+from mkbench.runs.group_files import finished_groups, read_group
 from mkbench.runs.manifest import read_manifest
-from mkbench.runs.run_folder import CONTRIBUTIONS, GROUPS, MANIFEST, finished_groups, read_group
+from mkbench.runs.run_folder import CONTRIBUTIONS
 
 SCHEMA_VERSION = 1
 _META_KEY = "mkbench"
@@ -277,9 +278,8 @@ def open_store(run: Path) -> ContributionStore:
     Traceback (most recent call last):
     mkbench.errors.UsageError: Expected the folder of a run of ...HeadDecomposition, found none at nowhere; run...
     """
-    manifest = read_manifest(run / MANIFEST) or {}
-    settings = manifest.get("settings", {})
-    if settings.get("system") != "HeadDecomposition":
+    manifest = read_manifest(run) or {}
+    if manifest.get("system") != "head_decomposition":
         raise UsageError(
             f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found none at {run}; run `mkbench "
             "predict` with a configuration such as critters/heads.yaml first."
@@ -290,10 +290,10 @@ def open_store(run: Path) -> ContributionStore:
             f"Expected a finished run at {run}, found one that lacks {len(missing)} of {len(manifest['groups'])} class "
             "groups; run the same `mkbench predict` again to go on with it."
         )
-    layers, fingerprint = tuple(settings["layers"]), manifest["model"]["fingerprint"]
+    layers, fingerprint = tuple(manifest["settings"]["layers"]), manifest["model"]["fingerprint"]
     groups, shapes = [], set()
     for key in sorted(manifest["groups"]):
-        rows = read_group(run / GROUPS / f"{key}.parquet").rows
+        rows = read_group(group_path(run, key)).rows
         sample_ids = tuple(rows["sample_id"].to_pylist())
         if sample_ids:  # a group without a readable image has no contributions
             shapes.add(read_shape(run, key, sample_ids, fingerprint=fingerprint, layers=layers)[2:])

@@ -14,7 +14,7 @@ from mkbench.backbones.base import Kind
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.text_cache import TextCache, cache_folder
 
 Precision = Literal["32", "bf16", "16"]

@@ -16,7 +16,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
 from mkbench.heads.store import read_shape, write_contributions
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.records.images import ranking_record, summarise_rankings
 
@@ -100,7 +100,6 @@ class HeadDecomposition(BenchmarkSystem):
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
         return {
-            "system": type(self).__name__,
             "num_layers": len(self.layers),
             "layers": list(self.layers),
             "stored_as": self.stored_as,

@@ -1,6 +1,7 @@
 """What a run folder says of its run: the model, the data, the settings, the environment, and the results."""
 
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import mkbench
 from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import DataError
-from mkbench.runs.run_folder import SCHEMA_VERSION, read_groups
+from mkbench.runs.group_files import read_groups
+from mkbench.runs.schema import SCHEMA_VERSION
 from mkbench.systems.base import BenchmarkSystem
 
 
@@ -29,6 +31,16 @@ def folder_name(model: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in spaced).strip(".") or "model"
 
 
+def system_name(system: BenchmarkSystem) -> str:
+    """Return what a run of a system is, in snake case: the name of its class, so that a user's own has one too.
+
+    >>> from mkbench.systems import MutualKnowledge
+    >>> system_name(MutualKnowledge.__new__(MutualKnowledge))
+    'mutual_knowledge'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(system).__name__).lower()
+
+
 def build_results(run: Path, system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[str, Any]:
     """Return the content of ``results.json`` from the group files of a finished run.
 
@@ -42,6 +54,7 @@ def build_results(run: Path, system: BenchmarkSystem, data: ClassGroupDataModule
         raise DataError(f"Expected images to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")
     return {
         "schema_version": SCHEMA_VERSION,
+        "system": system_name(system),
         "model": describe_model(system),
         "data": data.describe() | {key: summary[key] for key in ("images", "unreadable")},
         "settings": system.settings(),
@@ -72,6 +85,7 @@ def describe_run(system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[st
     groups = {spec.key: list(spec.sample_ids) for spec in data.specs}
     return {
         "schema_version": SCHEMA_VERSION,
+        "system": system_name(system),
         "model": describe_model(system),
         "data": data.describe(),
         "settings": system.settings(),

@@ -13,7 +13,8 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, MkbenchError, UsageError
 from mkbench.heads import HeadContributions
 from mkbench.heads.store import ContributionStore, StoredGroup, group_path, open_store, read_shape, write_contributions
-from mkbench.runs.run_folder import write_group, write_json
+from mkbench.runs.group_files import write_group
+from mkbench.runs.run_folder import write_json
 from mkbench.systems.records.images import ranking_record
 
 LAYERS, IDS = (2, 3), {"00000-000": ("a", "b"), "00001-000": (), "00004-000": ("c", "d", "e")}
@@ -43,9 +44,10 @@ def run(tmp_path: Path, terms: dict[str, HeadContributions]) -> Path:
             write_contributions(tmp_path, key, terms[key], ids, fingerprint="f")
         ranking = torch.zeros(len(ids), 5, dtype=torch.int64) if ids else None
         write_group(tmp_path, ranking_record(group, ranking, list("vwxyz")))
-    settings = {"system": "HeadDecomposition", "layers": list(LAYERS)}
+    settings = {"layers": list(LAYERS)}
     groups = {key: list(ids) for key, ids in IDS.items()}
-    write_json(tmp_path / "manifest.json", {"model": {"fingerprint": "f"}, "settings": settings, "groups": groups})
+    manifest = {"system": "head_decomposition", "model": {"fingerprint": "f"}, "settings": settings, "groups": groups}
+    write_json(tmp_path / "manifest.json", manifest)
     return tmp_path
 
 
@@ -167,7 +169,7 @@ def test_other_runs_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"run of mkbench.systems.HeadDecomposition, found none"):
         open_store(tmp_path / "nothing")
     manifest = json.loads((run / "manifest.json").read_text())
-    write_json(run / "manifest.json", manifest | {"settings": {"estimator": "paper"}})
+    write_json(run / "manifest.json", manifest | {"system": "mutual_knowledge"})
     with pytest.raises(UsageError, match=r"run of mkbench.systems.HeadDecomposition, found none"):
         open_store(run)
 

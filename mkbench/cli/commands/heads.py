@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 
 from mkbench.errors import UsageError
+from mkbench.runs.run_folder import CONFIG
 
 if TYPE_CHECKING:
     from mkbench.concepts import ConceptBank
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     """
     # These take seconds to import.
     from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
-    from mkbench.runs.run_folder import read_results  # noqa: PLC0415
+    from mkbench.runs.results import read_results  # noqa: PLC0415
     from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
     from mkbench.studies.head_labels.table import show_report, write_heads  # noqa: PLC0415
 
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     folders, console = find_runs(options.runs), Console()
-    chosen = [(folder, *_choose(options, str(read_results(folder)[0]["data"]["name"]))) for folder in folders]
+    chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
     for folder, pool, labeller, judge in chosen:
         report = explain_heads(folder, load_system(folder), pool, labeller, judge, how)
         console.print(show_report(report))
@@ -203,8 +204,8 @@ def _build(run: Path, part: Literal["model", "data"]) -> Any:
     from mkbench.cli.bench_config import read_yaml  # noqa: PLC0415
     from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
 
-    content = read_yaml(run / "config.yaml", kind="the configuration of a run")
+    content = read_yaml(run / CONFIG, kind="the configuration of a run")
     with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "config.yaml"  # without what only a trainer reads
+        own = Path(folder) / CONFIG  # without what only a trainer reads
         own.write_text(yaml.safe_dump({name: content[name] for name in ("model", "data")}), encoding="utf-8")
         return MkbenchCLI(["--config", str(own)], run=False).build(part)

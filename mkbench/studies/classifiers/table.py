@@ -11,25 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import Document, Estimate, bound_cells, explainer_label, find_metric
+from mkbench.runs.results import Estimate, bound_cells, explainer_label, find_metric
 from mkbench.runs.run_folder import write_text_atomically
+from mkbench.runs.schema import RunResults
 from mkbench.studies.mutual_knowledge.table import markdown_table, model_cell, show_estimate
 from mkbench.tables.fitting import first_fitting
 
-SYSTEM = "BaselineAccuracy"
 HEADERS = ("model", "classifier", "top-1 % ↑", "top-5 % ↑", "top-1 − first")
 _LEFT = ("model", "classifier")
 _STEM = "classifiers"  # of the files
 _ZERO_SHOT = "zero-shot"
-
-
-def is_accuracy(results: Document) -> bool:
-    """Tell whether results are of trained classifiers.
-
-    >>> is_accuracy({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
 
 
 def classifier_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -58,7 +49,7 @@ def classifier_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return rows
 
 
-def _difference(results: Document, head: str | None) -> Estimate | None:
+def _difference(results: RunResults, head: str | None) -> Estimate | None:
     for entry in results["differences"]:
         if entry["explainer"] == head:
             low, high = entry["interval"]

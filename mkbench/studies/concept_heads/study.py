@@ -16,8 +16,9 @@ from mkbench.heads.labels import read_labels
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.metrics.functional import bootstrap_interval
 from mkbench.runs.finished_runs import Run
+from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate, explainer_label, sort_explainers
-from mkbench.runs.run_folder import LABELS, read_columns
+from mkbench.runs.run_folder import LABELS
 from mkbench.studies.concept_heads.models import ConceptHeadModel
 
 _COLUMNS = ("sample_id", "class_index", "class_name", "explainer", "descriptor_ids", "hits")

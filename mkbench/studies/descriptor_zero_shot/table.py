@@ -11,13 +11,12 @@ from typing import Any
 from rich.table import Table
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric
+from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Estimate, bound_cells, find_metric
 from mkbench.runs.run_folder import write_text_atomically
 from mkbench.studies.mutual_knowledge.table import fixed, markdown_table, show_estimate
 from mkbench.systems.records.descriptor_zero_shot import VARIANTS
 from mkbench.tables.fitting import block_table, first_fitting
 
-SYSTEM = "DescriptorZeroShot"
 HEADERS = ("model", "split", "by", "top-1 %", "− base", "− descriptors")
 _LEFT = ("model", "split", "by")
 _SPLITS = {
@@ -53,15 +52,6 @@ class DescriptorRow:
     hurt: int | None
     no_descriptors: int
     truncated: int
-
-
-def is_descriptor_zero_shot(results: Document) -> bool:
-    """Tell whether results are of classification by descriptions.
-
-    >>> is_descriptor_zero_shot({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
 
 
 def descriptor_row(run: Run) -> DescriptorRow:

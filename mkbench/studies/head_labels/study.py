@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor
@@ -15,8 +15,9 @@ from mkbench.heads.spans import rebuild, span_heads
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.heads.text_span import TextSpan
 from mkbench.runs.manifest import read_manifest
-from mkbench.runs.results import Document
-from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, MANIFEST, RESULTS, read_results, write_json
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, write_json
+from mkbench.runs.schema import MetricEntry, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
 from mkbench.systems.head_decomposition import HeadDecomposition
 from mkbench.systems.records.summary import Metric, mean_metric
@@ -80,7 +81,7 @@ class HeadReport:
         explained: for each head, the share of its variance over images that its texts explain, 0 to 1.
     """
 
-    results: Document
+    results: RunResults
     document: LabelDocument
     explained: tuple[float, ...]
 
@@ -116,7 +117,7 @@ def explain_heads(
         MkbenchError: as labeller and judge.
     """
     store = open_store(run)
-    results, _ = read_results(run)
+    results = read_results(run)
     require_own_weights(run, results, system)
     system.prepare_classes(results["class_names"], results["data"]["templates"])
     span, rank = _find_span(store, system, pool, options)
@@ -140,7 +141,7 @@ def explain_heads(
     return HeadReport(merged, document, tuple(explained))
 
 
-def require_own_weights(run: Path, results: Document, system: HeadDecomposition) -> None:
+def require_own_weights(run: Path, results: RunResults, system: HeadDecomposition) -> None:
     """Check that a system has the weights that a run was made with.
 
     Args:
@@ -194,20 +195,21 @@ def _completeness(store: ContributionStore, span: TextSpan, system: HeadDecompos
 
 def _merge(
     run: Path,
-    results: dict[str, Any],
+    results: RunResults,
     document: LabelDocument,
     completeness: Sequence[Metric],
     settings: dict[str, Any],
     *,
     truncated: int,
-) -> dict[str, Any]:
+) -> RunResults:
     """Put what follows from the heads in the place of what an earlier call put there."""
     scores = score_heads(document, threshold=settings["threshold"])
     own = [metric for metric in results["metrics"] if metric["name"] in ("top1", "top5")]
-    manifest = read_manifest(run / MANIFEST) or {}
-    return results | {
+    manifest = read_manifest(run) or {}
+    return {
+        **results,
         "settings": manifest["settings"] | settings,
-        "metrics": [*own, *completeness, *scores["metrics"]],
+        "metrics": cast(list[MetricEntry], [*own, *completeness, *scores["metrics"]]),
         "controls": scores["controls"],
         "fallbacks": {"text": {"truncated": truncated}, **scores["fallbacks"]},
     }

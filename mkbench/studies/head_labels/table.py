@@ -13,14 +13,14 @@ from rich.text import Text
 
 from mkbench.heads.labels import LabelledHead
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric, model_label
+from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Estimate, bound_cells, find_metric, model_label
 from mkbench.runs.run_folder import write_text_atomically
+from mkbench.runs.schema import RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
 from mkbench.studies.head_labels.study import HeadReport
 from mkbench.studies.mutual_knowledge.table import markdown_table, show_estimate
 from mkbench.tables.fitting import first_fitting
 
-SYSTEM = "HeadDecomposition"
 #: Metric -> heading in the table of runs.
 COLUMNS = {
     "top1": "top-1",
@@ -38,16 +38,7 @@ _NOTE = (
 _CHANCE = "by chance: the same labels dealt out anew; ✔ higher than that."
 
 
-def is_heads(results: Document) -> bool:
-    """Tell whether results are of a run that decomposes heads.
-
-    >>> is_heads({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
-
-
-def metrics_table(results: Document) -> Table:
+def metrics_table(results: RunResults) -> Table:
     """Render the metrics of a run, each with its interval, what it is by chance, and over how many images or heads.
 
     >>> metric = {"name": "top1", "explainer": None, "value": 0.5, "interval": [0.4, 0.6], "n": 9}
@@ -98,7 +89,7 @@ def show_report(report: HeadReport) -> Group:
     return Group(title, heads_table(report), metrics_table(report.results))
 
 
-def _label(results: Document) -> str:
+def _label(results: RunResults) -> str:
     label = model_label(results)
     return f"{label} {RANDOM_WEIGHTS}" if results["model"]["random_weights"] else label
 

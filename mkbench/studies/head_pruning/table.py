@@ -8,12 +8,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mkbench.runs.results import Document
 from mkbench.studies.head_removal.table import DRAWN, show_range, show_score
 from mkbench.tables.fitting import first_fitting
 
 
-def show_pruning(document: Document, *, width: int = 120) -> Group:
+def show_pruning(document: Mapping[str, Any], *, width: int = 120) -> Group:
     """Render what ``prune_run`` found: a row for each set of heads, which heads they are, and what the columns hold.
 
     Args:
@@ -25,7 +24,7 @@ def show_pruning(document: Document, *, width: int = 120) -> Group:
     return Group(pruning_table(document, width=width), Text("\n".join(lines)))
 
 
-def pruning_table(document: Document, *, width: int = 120) -> Table:
+def pruning_table(document: Mapping[str, Any], *, width: int = 120) -> Table:
     """Render top-1 in percent, a row for each set; in a narrow terminal, intervals stand below their values.
 
     Args:
@@ -41,7 +40,7 @@ def pruning_table(document: Document, *, width: int = 120) -> Table:
     return first_fitting((_console_table(document, separator) for separator in (" ", "\n")), width)
 
 
-def _console_table(document: Document, separator: str) -> Table:
+def _console_table(document: Mapping[str, Any], separator: str) -> Table:
     seeds = len(document["sets"][0]["random_sets"])
     headers = ("heads", "without ↑", "change", f"{seeds} x\nrandom ↑", "against\nrandom")
     full = show_score(document["all_heads"], " ")
@@ -67,7 +66,7 @@ def _list(heads: Sequence[Sequence[int]]) -> str:
     return ", ".join(f"{layer}.{head}" for layer, head in heads)
 
 
-def _notes(document: Document) -> list[str]:
+def _notes(document: Mapping[str, Any]) -> list[str]:
     drawn = {DRAWN[one["random_heads"]] for one in document["sets"]}
     return [
         "Silenced in the running model, so that later layers see it: the total effect; `mkbench heads remove` has the "

@@ -13,7 +13,7 @@ from mkbench.heads import analyses as ask
 from mkbench.heads.head_values import Head
 from mkbench.heads.neighbors import Similarity
 from mkbench.heads.store import ContributionStore
-from mkbench.runs.run_folder import read_results
+from mkbench.runs.results import read_results
 from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_queries.choice import find_property, read_properties, require_head, require_words
 from mkbench.studies.head_queries.images import QueryImage, RunImages
@@ -44,7 +44,7 @@ class HeadRun:
     """
 
     def __init__(self, store: ContributionStore, system: HeadDecomposition, data: ClassGroupDataModule) -> None:
-        require_own_weights(store.run, read_results(store.run)[0], system)
+        require_own_weights(store.run, read_results(store.run), system)
         self.store, self.backbone = store, system.backbone
         self.decomposer = Decomposer(system.backbone)
         self.images = RunImages(data, system.geometry)

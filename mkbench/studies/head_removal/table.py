@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mkbench.runs.results import Document, Estimate
+from mkbench.runs.results import Estimate
 from mkbench.studies.head_removal.scores import ALL, RANDOM, WITHOUT
 from mkbench.studies.mutual_knowledge.table import fixed, show_estimate
 from mkbench.tables.fitting import first_fitting
@@ -20,7 +20,7 @@ _LINES = {"accuracy": "accuracy", "balanced": "mean of groups", "worst_group": "
 DRAWN = {"others": "other heads", "any": "heads (these among them)"}
 
 
-def show_removal(document: Document, *, width: int = 120) -> Group:
+def show_removal(document: Mapping[str, Any], *, width: int = 120) -> Group:
     """Render what ``remove_from_run`` found: which heads, then a table for each classifier.
 
     Args:
@@ -35,7 +35,7 @@ def show_removal(document: Document, *, width: int = 120) -> Group:
     return Group(title, *tables, Text("\n".join(_notes(document))))
 
 
-def removal_table(classifier: Mapping[str, Any], document: Document, *, width: int = 120) -> Table:
+def removal_table(classifier: Mapping[str, Any], document: Mapping[str, Any], *, width: int = 120) -> Table:
     """Render the scores of one classifier, in percent: with all heads, without some, and without random ones.
 
     In a narrow terminal, intervals stand below their values.
@@ -55,7 +55,7 @@ def removal_table(classifier: Mapping[str, Any], document: Document, *, width: i
     return first_fitting((_console_table(classifier, document, separator) for separator in (" ", "\n")), width)
 
 
-def _console_table(classifier: Mapping[str, Any], document: Document, separator: str) -> Table:
+def _console_table(classifier: Mapping[str, Any], document: Mapping[str, Any], separator: str) -> Table:
     sets = {entry["name"]: entry for entry in classifier["sets"]}
     table = Table(title=Text(f"{classifier['name']}, % of images"), title_justify="left", box=box.SIMPLE_HEAD)
     table.collapse_padding, table.pad_edge = True, False
@@ -69,7 +69,7 @@ def _console_table(classifier: Mapping[str, Any], document: Document, separator:
     return table
 
 
-def _lines(document: Document, scores: Mapping[str, Any]) -> dict[str, str]:
+def _lines(document: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, str]:
     summaries = {name: line for name, line in _LINES.items() if name in scores}
     return summaries | {group["name"]: f"{group['name']} ({group['images']})" for group in document["groups"]}
 
@@ -101,7 +101,7 @@ def show_range(score: Mapping[str, Any], separator: str) -> str:
     return f"{value}{separator}({' to '.join(fixed(100 * bound, 1) for bound in score['range'])})"
 
 
-def _notes(document: Document) -> list[str]:
+def _notes(document: Mapping[str, Any]) -> list[str]:
     scanned = [classifier for classifier in document["classifiers"] if classifier["scan"]]
     return [
         "a on b: classes tied to a, images with background b, and how many; gap: groups on the background of their "

@@ -2,35 +2,26 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric
+from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Estimate, bound_cells, find_metric
 from mkbench.runs.run_folder import write_text_atomically
+from mkbench.runs.schema import ControlEntry, RunResults
 from mkbench.studies.mutual_knowledge.table import markdown_table, show_estimate
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables.fitting import block_table, first_fitting
 
-SYSTEM = "HeadSegmentation"
 HEADERS = ("model", "images", "map", "pixel accuracy ↑", "mean IoU ↑", "AP ↑")
 _LEFT = ("model", "map")
 _LABELS = {"heads": "all heads", "attention": "raw attention"}
 
 
-def is_segmentation(results: Document) -> bool:
-    """Tell whether results are of segmentation by heads.
-
-    >>> is_segmentation({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
-
-
-def method_label(method: str, settings: Document) -> str:
+def method_label(method: str, settings: Mapping[str, Any]) -> str:
     """Return a method's name as it is printed.
 
     Args:
@@ -45,7 +36,7 @@ def method_label(method: str, settings: Document) -> str:
     return _LABELS[method]
 
 
-def _difference(results: Document, metric: str, method: str) -> Document | None:
+def _difference(results: RunResults, metric: str, method: str) -> ControlEntry | None:
     """The comparison of the heads with a control; None for the heads themselves."""
     entries = (entry for entry in results["controls"] if (entry["metric"], entry["control"]) == (metric, method))
     return next(entries, None)
@@ -71,7 +62,7 @@ def _cells(run: Run, separator: str | None = " ") -> list[list[str]]:
     return lines
 
 
-def _number_of_images(results: Document) -> int | str:
+def _number_of_images(results: RunResults) -> int | str:
     """Images with a mask, over which all metrics are."""
     return next((metric["n"] for metric in results["metrics"] if metric["explainer"] == METHODS[0]), ABSENT)
 

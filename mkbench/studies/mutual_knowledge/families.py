@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mkbench.plotting.point_labels import LABEL_SIZE, Boxes, box_between, label_points, stack_boxes
 from mkbench.plotting.style import GREY, PAGE_WIDTH, PALETTE, Page, print_style, quiet_axes, text_width, wrap_text
-from mkbench.runs.results import Document, explainer_label, explainer_names, sort_explainers, sort_families
+from mkbench.runs.results import explainer_label, explainer_names, sort_explainers, sort_families
+from mkbench.runs.schema import RunResults
 from mkbench.studies.mutual_knowledge.model_points import ModelPoint, error_bars, model_points
 from mkbench.studies.mutual_knowledge.trend import Trend, describe_trends, fit_trend, signed
 from mkbench.studies.reproduction.published import PublishedLine
@@ -27,7 +28,7 @@ _WIDTH = (PAGE_WIDTH - _COLUMNS * _LEFT - _GUTTER - 6) / _COLUMNS
 _Panel = dict[str, list[ModelPoint]]  # family -> its models
 
 
-def _panel(results: Sequence[Document], explainer: str) -> _Panel:
+def _panel(results: Sequence[RunResults], explainer: str) -> _Panel:
     points = model_points(results, _METRIC, explainer)
     families = sort_families({point.family for point in points})
     return {name: [point for point in points if point.family == name] for name in families}
@@ -43,7 +44,7 @@ def _everyone(panel: _Panel) -> list[ModelPoint]:
     return [point for points in panel.values() for point in points]
 
 
-def has_family_line(results: Sequence[Document]) -> bool:
+def has_family_line(results: Sequence[RunResults]) -> bool:
     """Tell whether any family has a line: three trained models with an accuracy and an AUC.
 
     >>> has_family_line([])
@@ -53,7 +54,7 @@ def has_family_line(results: Sequence[Document]) -> bool:
     return any(_trend(points) is not None for name in explainers for points in _panel(results, name).values())
 
 
-def family_scatter(results: Sequence[Document], *, published: PublishedLine | None = None) -> Figure:
+def family_scatter(results: Sequence[RunResults], *, published: PublishedLine | None = None) -> Figure:
     """Draw top-1 accuracy over the AUC of the mutual information, a panel for each explainer.
 
     Source: Figure 3 (right) of Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016. A least-squares line runs through

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mkbench.runs.results import Document, Estimate, family_name, find_metric, model_label
+from mkbench.runs.results import Estimate, family_name, find_metric, model_label
+from mkbench.runs.schema import RunResults
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class ModelPoint:
     metric: Estimate
 
 
-def model_points(results: Sequence[Document], metric: str, explainer: str) -> list[ModelPoint]:
+def model_points(results: Sequence[RunResults], metric: str, explainer: str) -> list[ModelPoint]:
     """Return the models that have both an accuracy and the metric.
 
     Args:

@@ -10,12 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mkbench.plotting.point_labels import Boxes, box_between, label_points, shifted, stack_boxes
 from mkbench.plotting.style import GREY, PAGE_WIDTH, PALETTE, Page, print_style, quiet_axes, wrap_text
-from mkbench.runs.results import (
-    Document,
-    explainer_label,
-    explainer_names,
-    sort_explainers,
-)
+from mkbench.runs.results import explainer_label, explainer_names, sort_explainers
+from mkbench.runs.schema import RunResults
 from mkbench.studies.mutual_knowledge.model_points import ModelPoint, error_bars, model_points
 from mkbench.studies.mutual_knowledge.trend import Trend, describe_trends, fit_trend, signed
 
@@ -39,7 +35,7 @@ def _trend(points: Sequence[ModelPoint]) -> Trend | None:
     return fit_trend([point.accuracy.value for point in trained], [point.metric.value for point in trained])
 
 
-def accuracy_scatter(results: Sequence[Document]) -> Figure:
+def accuracy_scatter(results: Sequence[RunResults]) -> Figure:
     """Draw AUC and excess AUC of the mutual information over top-1 accuracy, one point per model and explainer.
 
     Bars are 95 % intervals. A least-squares line runs through the models of each explainer where there are at least

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Group
 
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, Document, Estimate, explainer_label, model_label, sort_explainers
+from mkbench.runs.results import ABSENT, Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.run_folder import write_text_atomically
+from mkbench.runs.schema import Environment, RunResults
 from mkbench.studies.mutual_knowledge.dynamics import dynamics_figure, has_curves
 from mkbench.studies.mutual_knowledge.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import pairs_console, pairs_csv, pairs_markdown
@@ -83,14 +84,17 @@ def _ranks(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[st
     return ranks
 
 
-def _differences(documents: Sequence[Document]) -> tuple[str, ...]:
+def _differences(documents: Sequence[RunResults]) -> tuple[str, ...]:
     """A sentence for each entry of the data and of the settings in which runs differ."""
     notes = []
     for section in _SECTIONS:
-        for key in sorted({key for document in documents for key in document.get(section, {})}):
+        entries: list[Mapping[str, Any]] = [
+            cast(Mapping[str, Any], document).get(section, {}) for document in documents
+        ]
+        for key in sorted({key for own in entries for key in own}):
             models: dict[str, list[str]] = {}
-            for document in documents:
-                value = json.dumps(document.get(section, {}).get(key), sort_keys=True, ensure_ascii=False)
+            for document, own in zip(documents, entries, strict=True):
+                value = json.dumps(own.get(key), sort_keys=True, ensure_ascii=False)
                 models.setdefault(value, []).append(model_label(document))
             if len(models) > 1:
                 each = "; ".join(f"{value} ({', '.join(names)})" for value, names in models.items())
@@ -98,7 +102,7 @@ def _differences(documents: Sequence[Document]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def compare(bundles: Sequence[tuple[Document, Document]]) -> Comparison:
+def compare(bundles: Sequence[tuple[RunResults, Environment]]) -> Comparison:
     """Order and rank runs.
 
     Args:
@@ -244,7 +248,7 @@ def write_comparison(runs: Sequence[Run], folder: str | Path, *, width: int = 12
     return Group(table, *([pairs_console(pairs, decimals=decimals)] if pairs else []))
 
 
-def _write_figures(comparison: Comparison, documents: Sequence[Document], target: Path) -> None:
+def _write_figures(comparison: Comparison, documents: Sequence[RunResults], target: Path) -> None:
     """Write the figures for which there is something to show."""
     if any(row["top1"] and (row["auc"] or row["excess"]) for row in comparison.rows):
         save_figure(accuracy_scatter(documents), target / "accuracy")
@@ -254,7 +258,7 @@ def _write_figures(comparison: Comparison, documents: Sequence[Document], target
         save_figure(dynamics_figure(documents), target / "dynamics")
 
 
-def _published_line(documents: Sequence[Document]) -> PublishedLine | None:
+def _published_line(documents: Sequence[RunResults]) -> PublishedLine | None:
     """The published line of the runs' data set, if it is the same one and the published estimator in all of them."""
     kinds = {(str(document["data"]["name"]), document["settings"]["estimator"]) for document in documents}
     name, estimator = next(iter(kinds))

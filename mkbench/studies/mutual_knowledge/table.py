@@ -13,7 +13,6 @@ from rich.text import Text
 from mkbench.runs.results import (
     ABSENT,
     RANDOM_WEIGHTS,
-    Document,
     Estimate,
     bound_cells,
     explainer_label,
@@ -21,6 +20,7 @@ from mkbench.runs.results import (
     find_metric,
     model_label,
 )
+from mkbench.runs.schema import Environment, RunResults
 from mkbench.tables.fitting import first_fitting
 
 Row = Mapping[str, Any]
@@ -47,7 +47,7 @@ _CSV_COLUMNS = {
 }
 
 
-def bench_rows(bundles: Sequence[tuple[Document, Document]]) -> list[dict[str, Any]]:
+def bench_rows(bundles: Sequence[tuple[RunResults, Environment]]) -> list[dict[str, Any]]:
     """Collect the rows of the benchmark table, one for each model and explainer, in the order of the bundles.
 
     Args:
@@ -76,7 +76,7 @@ def bench_rows(bundles: Sequence[tuple[Document, Document]]) -> list[dict[str, A
     return rows
 
 
-def _row(results: Document, environment: Document, explainer: str | None) -> dict[str, Any]:
+def _row(results: RunResults, environment: Environment, explainer: str | None) -> dict[str, Any]:
     top1 = find_metric(results, "top1")
     row: dict[str, Any] = {
         "model": model_label(results),

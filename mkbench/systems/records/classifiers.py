@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.functional import paired_bootstrap_difference
-from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
+from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.summary import mean_metric
 
 #: Metrics of every classifier.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.functional import paired_bootstrap_difference
-from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
+from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.summary import mean_metric
 
 #: What an image may be compared with -> columns of the predicted class and of its correctness; the latter is the

@@ -11,7 +11,7 @@ from torch import Tensor
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.functional.bootstrap import bootstrap_means
 from mkbench.metrics.functional.segmentation import accuracy_of_counts, mean_iou_of_counts
-from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
+from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.scorers.base import to_values
 from mkbench.systems.records.images import ranking_record, summarise_rankings
 from mkbench.systems.records.summary import Metric, add_up_fallbacks

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
+from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.summary import mean_metric
 
 _SCHEMA = IMAGE_SCHEMA.append(pa.field("top5", pa.bool_()))

@@ -13,7 +13,7 @@ from torch import Tensor
 from mkbench.metrics.catalogue import COLUMN_CURVES, COLUMN_METRICS, average_column_curve
 from mkbench.metrics.controls import compare_controls
 from mkbench.metrics.functional import bootstrap_interval
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 
 Metric = dict[str, Any]
 

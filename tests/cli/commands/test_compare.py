@@ -17,7 +17,7 @@ from mkbench.cli.main import main
 from mkbench.concepts import bank_embeddings
 from mkbench.datamodules import Critters
 from mkbench.heads.concept_heads import find_concept_heads
-from mkbench.runs.run_folder import read_columns
+from mkbench.runs.group_files import read_columns
 
 JOINT = {"concept_heads.csv", "concept_heads.md", "concept_heads.tex"}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.summary import summarise
 
 
