@@ -37,7 +37,7 @@ def reproduction(
     results: dict[str, Any] = {
         "schema_version": 1,
         "system": "mutual_knowledge",
-        "model": model_entry(model, name=entry.name),
+        "model": model_entry(model, name=entry.name, family=entry.family),
         "data": {
             "name": published.data_names[0],
             "classes": published.classes,

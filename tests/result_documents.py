@@ -14,12 +14,12 @@ METRICS = {
 }
 
 
-def model_entry(label="ViT-B/16", *, name=None, random_weights=False):
+def model_entry(label="ViT-B/16", *, name=None, family=None, random_weights=False):
     """The entry ``model`` of a ``results.json``."""
     return {
         "name": name or label.lower(),
         "label": label,
-        "family": None,
+        "family": family,
         "parameters": 149_620_737,
         "random_weights": random_weights,
         "fingerprint": "f",
