@@ -15,8 +15,8 @@ from mkbench.runs.run_folder import FIGURES, RESULTS
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.studies.head_segmentation.figure import segmentation_figure
 from mkbench.studies.head_segmentation.table import method_label
-from mkbench.studies.mutual_knowledge.figure import mi_curve_figure
-from mkbench.studies.mutual_knowledge.sample_view import sample_view
+from mkbench.studies.mutual_knowledge.figure.curve import mi_curve_figure
+from mkbench.studies.mutual_knowledge.figure.sample import sample_view
 from mkbench.systems.head_segmentation import HeadSegmentation
 from mkbench.systems.mutual_knowledge import MutualKnowledge
 from mkbench.systems.records.head_segmentation import METHODS

@@ -82,15 +82,19 @@ class AnalysisVerb:
 
         from mkbench.cli.commands.heads import load_data, load_system  # noqa: PLC0415
         from mkbench.heads.store import open_store  # noqa: PLC0415
-        from mkbench.studies.head_queries.output import show_answer, write_answer  # noqa: PLC0415
+        from mkbench.plotting.style import save_figure  # noqa: PLC0415
+        from mkbench.studies.head_queries.answer import answer_path, write_answer  # noqa: PLC0415
+        from mkbench.studies.head_queries.figure import answer_figure  # noqa: PLC0415
         from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
+        from mkbench.studies.head_queries.table import show_answer  # noqa: PLC0415
 
         question = dict(vars(options))
         run, out = question.pop("run"), question.pop("out", None)
         asked = HeadRun(open_store(run), load_system(run), load_data(run))
         answer = getattr(asked, self.name)(**question)
         Console().print(show_answer(answer))
-        for path in write_answer(answer, run, out):
+        base = answer_path(answer, run, out)
+        for path in (*save_figure(answer_figure(answer), base), write_answer(answer, base)):
             print(path)
         return 0
 

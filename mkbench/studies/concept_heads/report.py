@@ -12,8 +12,8 @@ from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.run_folder import write_text_atomically
 from mkbench.studies.concept_heads.class_table import class_console, class_csv
-from mkbench.studies.concept_heads.figure import concept_heads_figure, has_points
-from mkbench.studies.concept_heads.heat_map import class_figure
+from mkbench.studies.concept_heads.figure.classes import class_figure
+from mkbench.studies.concept_heads.figure.models import concept_heads_figure, has_points
 from mkbench.studies.concept_heads.models import ConceptHeadModel, concept_head_notes, concept_head_rows, join_models
 from mkbench.studies.concept_heads.study import ClassConceptHeads, EmbedBank, carry
 from mkbench.studies.concept_heads.table import (

@@ -16,11 +16,11 @@ from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import ABSENT, Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.run_folder import write_text_atomically
 from mkbench.runs.schema import Environment, RunResults
-from mkbench.studies.mutual_knowledge.dynamics import dynamics_figure, has_curves
-from mkbench.studies.mutual_knowledge.families import family_scatter, has_family_line
+from mkbench.studies.mutual_knowledge.figure.accuracy import accuracy_scatter
+from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, has_curves
+from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import pairs_console, pairs_csv, pairs_markdown
 from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs, read_image_values
-from mkbench.studies.mutual_knowledge.scatter import accuracy_scatter
 from mkbench.studies.mutual_knowledge.table import (
     bench_rows,
     markdown_table,

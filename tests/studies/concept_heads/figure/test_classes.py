@@ -7,7 +7,7 @@ from concept_head_rows import class_carriers
 from matplotlib.text import Text
 from result_documents import overlapping, visible_texts
 
-from mkbench.studies.concept_heads.heat_map import class_figure
+from mkbench.studies.concept_heads.figure.classes import class_figure
 
 SCORES = np.random.default_rng(0).normal(size=(6, 24)).tolist()
 LABELS = {(10, 0): "colour", (11, 11): "background and weather"}

@@ -1,4 +1,4 @@
-"""The dynamics of mutual information of several models: averaged curves over each other, a panel for each explainer."""
+"""Curves of the mutual information of several models over each other, a panel for each explainer."""
 
 from collections.abc import Sequence
 from math import ceil

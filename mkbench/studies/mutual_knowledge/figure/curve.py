@@ -1,4 +1,4 @@
-"""The figures of a run: the curve of mutual information; those of samples and of model families come from beside."""
+"""Curve of the mutual information of one run while its concepts are removed."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mkbench.plotting.sample import SampleView, sample_figure
-from mkbench.plotting.style import COLUMN_WIDTH, PALETTE, Page, print_style, quiet_axes, save_figure
+from mkbench.plotting.style import COLUMN_WIDTH, PALETTE, Page, print_style, quiet_axes
 from mkbench.runs.results import ABSENT, explainer_label, find_metric, model_label, sort_explainers
 from mkbench.runs.schema import RunResults
-from mkbench.studies.mutual_knowledge.scatter import accuracy_scatter
-
-__all__ = ["SampleView", "accuracy_scatter", "mi_curve_figure", "sample_figure", "save_figure"]
 
 _LEFT, _TOP, _BOTTOM = 34.0, 18.0, 30.0  # room of the axis labels and of the title, points
 _HEIGHT = 140.0
