@@ -18,7 +18,7 @@ from mkbench.heads.store import write_contributions
 from mkbench.runs.finished_runs import Run, read_runs
 from mkbench.runs.group_files import write_group
 from mkbench.runs.run_folder import write_json
-from mkbench.studies.concept_heads.models import ConceptHeadModel
+from mkbench.studies.concept_heads.choice import ConceptHeadModel
 from mkbench.systems.records.images import ranking_record
 
 CLASSES = ("ant", "bee", "cat")

@@ -94,7 +94,7 @@ def read_mined(folder: Path, explainer: str) -> MinedRun:
     """Read the vision concepts of a finished run.
 
     Args:
-        folder: of the run's bundle.
+        folder: of the run.
         explainer: whose concepts, such as ``pca``.
 
     Raises:

@@ -13,7 +13,7 @@ from mkbench.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mkbench.studies.concept_heads.models import ConceptHeadModel
+    from mkbench.studies.concept_heads.choice import ConceptHeadModel
 
 HELP = (
     "put finished runs side by side. Ranks, differences of pairs of models, AUC against accuracy, MI curves; "

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mkbench.runs.results import ABSENT, Estimate, bound_cells, explainer_label
-from mkbench.studies.concept_heads.models import CONTROL, HEAD_METRICS
+from mkbench.studies.concept_heads.choice import CONTROL, HEAD_METRICS
 from mkbench.studies.mutual_knowledge.table import (
     Row,
     caption,

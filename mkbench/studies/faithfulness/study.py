@@ -1,4 +1,4 @@
-"""What a run says about how faithful and how true its explanations are: the rows of a table of its own."""
+"""Rows of the faithfulness table: removal curves and agreement with ground truth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""From the contributions of a run to what its heads say: texts, labels, and the metrics that follow from them."""
+"""Labelling of attention heads: texts and labels of the heads of a run, and their metrics."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class HeadOptions:
             code.
         rank: of the span of the data; None is the published 80, or as many as images and width allow.
         threshold: how many of five texts have to fit for a head to be associated with its label.
-        shuffles: how often labels are dealt out anew, for what metrics are like by chance.
+        shuffles: how often labels are permuted over the heads, for the shuffled baseline of the metrics.
         seed: of the shuffles.
 
     Raises:

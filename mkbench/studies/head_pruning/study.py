@@ -1,4 +1,4 @@
-"""How well a model classifies the images of a run while some of its heads are silent."""
+"""Accuracy of a model while some of its attention heads are pruned."""
 
 from collections.abc import Mapping
 from pathlib import Path

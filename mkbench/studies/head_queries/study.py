@@ -1,4 +1,4 @@
-"""Five questions to the attention heads of one finished run, answered from its contributions, images and model."""
+"""Head queries: neighbours and patch maps from the attention heads of one finished run."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A linear probe on the image embeddings of a run: the classifier that learns whatever the images tie to a class."""
+"""Linear probe on the image embeddings of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path

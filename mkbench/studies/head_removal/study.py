@@ -1,4 +1,4 @@
-"""How the worst group of a run fares when the heads of a spurious feature are taken out of its embeddings."""
+"""Worst-group accuracy when heads of a spurious feature are removed from embeddings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Models as points of a scatter: accuracy, a metric, and whether they count for a line."""
+"""Models as points of a scatter plot: accuracy and a metric."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pairs of models over the images that both have explained: paired bootstrap intervals of their differences."""
+"""Paired differences of models over the images that both explained, with bootstrap intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

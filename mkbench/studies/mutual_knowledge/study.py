@@ -1,4 +1,4 @@
-"""Several runs side by side: one table ordered by excess AUC, ranks for each metric, pairs of runs, and figures."""
+"""Comparison of runs of mutual knowledge: a table by excess AUC, ranks, pairs of runs, and figures."""
 
 import csv
 import io
@@ -102,11 +102,11 @@ def _differences(documents: Sequence[RunResults]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def compare(bundles: Sequence[tuple[RunResults, Environment]]) -> Comparison:
+def compare(documents: Sequence[tuple[RunResults, Environment]]) -> Comparison:
     """Order and rank runs.
 
     Args:
-        bundles: (``results.json``, ``environment.json``) of each run, parsed.
+        documents: (``results.json``, ``environment.json``) of each run, parsed.
 
     Returns:
         The comparison; the same runs in the same order give the same comparison, equal runs keep their order.
@@ -123,12 +123,12 @@ def compare(bundles: Sequence[tuple[RunResults, Environment]]) -> Comparison:
         >>> [(rank["model"], rank["excess"], rank["top1"]) for rank in comparison.ranks]
         [('b', 1, None), ('a', 2, None)]
     """
-    if not bundles:
-        raise ValueError("bundles must hold at least one run, found none")
-    rows = bench_rows(bundles)
+    if not documents:
+        raise ValueError("documents must hold at least one run, found none")
+    rows = bench_rows(documents)
     explainers = sort_explainers({row["explainer"] for row in rows if row["explainer"] is not None})
     rows.sort(key=lambda row: _order(row, explainers))
-    notes = _differences([results for results, _ in bundles])
+    notes = _differences([results for results, _ in documents])
     return Comparison(rows, [_ranks(row, rows) for row in rows], notes)
 
 

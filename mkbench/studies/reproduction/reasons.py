@@ -1,4 +1,4 @@
-"""Why a number of a run does not compare with a published one."""
+"""Reasons why a number of a run does not compare with a published one."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Do runs reproduce a published table? Every number of every run matches, does not, or cannot be compared."""
+"""Verification of runs against a published table: match, mismatch or not comparable."""
 
 from collections import Counter
 from collections.abc import Sequence

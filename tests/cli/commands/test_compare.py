@@ -155,7 +155,7 @@ def test_joint_table_stands_without_carriers(
     change(tmp_path / "mk" / "tiny")
     outcome = command("compare", "mk", both / "heads", "--out=table")
     assert outcome.code == 0
-    assert f"tiny: no heads that carry its concepts. {reason}" in " ".join(outcome.output.split())
+    assert f"tiny: no concept heads. {reason}" in " ".join(outcome.output.split())
     assert reason in (tmp_path / "table" / "concept_heads.md").read_text()
     assert not (tmp_path / "table" / "concept_heads_by_class.csv").exists()
 

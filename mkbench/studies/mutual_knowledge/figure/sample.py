@@ -1,4 +1,4 @@
-"""What the figure of an explained image shows, from the tensors of its group."""
+"""View of an explained image for its figure, from the tensors of its group."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Both systems on one model: its mutual knowledge beside what its attention heads say."""
+"""Models with runs of both systems: mutual knowledge and head decomposition."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
