@@ -86,13 +86,15 @@ class AnalysisVerb:
         from mkbench.studies.head_queries.answer import answer_path, write_answer  # noqa: PLC0415
         from mkbench.studies.head_queries.figure import answer_figure  # noqa: PLC0415
         from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
-        from mkbench.studies.head_queries.table import show_answer  # noqa: PLC0415
+        from mkbench.studies.head_queries.table import answer_table  # noqa: PLC0415
+        from mkbench.tables import to_console  # noqa: PLC0415
 
         question = dict(vars(options))
         run, out = question.pop("run"), question.pop("out", None)
         asked = HeadRun(open_store(run), load_system(run), load_data(run))
         answer = getattr(asked, self.name)(**question)
-        Console().print(show_answer(answer))
+        console = Console()
+        console.print(to_console(answer_table(answer), width=console.width))
         base = answer_path(answer, run, out)
         for path in (*save_figure(answer_figure(answer), base), write_answer(answer, base)):
             print(path)

@@ -1,12 +1,12 @@
 """Table of an answer of attention heads: neighbours with their scores, or where maps are highest."""
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from operator import itemgetter
+
 from torch import Tensor
 
 from mkbench.heads.neighbors import Neighbors
 from mkbench.studies.head_queries.answer import Answer
+from mkbench.tables import Column, ResultTable
 
 #: Patches that a table shows of each map.
 NUM_PEAKS = 3
@@ -55,18 +55,8 @@ def _span(place: int, side: float) -> str:
     return f"{round(place * side)}\u2013{round((place + 1) * side)}"
 
 
-def show_answer(answer: Answer) -> Table:
-    """Render an answer for the console."""
+def answer_table(answer: Answer) -> ResultTable:
+    """Declare the table of an answer."""
     headings, lines = answer_cells(answer)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=Text(answer.title),
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-    )
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", overflow="fold")
-    for line in lines:
-        table.add_row(*map(Text, line))
-    return table
+    columns = [Column(heading, itemgetter(place), text=not place) for place, heading in enumerate(headings)]
+    return ResultTable(columns, lines, title=answer.title, look="airy")

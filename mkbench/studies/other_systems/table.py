@@ -1,22 +1,16 @@
 """Table of all metrics of runs whose systems have no study of their own: a row for each metric of each run."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Estimate, bound_cells, explainer_label, find_metric
-from mkbench.runs.run_folder import write_text_atomically
-from mkbench.studies.mutual_knowledge.table import markdown_table, show_estimate
-from mkbench.tables.fitting import block_table
+from mkbench.runs.results import RANDOM_WEIGHTS, explainer_label, find_metric
+from mkbench.tables import BELOW, BESIDE, NO_INTERVALS, Cell, Column, ResultTable, csv_bounds, to_console, write_table
 
-HEADERS = ("model", "system", "metric", "explainer", "value", "n")
-_LEFT = HEADERS[:4]
-_NOTE = "Each metric in its own unit, with its 95 % interval; ↑ more is better, ↓ less is better."
+_NOTE = "Each metric in its own unit, with its 95 % interval over images; ↑ more is better, ↓ less is better."
 _ARROWS = {True: " ↑", False: " ↓", None: ""}
 
 
@@ -47,16 +41,42 @@ def metric_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    model = row["model"].removesuffix(f" {RANDOM_WEIGHTS}") + (f" {RANDOM_WEIGHTS}" if row["random_weights"] else "")
-    explainer = ABSENT if row["explainer"] is None else explainer_label(row["explainer"])
-    estimate: Estimate | None = row["estimate"]
-    number = ABSENT if row["n"] is None else str(row["n"])
-    metric = row["metric"] + _ARROWS[row["higher_is_better"]]
-    return [model, row["system"], metric, explainer, show_estimate(estimate, 4), number]
+def metrics_table(runs: Sequence[Run]) -> ResultTable:
+    """Declare the table of all metrics of runs.
+
+    Args:
+        runs: finished runs of any system.
+
+    >>> [column.title for column in metrics_table([]).shown]
+    ['model', 'system', 'metric', 'explainer', 'value', 'n']
+    """
+    columns = [
+        Column("model", _model, text=True),
+        Column(None, "model", csv="model"),
+        Column("system", "system", text=True, csv="system"),
+        Column("metric", lambda row: row["metric"] + _ARROWS[row["higher_is_better"]], text=True),
+        Column(None, "metric", csv="metric"),
+        Column("explainer", lambda row: row["explainer"] and explainer_label(row["explainer"]), text=True),
+        Column(None, "explainer", csv="explainer"),
+        Column("value", lambda row: Cell(row["estimate"]), decimals=4, csv=csv_bounds("value")),
+        Column("n", "n", csv="n"),
+        Column(None, lambda row: row["higher_is_better"], csv="higher_is_better"),
+    ]
+    return ResultTable(
+        columns,
+        metric_rows(runs),
+        notes=[_NOTE],
+        section=lambda row: row["model"],
+        layouts=(BESIDE, BELOW, NO_INTERVALS),
+    )
 
 
-def write_other_systems(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Table:
+def _model(row: dict[str, Any]) -> str:
+    name: str = row["model"].removesuffix(f" {RANDOM_WEIGHTS}")
+    return name + (f" {RANDOM_WEIGHTS}" if row["random_weights"] else "")
+
+
+def write_other_systems(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
     """Write ``metrics.csv`` and ``metrics.md`` of finished runs and return their table for the console.
 
     Args:
@@ -64,15 +84,6 @@ def write_other_systems(runs: Sequence[Run], folder: Path, *, width: int = 120) 
         folder: where to write; made where it is missing.
         width: columns of the terminal.
     """
-    rows = metric_rows(runs)
-    cells = [_cells(row) for row in rows]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["model", "system", "metric", "explainer", "value", "low", "high", "n", "higher_is_better"])
-    for row in rows:
-        shared = [row[key] for key in ("model", "system", "metric", "explainer")]
-        writer.writerow([*shared, *bound_cells(row["estimate"]), row["n"], row["higher_is_better"]])
-    write_text_atomically(folder / "metrics.csv", out.getvalue())
-    write_text_atomically(folder / "metrics.md", markdown_table(HEADERS, cells, left=_LEFT) + f"\n{_NOTE}\n")
-    blocks = [[line for line, row in zip(cells, rows, strict=True) if row["model"] == run.label] for run in runs]
-    return block_table(HEADERS, blocks, left=_LEFT, notes=[_NOTE])
+    table = metrics_table(runs)
+    write_table(table, folder, "metrics")
+    return to_console(table, width=width)

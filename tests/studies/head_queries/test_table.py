@@ -7,14 +7,15 @@ from rich.console import Console
 from mkbench.heads.neighbors import Neighbors
 from mkbench.heads.patch_maps import ContrastiveMaps, TopicMap
 from mkbench.studies.head_queries.answer import Answer
-from mkbench.studies.head_queries.table import answer_cells, show_answer
+from mkbench.studies.head_queries.table import answer_cells, answer_table
+from mkbench.tables import to_console
 
 NEIGHBORS = Neighbors("colour", ("[bold]", "b"), torch.tensor([4, 0]), torch.tensor([0.5, -0.25]), "cosine", "q")
 
 
 def test_table_shows_texts_as_they_are() -> None:
     console = Console(width=60, record=True)
-    console.print(show_answer(Answer("n", {}, "title", NEIGHBORS)))
+    console.print(to_console(answer_table(Answer("n", {}, "title", NEIGHBORS))))
     assert "[bold]" in console.export_text()
 
 

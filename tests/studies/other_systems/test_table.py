@@ -28,5 +28,5 @@ def test_files_and_absent_values(tmp_path):
     assert lines[3] == "| ViT (random weights) | mine | own ↓ | – | – | – |"
     assert (tmp_path / "metrics.csv").read_text().splitlines()[1:] == [
         "ViT,mine,mutual_information_auc,pca,7.0,6.95,7.05,40,",
-        "ViT,mine,own,,,,,,False",
+        "ViT,mine,own,,,,,,false",
     ]

@@ -9,7 +9,7 @@ from mkbench.plotting.scatter import ScatterPoint, draw_series, hollow_key, name
 from mkbench.plotting.style import PAGE_WIDTH, Page, print_style
 from mkbench.runs.results import explainer_label, sort_explainers
 from mkbench.studies.mutual_knowledge.model_points import scatter_point
-from mkbench.studies.mutual_knowledge.table import Row, model_cell
+from mkbench.studies.mutual_knowledge.table import MODEL, Row
 from mkbench.studies.mutual_knowledge.trend import fit_trend, signed
 
 #: Metric of the heads -> how its axis is called, and which way is better.
@@ -34,7 +34,7 @@ def _points(rows: Sequence[Row], metric: str, explainer: str) -> list[_Named]:
     """The models that have both."""
     key = _vertical(rows)
     return [
-        (model_cell(row), scatter_point(row[metric], row[key], random_weights=row["random_weights"]))
+        (MODEL.print_cell(row).join(), scatter_point(row[metric], row[key], random_weights=row["random_weights"]))
         for row in rows
         if row["explainer"] == explainer and row[metric] is not None and row[key] is not None
     ]
