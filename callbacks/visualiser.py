@@ -1,5 +1,8 @@
-"""Draws a few explained images of a run, and its mutual-information curve."""
+"""Callback that draws a few explained images of a run, and its mutual-information curve."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
@@ -38,6 +41,7 @@ class Visualiser(Callback):
 
     def __init__(self, samples: int = 4) -> None:
         self.samples = samples
+        self._failed = False
 
     def on_predict_batch_end(
         self,
@@ -49,6 +53,20 @@ class Visualiser(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw the chosen images of the group."""
+        with self._forgiving():
+            self._draw_group(trainer, pl_module, outputs)
+
+    @contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        """Let no figure end a run: say once what failed, and go on."""
+        try:
+            yield
+        except Exception as error:  # a font without a letter, a full disk, a fault of the drawing
+            if not self._failed:
+                warnings.warn(f"A figure was left out: {type(error).__name__}: {error}", stacklevel=2)
+            self._failed = True
+
+    def _draw_group(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any) -> None:
         if isinstance(outputs, SegmentedGroup) and isinstance(pl_module, HeadSegmentation):
             self._draw_segmented(trainer, pl_module, outputs)
         if not (isinstance(outputs, GroupResult) and isinstance(pl_module, MutualKnowledge)):
@@ -110,4 +128,5 @@ class Visualiser(Callback):
         run = find_writer(trainer).folder
         if trainer.is_global_zero and isinstance(pl_module, MutualKnowledge) and (run / RESULTS).is_file():
             results = read_results(run)
-            save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")
+            with self._forgiving():
+                save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")

@@ -1,4 +1,4 @@
-"""Exact nearest-neighbour search among images, in chunks."""
+"""Exact nearest-neighbour search among rows, in chunks, and its result."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

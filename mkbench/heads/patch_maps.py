@@ -1,4 +1,4 @@
-"""Patch maps of a text: how much of it the heads write while they attend to each patch."""
+"""Patch maps of a text: how much of it the heads add while they attend to each patch."""
 
 from dataclasses import dataclass
 

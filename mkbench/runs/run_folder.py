@@ -6,9 +6,12 @@ from typing import Any
 
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError
+from mkbench.text_files import parse_json
 
 GROUPS, LOG, FIGURES = "groups", "groups.log", "figures"
 RESULTS, ENVIRONMENT, MANIFEST, CONFIG = "results.json", "environment.json", "manifest.json", "config.yaml"
+#: The texts that descriptor ids of the rows stand for, by their place in the list.
+DESCRIPTORS = "descriptors.json"
 #: What runs that decompose attention heads have beside these.
 CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.json", "answers.jsonl"
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"
@@ -20,7 +23,7 @@ _LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
-    *(MANIFEST, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
+    *(MANIFEST, DESCRIPTORS, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
 )
 
 
@@ -70,7 +73,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, found something else ({error}); run the benchmark again.") from error
     if not isinstance(content, dict):

@@ -32,6 +32,13 @@ class BankEntry(TypedDict):
     size: int
 
 
+class PartialEntry(TypedDict):
+    """How many class groups a run over a part of its data has, and of how many."""
+
+    groups: int
+    of: int
+
+
 class _DataEntry(TypedDict):
     name: str
     classes: int
@@ -51,15 +58,16 @@ class DataEntry(_DataEntry, total=False):
     samples_sha256: str | None
     resize: str
     seed: int
+    partial: PartialEntry
 
 
-class _MetricEntry(TypedDict):
+class _MetricResult(TypedDict):
     name: str
     explainer: str | None
     value: float | None
 
 
-class MetricEntry(_MetricEntry, total=False):
+class MetricResult(_MetricResult, total=False):
     """A metric of the model (``explainer`` None) or of an explainer, over ``n`` images or heads."""
 
     higher_is_better: bool | None
@@ -106,7 +114,7 @@ class _RunResults(TypedDict):
     model: ModelEntry
     data: DataEntry
     settings: dict[str, Any]
-    metrics: list[MetricEntry]
+    metrics: list[MetricResult]
     fallbacks: dict[str, dict[str, int]]
 
 

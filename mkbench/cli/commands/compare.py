@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mkbench.cli.commands.heads import load_data, load_system
+from mkbench.cli.run_parts import load_data, load_system
 from mkbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: a folder without a finished run.
     """
+    from mkbench.cli.run_summary import partial_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.concept_heads.report import write_concept_heads  # noqa: PLC0415 - these take seconds to import
     from mkbench.studies.registry import write_report  # noqa: PLC0415
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     concept_heads = write_concept_heads(runs, options.out, embed_bank, width=console.width)
     if concept_heads is not None:
         console.print(concept_heads)
+    for sentence in partial_sentences(runs):
+        print(sentence)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`mkbench verify`: do finished runs reproduce a published table?
+"""`mkbench verify`: compare finished runs with a published table.
 
 Exit codes: 0 if every number matches; 3 if one does not, or cannot be compared: a verification that could not be made
 is not a success; 2 for wrong usage.

@@ -9,7 +9,7 @@ from rich.text import Text
 from mkbench.heads.labels import LabelledHead
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, find_metric, model_label
-from mkbench.runs.schema import MetricEntry, RunResults
+from mkbench.runs.schema import MetricResult, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
 from mkbench.studies.head_labels.study import HeadReport
 from mkbench.tables import (
@@ -49,7 +49,7 @@ def metrics_table(results: RunResults) -> ResultTable:
     """
     above = {control["metric"] for control in results.get("controls", []) if control["separates"]}
 
-    def by_chance(metric: MetricEntry) -> Cell:
+    def by_chance(metric: MetricResult) -> Cell:
         chance = find_metric(results, f"{metric['name']}_{SHUFFLED}")
         return Cell(chance, remark="✔" if chance is not None and metric["name"] in above else "")
 
