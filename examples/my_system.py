@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.datamodules import ClassGroup, ClassGroupDataModule
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem
 from mkbench.systems.records.images import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
@@ -25,7 +25,7 @@ class OnePrompt(BenchmarkSystem):
 
     def settings(self) -> dict[str, Any]:
         """Every choice that changes numbers."""
-        return {"system": type(self).__name__, "prompt": self.prompt}
+        return {"prompt": self.prompt}
 
     def prepare(self, data: ClassGroupDataModule) -> None:
         """Encode all texts, once."""

@@ -16,7 +16,7 @@ from mkbench.cli.commands.mined_descriptors import read_mining
 from mkbench.cli.plugins import take_plugins
 from mkbench.cli.trainer import MkbenchCLI
 from mkbench.errors import UsageError
-from mkbench.runs.run_folder import ROW_SCHEMA
+from mkbench.runs.group_files import ROW_SCHEMA
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
