@@ -25,7 +25,7 @@ from mkbench.datamodules.class_groups import (
 )
 from mkbench.datamodules.group_loader import group_loader
 from mkbench.datamodules.image_files import MOST_PIXELS, PILLOW_LIMIT, Decoding
-from mkbench.datamodules.images import Resize
+from mkbench.datamodules.resizing import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import DataError, UsageError
 

@@ -17,7 +17,7 @@ from mkbench.datamodules.ground_truth import (
     stack_truths,
 )
 from mkbench.datamodules.ground_truth_geometry import fit_ground_truth
-from mkbench.datamodules.images import Resize, resize_image
+from mkbench.datamodules.resizing import Resize, resize_image
 from mkbench.errors import DataError, UsageError
 
 OnBadImage = Literal["skip", "raise"]

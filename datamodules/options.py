@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from mkbench.datamodules.class_groups import OnBadImage
-from mkbench.datamodules.images import Resize
+from mkbench.datamodules.resizing import Resize
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -14,14 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from mkbench.backbones import Backbone, load_backbone
-from mkbench.backbones.registry import model_entries
+from mkbench.backbones.known_models import model_entries
 from mkbench.concepts import PartsExplainer, load_bank
 from mkbench.datamodules.base import load_templates
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.class_names import name_list, read_class_names
 from mkbench.datamodules.critters_world import load_world
 from mkbench.datamodules.image_files import Decoding, image_pixels, read_image
-from mkbench.datamodules.images import Resize, resize_image
+from mkbench.datamodules.resizing import Resize, resize_image
 from mkbench.errors import UsageError
 from mkbench.plotting.sample import SampleView, sample_figure
 from mkbench.plotting.style import save_figure

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from mkbench.backbones.registry import model_set
+from mkbench.backbones.known_models import model_set
 from mkbench.cli.config_files import find_config
 from mkbench.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""Do descriptors, and descriptors mined from neighbouring classes, tell images apart better than class names?"""
+"""Do descriptors, and descriptors mined from neighboring classes, tell images apart better than class names?"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ from mkbench.systems.records.descriptor_zero_shot import (
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 
 #: Classes whose images give a class descriptors, as published.
-NEIGHBOURS = 2
+NEIGHBORS = 2
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Descriptions:
         vectors: variant -> (Y, d) float64; an image's similarity to a class is the product with its row.
         own: Y tuples of ids, each class's own descriptors.
         mined: Y tuples of ids, the descriptors mined for each class, whether it keeps them or not.
-        neighbours: (Y, up to 2) int64, the classes they were mined from.
+        neighbors: (Y, up to 2) int64, the classes they were mined from.
         kept: (Y,) bool, which classes use theirs.
         seen: the run they were read from -> how many of the evaluated images it had seen.
     """
@@ -57,7 +57,7 @@ class Descriptions:
     vectors: Mapping[str, Tensor]
     own: Sequence[tuple[int, ...]]
     mined: Sequence[tuple[int, ...]]
-    neighbours: Tensor
+    neighbors: Tensor
     kept: Tensor
     seen: Mapping[str, int] = field(default_factory=dict)
 
@@ -83,7 +83,7 @@ class DescriptorZeroShot(BenchmarkSystem):
             mined, chosen and evaluated on the same images, which can flatter the gain.
         mined_explainer: the explainer whose vision concepts are mined.
         mined_per_class: most descriptors that are mined for a class, by the share of images that show them, averaged
-            over its neighbours; None takes all that were found.
+            over its neighbors; None takes all that were found.
         template: the description of a ``{class}`` by one ``{descriptor}``.
         encoder_chunk: images in one call of the image encoder; bounds memory.
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
@@ -172,15 +172,15 @@ class DescriptorZeroShot(BenchmarkSystem):
         seen = self._check_runs(data)
         self.backbone.truncated_texts = 0
         base = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
-        neighbours = nearest_classes(base, NEIGHBOURS).cpu()
-        mined, kept = self._mine(neighbours, own, len(data.bank))
+        neighbors = nearest_classes(base, NEIGHBORS).cpu()
+        mined, kept = self._mine(neighbors, own, len(data.bank))
         chosen = [extra if keep else () for extra, keep in zip(mined, kept.tolist(), strict=True)]
         of_own, of_mined = (
             embed_descriptions(self.backbone, data, ids, self.template, self.text_cache) for ids in (own, chosen)
         )
         vectors = description_variants(base, of_own, of_mined)
         vectors = {variant: vectors[variant] for variant in self.variants}
-        self.descriptions = Descriptions(vectors, own, mined, neighbours, kept, seen)
+        self.descriptions = Descriptions(vectors, own, mined, neighbors, kept, seen)
 
     def _check_runs(self, data: ClassGroupDataModule) -> dict[str, int]:
         """Check the runs that this one relies on; return how many of its images each of them had seen."""
@@ -204,7 +204,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         return count_seen(evaluated, runs, self.split)
 
     def _mine(
-        self, neighbours: Tensor, own: Sequence[tuple[int, ...]], bank_size: int
+        self, neighbors: Tensor, own: Sequence[tuple[int, ...]], bank_size: int
     ) -> tuple[list[tuple[int, ...]], Tensor]:
         """Return what is mined for every class, nothing for one without descriptors of its own, and who keeps it."""
         classes, run = len(own), self.mined_run
@@ -213,7 +213,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         frequencies = descriptor_frequencies(
             run.class_index, run.counts, run.ids, num_classes=classes, bank_size=bank_size
         )
-        found = mined_descriptors(frequencies, neighbours, own, self.mined_per_class)
+        found = mined_descriptors(frequencies, neighbors, own, self.mined_per_class)
         mined = [extra if ids else () for extra, ids in zip(found, own, strict=True)]
         return mined, kept_classes(run, self.held_out_run, self.split, classes)
 
@@ -254,7 +254,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         classes = [
             {
                 "name": data.class_names[index],
-                "neighbours": [data.class_names[other] for other in known.neighbours[index].tolist()],
+                "neighbors": [data.class_names[other] for other in known.neighbors[index].tolist()],
                 "mined": [data.bank.descriptors[place] for place in known.mined[index]],
                 "kept": bool(known.kept[index]),
             }

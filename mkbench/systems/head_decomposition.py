@@ -21,8 +21,8 @@ from mkbench.heads.store import read_shape, write_contributions
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
-from mkbench.systems.records.images import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
+from mkbench.systems.records.rankings import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 
 StoredAs = Literal["fp32", "fp16"]
 _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}

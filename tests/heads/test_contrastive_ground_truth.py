@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from mkbench import load_backbone
 from mkbench.datamodules.critters_world import Critter, load_world, render
-from mkbench.datamodules.images import resize_squash
+from mkbench.datamodules.resizing import resize_squash
 from mkbench.heads import Decomposer
 from mkbench.heads.analyses import contrastive_segmentation
 

@@ -10,7 +10,7 @@ import lightning as L
 from rich.filesize import decimal
 
 from mkbench.cli.doctor.findings import Remark, counted, duration, ok, problem, warning
-from mkbench.cli.doctor.timing import Measurement
+from mkbench.cli.doctor.measurement import Measurement
 
 #: Bytes on disk that an image's rows take, where they were not measured; of a figure, as PNG and PDF.
 ROW_BYTES, FIGURE_BYTES = 4_000, 1_000_000

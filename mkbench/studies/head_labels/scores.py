@@ -11,7 +11,7 @@ from mkbench.heads.labels import LabelDocument
 from mkbench.metrics import Association
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.functional import concept_consistency
-from mkbench.metrics.results import control_result, metric_result
+from mkbench.metrics.metric_results import control_result, metric_result
 
 NUM_TEXTS = 5
 SHUFFLED, NO_LABEL, NOT_JUDGED = "shuffled", "no label", "not judged"

@@ -28,9 +28,9 @@ class Answer:
         analysis: which question, such as ``image-neighbors``.
         question: all that was asked, as JSON.
         title: of the table.
-        found: the neighbours or the maps.
-        heads: whose neighbours they are; empty for maps.
-        images: (top, 3, S, S) uint8, of the neighbours; None for maps.
+        found: the neighbors or the maps.
+        heads: whose neighbors they are; empty for maps.
+        images: (top, 3, S, S) uint8, of the neighbors; None for maps.
         query: (3, S, S) uint8, the image that was asked with; None for a text.
     """
 

@@ -59,14 +59,14 @@ def pairs_table(pairs: Sequence[Pair], *, decimals: int = 2, notes: Sequence[str
     return ResultTable(columns, pairs, notes=[about, *notes])
 
 
-def neighbours_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
+def neighbors_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
     """Declare the comparison of each model with the next in rank, for a terminal of 80 columns or more.
 
     Args:
-        pairs: of one or more explainers; of those, the neighbours in rank are shown.
+        pairs: of one or more explainers; of those, the neighbors in rank are shown.
         decimals: of differences in nats.
 
-    >>> neighbours_table([]).rows
+    >>> neighbors_table([]).rows
     []
     """
     columns = [
@@ -76,7 +76,7 @@ def neighbours_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable
     ]
     return ResultTable(
         columns,
-        [pair for pair in pairs if pair.neighbours],
+        [pair for pair in pairs if pair.neighbors],
         title="Each model and the next in rank (by excess AUC)",
         notes=[f"{_CAPTION}; n: images; {NOT_APART}: the interval holds 0."],
         section=lambda pair: pair.explainer,

@@ -41,7 +41,7 @@ class Pair:
         explainer: the explainer that both were measured with.
         first: label of the model that ranks higher.
         second: label of the other.
-        neighbours: whether no model ranks between them.
+        neighbors: whether no model ranks between them.
         images: number of images that both have, at least one.
         differences: key of ``QUANTITIES`` -> first less second with its 95 % interval, None where a model has no value.
     """
@@ -49,7 +49,7 @@ class Pair:
     explainer: str
     first: str
     second: str
-    neighbours: bool
+    neighbors: bool
     images: int
     differences: Mapping[str, Estimate | None]
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mkbench.metrics.entry import MetricEntry
-from mkbench.metrics.results import Result, metric_results
+from mkbench.metrics.metric_results import Result, metric_results
 from mkbench.metrics.row_metric import Rows
 from mkbench.runs.group_files import GroupRecord
 

@@ -4,7 +4,7 @@ import io
 from rich.console import Console
 
 from mkbench.runs.results import Estimate
-from mkbench.studies.mutual_knowledge.pair_table import neighbours_table, pairs_table
+from mkbench.studies.mutual_knowledge.pair_table import neighbors_table, pairs_table
 from mkbench.studies.mutual_knowledge.pairs import Pair
 from mkbench.tables import to_console, to_csv, to_markdown
 
@@ -46,8 +46,8 @@ def test_markdown_has_every_pair_and_says_which_are_not_apart():
     assert "+0.3140 [0.1200, 0.5000]" in to_markdown(pairs_table(PAIRS, decimals=4))
 
 
-def test_console_has_the_neighbours_in_80_columns():
-    lines = _print(to_console(neighbours_table(PAIRS)), 80)
+def test_console_has_the_neighbors_in_80_columns():
+    lines = _print(to_console(neighbors_table(PAIRS)), 80)
     assert "ViT-L PCA +0.31 +0.00 +2.2" in lines
     assert "> ViT-M n 192 [0.12, 0.50] [-0.20, 0.10] [1.0, 3.0]" in lines
     assert "not apart" in lines

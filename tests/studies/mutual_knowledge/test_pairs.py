@@ -39,7 +39,7 @@ IDS = [f"toy/{i:03d}" for i in range(40)]
 def test_every_pair_is_the_paired_bootstrap_of_its_images(ids):
     models = [(name, _values(own, seed)) for seed, (name, own) in enumerate(zip("abc", ids, strict=True))]
     pairs = compare_pairs("pca", models)
-    assert [(pair.first, pair.second, pair.neighbours) for pair in pairs] == [
+    assert [(pair.first, pair.second, pair.neighbors) for pair in pairs] == [
         ("a", "b", True),
         ("a", "c", False),
         ("b", "c", True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mkbench.concepts import covered_pixels
 from mkbench.plotting.sample import SampleView
 from mkbench.runs.results import explainer_label
 from mkbench.scorers.explained_group import GroupResult
@@ -38,11 +39,14 @@ def sample_view(
     for part in image.parts:
         parts[part.index] = [bank[i] for i in part.descriptor_ids.tolist()]
     language = knowledge.language[int(result.conditioning[index]), :_VENN_CONCEPTS].tolist()
+    height, width = explanation.part_labels.shape[-2:]
+    size = result.group.images.shape[-1]
     concepts = zip(image.concept_ids.tolist(), image.importance.tolist(), strict=True)
     return SampleView(
         image=result.group.images[index].cpu().numpy(),
         saliency=result.foreground.saliency[index].cpu().numpy(),
         part_labels=explanation.part_labels[index].cpu().numpy(),
+        covered=(covered_pixels(size, width), covered_pixels(size, height)),
         part_descriptors=parts,
         concepts=[(bank[i], value) for i, value in concepts],
         language=[bank[i] for i in language],

@@ -13,7 +13,7 @@ from torch import Tensor
 from mkbench.backbones import Geometry
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.image_files import read_image
-from mkbench.datamodules.images import resize_image
+from mkbench.datamodules.resizing import resize_image
 from mkbench.errors import UsageError, did_you_mean
 
 
