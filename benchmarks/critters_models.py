@@ -1,4 +1,4 @@
-"""How good the bundled models are at what they were trained for, on the test images of Critters.
+"""Accuracy of the bundled models on the test images of Critters, on what they were trained for.
 
     python -m benchmarks.critters_models
 

@@ -220,7 +220,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
 
         Raises:
             UsageError: the system has no ``geometry``, so that the size of its images is unknown; or it measures
-                against a truth that this data does not know.
+                against ground truth that this data does not know.
         """
         trainer = self.trainer
         module = None if trainer is None else trainer.lightning_module

@@ -89,12 +89,12 @@ class GroupGroundTruth:
         return None if self.all_boxes is None else list(torch.split(self.all_boxes, list(self.box_counts)))
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> "GroupGroundTruth":
-        """Return the truth with every tensor changed, such as moved to a device."""
+        """Return the ground truth with every tensor changed, such as moved to a device."""
         changed = {name: None if (value := getattr(self, name)) is None else change(value) for name in _TENSORS}
         return GroupGroundTruth(self.images, box_counts=self.box_counts, part_names=self.part_names, **changed)
 
     def first(self, images: int) -> "GroupGroundTruth":
-        """Return the truth of the first images."""
+        """Return the ground truth of the first images."""
         counts = self.box_counts[:images]
         return GroupGroundTruth(
             min(images, self.images),
@@ -137,35 +137,35 @@ class TruthSource(Protocol):
         """Return what is known of an image, in the pixels that ``read`` gives; None for nothing."""
 
 
-TruthReader = Callable[[int, str], ImageGroundTruth | None]
+GroundTruthReader = Callable[[int, str], ImageGroundTruth | None]
 
 
-def ground_truth_reader(source: object) -> TruthReader | None:
+def ground_truth_reader(source: object) -> GroundTruthReader | None:
     """Return how a source tells what is known of its images; None if it is no :class:`TruthSource`.
 
-    >>> ground_truth_reader("a source without truth") is None
+    >>> ground_truth_reader("a source without ground truth") is None
     True
     """
-    reader: TruthReader | None = getattr(source, "ground_truth", None)
+    reader: GroundTruthReader | None = getattr(source, "ground_truth", None)
     return reader
 
 
-def stack_truths(truths: Sequence[ImageGroundTruth | None]) -> GroupGroundTruth | None:
+def stack_ground_truth(images: Sequence[ImageGroundTruth | None]) -> GroupGroundTruth | None:
     """Collect what is known of the images of a group; None if nothing is.
 
     Args:
-        truths: of each image, in the model's geometry. Where some have no boxes, they have 0; parts and descriptors
+        images: of each image, in the model's geometry. Where some have no boxes, they have 0; parts and descriptors
             must be known of all images or of none.
 
     Raises:
         ValueError: images of which different things are known.
 
-    >>> stack_truths([None, ImageGroundTruth(boxes=torch.tensor([[0, 0, 7, 7]]))]).box_counts
+    >>> stack_ground_truth([None, ImageGroundTruth(boxes=torch.tensor([[0, 0, 7, 7]]))]).box_counts
     (0, 1)
     """
-    if all(ground_truth is None for ground_truth in truths):
+    if all(ground_truth is None for ground_truth in images):
         return None
-    known = [ground_truth or ImageGroundTruth() for ground_truth in truths]
+    known = [ground_truth or ImageGroundTruth() for ground_truth in images]
     kinds = {(one.part_names, one.part_masks is None, one.descriptors is None) for one in known}
     if len(kinds) > 1:
         raise ValueError(f"Expected the same parts, and descriptors or none, of all images of a group, got {kinds}.")

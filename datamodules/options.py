@@ -1,4 +1,4 @@
-"""Options that the DataModules share, written once."""
+"""Shared options of the DataModules, written once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict

@@ -1,4 +1,4 @@
-"""What DataModules of a user's own images have in common."""
+"""Base class of the DataModules of a user's own images."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""A part of a data set, named by a file of sample ids."""
+"""Subset of a data set, named by a file of sample ids."""
 
 import hashlib
 from collections import Counter
@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import ImageSource
-from mkbench.datamodules.ground_truth import TruthReader, ground_truth_reader
+from mkbench.datamodules.ground_truth import GroundTruthReader, ground_truth_reader
 from mkbench.errors import DataError, UsageError
 from mkbench.text_files import split_lines
 
@@ -65,7 +65,7 @@ class SampleSubset:
         return hashlib.sha256("\n".join(sorted(self.chosen)).encode()).hexdigest()
 
     @property
-    def ground_truth(self) -> TruthReader | None:
+    def ground_truth(self) -> GroundTruthReader | None:
         """How what is known of the images is read; None where the source knows nothing."""
         return ground_truth_reader(self.source)
 

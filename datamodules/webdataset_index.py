@@ -1,4 +1,4 @@
-"""Tar shards of images and labels: finding them, and an index by which an image is read without unpacking."""
+"""Index of tar shards, by which an image is read without unpacking."""
 
 import re
 import tarfile

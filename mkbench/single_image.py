@@ -1,4 +1,4 @@
-"""One image explained, without a data set: from Python, and by ``mkbench explain``."""
+"""Explanation of a single image without a data set: from Python, and by ``mkbench explain``."""
 
 import base64
 import html

@@ -1,4 +1,4 @@
-"""What a trained baseline is: a small head on the frozen features of a CLIP model."""
+"""Base class of trained baselines: a small head on the frozen features of a CLIP model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What explainers made of trained heads share: the file, the checks, and the way from patches to an explanation."""
+"""Base class of explainers made of trained heads: file, checks, and parts with descriptors from patch scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""From parts to descriptors: vision concepts and language concepts (steps 8 and 10 of the pipeline)."""
+"""Assignment of descriptors: vision concepts of parts and language concepts of classes (steps 8 and 10)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The ellipse of a region: least squares through its largest external contour (step 7 of the pipeline)."""
+"""Ellipse of a region: least squares through its largest external contour (step 7 of the pipeline)."""
 
 import math
 from typing import Any, NamedTuple

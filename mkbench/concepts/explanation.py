@@ -1,4 +1,4 @@
-"""What an explainer says about the images of a class group; every metric reads only this."""
+"""Explanations of the images of a class group, the only thing that metrics read."""
 
 from dataclasses import dataclass
 

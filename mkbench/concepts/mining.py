@@ -1,4 +1,4 @@
-"""Descriptors for a class that the images of its neighbors show (Table 2 of the paper).
+"""Descriptor mining: descriptors for a class from the images of its neighbors (Table 2 of the paper).
 
 Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 4.1.
 """

@@ -1,4 +1,4 @@
-"""Parts: every foreground patch of a class belongs to exactly one of a few parts (step 6 of the pipeline)."""
+"""Parts of the foreground: PCA and K-means over the patches of a class (step 6 of the pipeline)."""
 
 from collections.abc import Sequence
 

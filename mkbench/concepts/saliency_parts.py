@@ -1,4 +1,4 @@
-"""Any saliency map as an explainer: it says where to look, and everything else is as for the published parts."""
+"""Explainer of any saliency map: its foreground, with parts and descriptors as for the published explainers."""
 
 import math
 from dataclasses import replace

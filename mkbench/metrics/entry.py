@@ -1,4 +1,4 @@
-"""A metric as data: the class that computes it, the columns it reads, and how it is shown."""
+"""Catalogue entry of a metric: the class that computes it, the columns it reads, and how it is shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

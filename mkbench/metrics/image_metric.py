@@ -1,4 +1,4 @@
-"""The mean over images of one number of each: the metric to derive one's own from."""
+"""Base class of a user's own metric: the mean over images of one number of each."""
 
 from torch import Tensor
 

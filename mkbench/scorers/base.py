@@ -1,4 +1,4 @@
-"""What is measured of an explanation beyond mutual information: one value for each image and explainer."""
+"""Scorer interface: one value of an explanation for each image and explainer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ScorerContext:
     """All that a scorer may look at.
 
     Attributes:
-        group: the B images, with their truth where the data set has one.
+        group: the B images, with their ground truth where the data set has one.
         explanation: one explainer's answer.
         foreground: prominent patches and pixels, before any explainer.
         image_embedding: (B, d) unit rows of the plain images.

@@ -1,4 +1,4 @@
-"""Everything that is known of a class group once it was explained and measured."""
+"""Explained class group: images, features, foreground, explanations and scores of it."""
 
 from dataclasses import dataclass, field
 from typing import Any

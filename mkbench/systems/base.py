@@ -1,4 +1,4 @@
-"""What the systems of `mkbench predict` share: a frozen model, and what a run folder asks of them."""
+"""Base class of the systems of `mkbench predict`: a frozen model, and its entries in the run folder."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence

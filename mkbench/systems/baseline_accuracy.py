@@ -1,4 +1,4 @@
-"""How often do trained heads find the class? The predict-only system that asks them, and the zero-shot classifier."""
+"""Accuracy of trained heads beside zero-shot classification, as a predict-only system."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Do descriptors, and descriptors mined from neighboring classes, tell images apart better than class names?"""
+"""Zero-shot classification by class names, by descriptors, and by mined descriptors, as a predict-only system."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,8 +75,8 @@ class DescriptorZeroShot(BenchmarkSystem):
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
         pretrained: weight tag, for a bare architecture name.
         random_weights: build the architecture with random weights; every result then says so.
-        mined_from: bundle of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
-        held_out_from: bundle of a run of this system over held-out images, itself without this option: classes of
+        mined_from: run folder of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
+        held_out_from: folder of a run of this system over held-out images, itself without this option: classes of
             which fewer images were right with mined descriptors than without keep to their own; equally many is no
             reason, nor is a class without held-out images. None: every class uses what was mined for it.
         split: ``train`` refuses to evaluate images that were mined from or held out. ``paper`` is as published:
@@ -187,15 +187,15 @@ class DescriptorZeroShot(BenchmarkSystem):
         if self.mined_run is None:
             return {}
         described = data.describe()
-        ground = {
+        shared = {
             "class_names_sha256": described["class_names_sha256"],
             "bank": {"sha256": described["bank"]["sha256"]},
         }
-        wanted = {"model": {"fingerprint": self.backbone.fingerprint}, "data": ground}
+        wanted = {"model": {"fingerprint": self.backbone.fingerprint}, "data": shared}
         require_same(self.mined_run.folder, self.mined_run.results, wanted, option="--model.mined_from")
         runs: dict[str, Collection[ImageId]] = {"mined_from": self.mined_run.images}
         if self.held_out_run is not None:
-            wanted["data"] = ground | {key: described[key] for key in ("templates", "resize")}
+            wanted["data"] = shared | {key: described[key] for key in ("templates", "resize")}
             later = ("held_out_from", "chosen")  # the held-out run has none of these
             wanted["settings"] = {key: value for key, value in self.settings().items() if key not in later}
             require_same(self.held_out_run.folder, self.held_out_run.results, wanted, option="--model.held_out_from")

@@ -1,4 +1,4 @@
-"""What does every attention head of a model add to an image embedding? The predict-only system that keeps it."""
+"""Decomposition of image embeddings over attention heads, as a predict-only system that stores the contributions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Do attention heads write the name of an object where the object is? The predict-only system that measures it."""
+"""Zero-shot segmentation by attention heads, as a predict-only system."""
 
 from collections.abc import Sequence
 from typing import Any, Literal

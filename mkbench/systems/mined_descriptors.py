@@ -70,7 +70,7 @@ class HeldOutRun:
     sha256: str
 
     def describe(self) -> dict[str, Any]:
-        """Return what tells this ground for decisions from another one."""
+        """Describe the images that decisions rest on, as JSON."""
         return {"data": self.results["data"]["name"], "images": len(self.class_index), "sha256": self.sha256}
 
 

@@ -1,4 +1,4 @@
-"""What do the image and the text encoder of a model know in common? The predict-only system that asks it."""
+"""Mutual knowledge of image and text encoder, as a predict-only system: concepts, mutual information and scores."""
 
 import hashlib
 from collections.abc import Sequence

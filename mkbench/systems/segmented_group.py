@@ -1,4 +1,4 @@
-"""What segmentation finds in a class group, for whoever writes rows of it or draws it."""
+"""Segmented class group: maps, masks and scores, for rows and figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the text encoder of a model says of classes and descriptors, before any image is seen."""
+"""Text knowledge of a model: embeddings of classes and descriptors, and language concepts of each class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

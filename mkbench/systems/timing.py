@@ -1,4 +1,4 @@
-"""What it takes to time the pipeline alone: a clock that waits for the device, and stand-ins for data and texts."""
+"""Timing of the pipeline alone: a clock that waits for the device, and stand-ins for data and texts."""
 
 import time
 from collections import defaultdict

@@ -55,7 +55,7 @@ def file_names(run: Path) -> list[str]:
     )
 
 
-def test_bundle_is_complete_and_nothing_else(command: Callable[..., Any], predict_words: list[str]) -> None:
+def test_run_folder_is_complete_and_nothing_else(command: Callable[..., Any], predict_words: list[str]) -> None:
     outcome = command(*predict_words)
     assert (outcome.code, outcome.error) == (0, "")
     groups = [f"groups/{key}.parquet" for key in KEYS]

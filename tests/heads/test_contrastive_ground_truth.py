@@ -1,4 +1,4 @@
-"""Contrastive segmentation against images whose truth is known: which of two things lies where."""
+"""Contrastive segmentation against images with ground truth: which of two things lies where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the images there, and can they be read?"""
+"""Doctor checks of the images: are they there, and can they be read."""
 
 import random
 import statistics

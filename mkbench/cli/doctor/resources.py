@@ -1,4 +1,4 @@
-"""Are time, memory and disk enough for the run?"""
+"""Doctor checks of the resources of a run: devices, time, memory and disk space."""
 
 import os
 import shutil

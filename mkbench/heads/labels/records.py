@@ -1,4 +1,4 @@
-"""What is known of a head: its texts, its property label, and whether the texts fit it."""
+"""Records of a head: its texts, its property label, and whether the texts fit it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How many attention heads have texts that fit their property label."""
+"""Association: share of attention heads whose texts fit their property label."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Correct localisation: does the box of the foreground meet a ground-truth box?"""
+"""Correct localisation (CorLoc): IoU of the foreground's box with a ground-truth box above 0.5."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How often attention heads share one property label."""
+"""Entanglement: share of attention heads that share their property label with another head."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Explanations against what is known of the images: are descriptors and parts the true ones?"""
+"""Agreement of explanations with ground truth: descriptor precision and recall, and IoU of named parts."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""How much the vision concepts of an image and the language concepts of a class have in common."""
+"""Mutual information of the vision concepts of an image and the language concepts of a class."""
 
 from collections.abc import Sequence
 

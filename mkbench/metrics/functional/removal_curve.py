@@ -1,4 +1,4 @@
-"""Arithmetic that deletion, insertion, accuracy drop and accuracy increase share: one number per removal curve."""
+"""Area under removal curves, shared by deletion, insertion, accuracy drop and accuracy increase."""
 
 from collections.abc import Sequence
 from typing import Literal

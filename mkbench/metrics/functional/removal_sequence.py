@@ -1,4 +1,4 @@
-"""The images and scores behind deletion and insertion: which part goes first, and what is left of the image."""
+"""Removal sequence: images with parts blurred one by one by importance, and their class scores."""
 
 from typing import Literal
 

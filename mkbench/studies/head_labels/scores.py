@@ -29,7 +29,7 @@ def score_heads(document: LabelDocument, *, threshold: int = 3) -> dict[str, Any
     Returns:
         ``metrics``: ``entanglement``, ``entanglement_any``; where heads were judged also ``association``,
         ``concept_consistency`` (the mean score), ``ccs@0`` .. ``ccs@5``, numbers of heads ``ccs_high``,
-        ``ccs_moderate``, ``ccs_low``, and ``concept_consistency_ratio``; ``..._shuffled`` by chance.
+        ``ccs_moderate``, ``ccs_low``, and ``concept_consistency_ratio``; ``..._shuffled`` with permuted labels.
         ``controls``: whether association and consistency are higher than with shuffled labels, head by head.
         ``fallbacks``: how many heads have no label or no judgement, by the reason.
 

@@ -33,7 +33,7 @@ def prune_run(
 ) -> dict[str, Any]:
     """Classify the images of a run zero-shot with all heads, without some, and without as many random ones.
 
-    The heads are silenced in the running model, so that later layers see their absence: the total effect. What
+    The heads are ablated in the running model, so that later layers see their absence: the total effect. What
     ``remove_from_run`` takes out of the embeddings is the direct effect alone. Writes ``head_pruning.json`` to the
     run; the same run and options give the same bytes.
 

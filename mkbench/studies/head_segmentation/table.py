@@ -1,4 +1,4 @@
-"""The table of segmentation by heads: three lines for each model."""
+"""Table of segmentation by heads: three lines for each model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

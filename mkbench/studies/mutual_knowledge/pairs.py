@@ -53,11 +53,11 @@ class Pair:
     images: int
     differences: Mapping[str, Estimate | None]
 
-    def apart(self, key: str) -> bool | None:
+    def clear_of_zero(self, key: str) -> bool | None:
         """Whether 0 is outside the interval of a difference; None without a difference.
 
         >>> pair = Pair("pca", "a", "b", True, 9, {"auc": Estimate(0.1, (-0.1, 0.2)), "excess": None})
-        >>> pair.apart("auc"), pair.apart("excess")
+        >>> pair.clear_of_zero("auc"), pair.apart("excess")
         (False, None)
         """
         difference = self.differences[key]
@@ -104,7 +104,7 @@ def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> 
     """Compare every pair of models over the images that both have.
 
     Each interval is that of ``paired_bootstrap_difference``: the same resampled images for both models, 95 %, a fixed
-    seed. An interval holds for its pair alone; among many pairs some are apart by chance.
+    seed. An interval holds for its pair alone; among many pairs some intervals miss 0 at random.
 
     Args:
         explainer: the explainer that measured the values.

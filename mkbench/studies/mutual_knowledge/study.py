@@ -1,4 +1,4 @@
-"""Comparison of runs of mutual knowledge: a table by excess AUC, ranks, pairs of runs, and figures."""
+"""Comparison of runs of mutual knowledge: order by excess AUC, ranks, and pairs of runs."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The DataModule of the baselines: features of images to train and to test on, with their concepts and classes."""
+"""DataModule of the baselines: features of images to train and to test on, with their concepts and classes."""
 
 from typing import Any
 

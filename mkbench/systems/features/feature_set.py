@@ -1,4 +1,4 @@
-"""The features of a set of labelled images, as batches to train on."""
+"""Feature set of labelled images, as batches to train on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

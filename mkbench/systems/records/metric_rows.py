@@ -1,4 +1,4 @@
-"""From tables of rows to metrics: which are computed of whom, and their entries of ``results.json``."""
+"""Metrics of tables of rows: which are computed for whom, and their entries of ``results.json``."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

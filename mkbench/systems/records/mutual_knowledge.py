@@ -1,4 +1,4 @@
-"""From the tensors of a class group to rows of Parquet."""
+"""Rows of explained images: the tensors of a class group as Parquet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""From the rows of a run that explains images to its metrics, curves and controls."""
+"""Results of a run that explains images, from its rows: metrics, curves and controls."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
