@@ -60,3 +60,17 @@ def test_second_model_starts_at_zero(capsys: pytest.CaptureFixture[str]) -> None
     go_through(bar, make_trainer(), groups=0)
     bar.on_predict_end(make_trainer(), SYSTEM)
     assert "0/2" in capsys.readouterr().err
+
+
+def test_plain_lines_are_few_and_say_how_long_it_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 1000, 3))  # three seconds a group
+    monkeypatch.setattr("mkbench.callbacks.progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    trainer: Any = SimpleNamespace(is_global_zero=True, num_predict_batches=[7], world_size=1)
+    go_through(GroupProgress(), trainer, groups=7)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" groups")[0] for line in lines] == [f"my-model: {done}/7" for done in (2, 4, 6, 7)]
+    assert all(line.endswith(" left") for line in lines[:-1])
+    assert "images/s" in lines[-1]
+    assert "left" not in lines[-1]
