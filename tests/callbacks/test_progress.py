@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,15 @@ def go_through(bar: GroupProgress, trainer: Any, groups: int = 2) -> None:
         bar.on_predict_batch_end(trainer, SYSTEM, None, GROUP, index)
 
 
-def test_bar_tells_model_groups_and_speed_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def let_be_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_bar_tells_model_groups_and_speed_on_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_be_terminal(monkeypatch)
     bar = GroupProgress()
     go_through(bar, make_trainer())
     bar.on_predict_end(make_trainer(), SYSTEM)
@@ -43,7 +52,8 @@ def test_silent_if_told_so_and_on_other_devices(capsys: pytest.CaptureFixture[st
     assert said.out + said.err == ""
 
 
-def test_failure_gives_the_terminal_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure_gives_the_terminal_back(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    let_be_terminal(monkeypatch)
     bar = GroupProgress()
     go_through(bar, make_trainer(), groups=1)
     bar.on_exception(make_trainer(), SYSTEM, RuntimeError())
@@ -52,7 +62,8 @@ def test_failure_gives_the_terminal_back(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == ""
 
 
-def test_second_model_starts_at_zero(capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_model_starts_at_zero(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    let_be_terminal(monkeypatch)
     bar = GroupProgress()
     go_through(bar, make_trainer())
     bar.on_predict_end(make_trainer(), SYSTEM)
