@@ -126,6 +126,9 @@ class ResultWriter(Callback):
             write_json(self.folder / DESCRIPTORS, list(attached_data(trainer).bank.descriptors))
             if self.config_text is not None:
                 write_text_atomically(self.folder / "config.yaml", self.config_text)
+            if isinstance(pl_module, BenchmarkSystem):  # the live metrics are those of the whole run
+                for key in sorted(attached_data(trainer).finished):
+                    pl_module.take_in(read_group(self.folder / GROUPS / f"{key}.parquet"))
         trainer.strategy.barrier("run folder opened")
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -165,10 +168,13 @@ class ResultWriter(Callback):
             write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, computed_now, seconds))
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Rebuild results that were lost after the last group: with none to compute, only `setup` has been called."""
+        """Rebuild results that were lost after the last group, or that lack a metric named since.
+
+        With no group to compute, only `setup` has been called.
+        """
         if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
             return
-        if not (self.folder / RESULTS).is_file():
+        if self._lacks_metrics(pl_module):
             pl_module.prepare(attached_data(trainer))  # results tell how many texts were truncated
             write_json(self.folder / RESULTS, self._build_results(trainer, pl_module))
         self._clean_up()
@@ -181,6 +187,14 @@ class ResultWriter(Callback):
         limit = getattr(trainer, "limit_predict_batches", 1.0)
         partial = isinstance(limit, int) or limit < 1.0  # 1 is one batch, 1.0 is all of them
         return self._labelled(build_results(self.folder, system, attached_data(trainer), partial=partial))
+
+    def _lacks_metrics(self, system: BenchmarkSystem) -> bool:
+        """Whether there are no results, or a user's metric is not among them."""
+        if not (self.folder / RESULTS).is_file():
+            return True
+        results, _ = read_results(self.folder) if system.own_metrics else ({"metrics": []}, {})
+        present = {metric["name"] for metric in results["metrics"]}
+        return any(entry.name not in present for entry in system.own_metrics)
 
     @property
     def folder(self) -> Path:

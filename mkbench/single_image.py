@@ -21,7 +21,8 @@ from mkbench.datamodules.base import load_templates
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.class_names import name_list, read_class_names
 from mkbench.datamodules.critters_world import load_world
-from mkbench.datamodules.images import Resize, image_pixels, read_image, resize_image
+from mkbench.datamodules.image_files import Decoding, image_pixels, read_image
+from mkbench.datamodules.images import Resize, resize_image
 from mkbench.errors import UsageError
 from mkbench.plotting.sample import SampleView, sample_figure
 from mkbench.plotting.style import save_figure
@@ -117,8 +118,9 @@ class ImageExplainer:
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
-        class_names: names to predict among, or a file of them; None, for a bundled model: the kinds of critters.
-        bank: descriptors, or a file of them; None, for a bundled model: the descriptors of critters.
+        class_names: names to predict among, or the path of a file of them; None, for a bundled model: the kinds of
+            critters.
+        bank: descriptors, or the path of a file of them; None, for a bundled model: the descriptors of critters.
         templates: class prompts: the name of a packaged set, or texts with ``{}``.
         explainer: ``pca`` or ``kmeans`` parts.
         refine: pixels of the foreground: ``none``, ``components`` or ``crf``.
@@ -168,7 +170,7 @@ class ImageExplainer:
         """Explain an image.
 
         Args:
-            image: a file, a Pillow image, or uint8 RGB (3, H, W).
+            image: a file, a Pillow image (both are turned as their EXIF data say), or uint8 RGB (3, H, W).
 
         Raises:
             DataError: the file is no image that can be read.
@@ -228,8 +230,8 @@ def _texts(
             "lists or as files (a bundled model has its own where both are left out)."
         )
     if isinstance(class_names, (str, Path)):
-        class_names = name_list(read_class_names(Path(class_names)))
-    descriptors = load_bank(Path(bank)).descriptors if isinstance(bank, (str, Path)) else tuple(dict.fromkeys(bank))
+        class_names = name_list(read_class_names(class_names))
+    descriptors = load_bank(bank).descriptors if isinstance(bank, (str, Path)) else tuple(dict.fromkeys(bank))
     for kind, texts in (("class name", class_names), ("descriptor", descriptors)):
         if not texts:
             raise UsageError(f"Expected at least one {kind}, found an empty list; give some.")
@@ -239,7 +241,7 @@ def _texts(
 def _pixels(image: str | Path | Image.Image | Tensor) -> Tensor:
     """Return (3, H, W) uint8."""
     if isinstance(image, (str, Path)):
-        return read_image(Path(image))
+        return read_image(Path(image), Decoding(exif_orientation=True))
     if not isinstance(image, (Image.Image, Tensor)):
         raise UsageError(
             f"Expected a file, a Pillow image or a uint8 tensor (3, H, W), found {type(image).__name__}; for an array "
@@ -249,7 +251,7 @@ def _pixels(image: str | Path | Image.Image | Tensor) -> Tensor:
     if 0 in size:
         raise ValueError(f"Expected an image with pixels, found one of shape {tuple(size)}.")
     if isinstance(image, Image.Image):
-        return image_pixels(image)
+        return image_pixels(image, exif_orientation=True)
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
         raise ValueError(f"Expected a uint8 image (3, H, W), found {image.dtype} {tuple(image.shape)}.")
     return image

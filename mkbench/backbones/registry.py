@@ -1,4 +1,4 @@
-"""The models known by name; they are data (``assets/models.json``)."""
+"""Registry of the models known by name, which are data (``assets/models.json``)."""
 
 import json
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from mkbench.errors import UsageError, did_you_mean
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 BUNDLED = "bundled"
+Family = Literal["ViT", "ResNet", "ConvNeXt", "FastViT", "ViTamin"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ModelEntry:
     label: str
     architecture: str
     pretrained: str
-    family: Literal["ViT", "ResNet", "ConvNeXt"]
+    family: Family
     sets: tuple[str, ...]
     note: str = ""
 

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "mkbench.cli.commands.verify",
     "explain": "mkbench.cli.commands.explain",
     "models": "mkbench.cli.commands.models",
+    "metrics": "mkbench.cli.commands.metrics",
     "configs": "mkbench.cli.commands.configs",
     "completion": "mkbench.cli.commands.completion",
     "configs copy": "mkbench.cli.commands.configs:COPY",

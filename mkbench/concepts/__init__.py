@@ -25,7 +25,7 @@ from mkbench.concepts.saliency import spectral_saliency
 from mkbench.concepts.saliency_parts import SaliencyMethod, SaliencyParts
 from mkbench.concepts.text import TextEncoder, bank_embeddings, class_embeddings
 from mkbench.concepts.transport import sinkhorn
-from mkbench.concepts.upscale import upscale_nearest
+from mkbench.concepts.upscale import covered_pixels, upscale_nearest
 
 __all__ = [
     "LOGIT_SCALE",
@@ -58,6 +58,7 @@ __all__ = [
     "bank_embeddings",
     "blur",
     "class_embeddings",
+    "covered_pixels",
     "find_foreground",
     "fit_ellipse",
     "kmeans_parts",

@@ -1,4 +1,4 @@
-"""The images that come closest to a direction: exact search in chunks, and its result."""
+"""Exact nearest-neighbour search among rows, in chunks, and its result."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

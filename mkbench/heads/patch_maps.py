@@ -1,4 +1,4 @@
-"""How much of a text the heads write while they attend to each patch, and the results that hold such maps."""
+"""Patch maps of a text: how much of it the heads add while they attend to each patch."""
 
 from dataclasses import dataclass
 

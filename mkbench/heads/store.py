@@ -1,4 +1,4 @@
-"""Contributions of heads on disk: a file for each class group of a run, read back without loading it whole."""
+"""Store of head contributions: a safetensors file for each class group of a run, read in parts."""
 
 import json
 from collections.abc import Iterator, Sequence

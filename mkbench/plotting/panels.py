@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from mkbench.concepts.upscale import covered_pixels
 from mkbench.plotting.style import PALETTE, ink_on
 
 Segments = NDArray[np.float64]
@@ -28,7 +29,7 @@ def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
 
     Args:
         labels: (h, w), -1 on the background.
-        size: side of the square image that the grid covers, in pixels.
+        size: side of the square image, in pixels; each patch has a whole number of them.
 
     Returns:
         (segments, 2, 2): the two ends of each line as (x, y) pixels.
@@ -43,7 +44,7 @@ def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
     row, column = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])  # lines above a patch
     horizontal = np.stack([np.stack([column, row], 1), np.stack([column + 1, row], 1)], 1)
     height, width = labels.shape
-    segments: Segments = np.concatenate([vertical, horizontal]) * np.array([size / width, size / height])
+    segments: Segments = np.concatenate([vertical, horizontal]) * np.array([size // width, size // height])
     return segments
 
 
@@ -95,6 +96,12 @@ def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.spines[:].set_visible(False)
 
 
+def _extent(patches: NDArray[np.generic], size: int) -> tuple[int, int, int, int]:
+    """Return the left, right, bottom and top pixel of what the patches, (h, w), cover of an image."""
+    height, width = patches.shape
+    return 0, covered_pixels(size, width), covered_pixels(size, height), 0
+
+
 def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np.int64], size: int) -> AxesImage:
     """Show a signed map, white at zero, with the outline of the foreground.
 
@@ -115,7 +122,7 @@ def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np
     """
     largest = float(np.abs(saliency).max()) or 1.0
     shown = axes.imshow(
-        saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=(0, size, size, 0), interpolation="nearest"
+        saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=_extent(saliency, size), interpolation="nearest"
     )
     outline = boundary_segments(np.where(labels >= 0, 0, -1), size)
     axes.add_collection(LineCollection(list(outline), colors="black", linewidths=1.0, capstyle="projecting"))
@@ -145,13 +152,14 @@ def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64]) 
     colours = np.zeros((*labels.shape, 4))
     for part in np.unique(labels[labels >= 0]):
         colours[labels == part] = (*to_rgb(part_colour(int(part))), 0.5)
-    axes.imshow(colours, extent=(0, size, size, 0), interpolation="nearest")
+    extent = _extent(labels, size)
+    axes.imshow(colours, extent=extent, interpolation="nearest")
     lines = boundary_segments(labels, size)
     axes.add_collection(LineCollection(list(lines), colors="white", linewidths=0.7, capstyle="projecting"))
     for part, (place, anchor) in number_places(labels).items():
         if place != anchor:
-            axes.plot(*np.multiply([place, anchor], size).T, color="black", linewidth=0.6)
-        draw_number(axes, part, place[0] * size, place[1] * size)
+            axes.plot(*np.multiply([place, anchor], extent[1:3]).T, color="black", linewidth=0.6)
+        draw_number(axes, part, place[0] * extent[1], place[1] * extent[2])
     axes.set(xlim=(0, size), ylim=(size, 0))
 
 

@@ -1,10 +1,10 @@
 """What a run consists of, so that groups of two different runs are never mixed."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mkbench.errors import DataError
+from mkbench.text_files import parse_json
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:
@@ -16,7 +16,7 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(
             f"Expected a manifest in {path}, found a damaged file; run with --results.overwrite true."

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, UsageError
+from mkbench.text_files import parse_json
 
 SCHEMA_VERSION = 1
 GROUPS, LOG, FIGURES = "groups", "groups.log", "figures"
@@ -181,7 +182,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, found something else ({error}); run the benchmark again.") from error
     if not isinstance(content, dict):

@@ -9,7 +9,7 @@ import open_clip
 import torch
 import torchvision
 
-import mkbench
+from mkbench import __version__
 from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import DataError
@@ -102,7 +102,7 @@ def describe_environment(trainer: L.Trainer, system: BenchmarkSystem, images: fl
         "seed": system.seed,
         "fingerprint": system.backbone.fingerprint,
         "versions": {
-            "mkbench": mkbench.__version__,
+            "mkbench": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "torchvision": torchvision.__version__,

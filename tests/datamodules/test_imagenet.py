@@ -10,7 +10,7 @@ from scipy.io import savemat
 from mkbench.cli.main import main
 from mkbench.datamodules import ImageFolder, ImageNet
 from mkbench.datamodules import imagenet as module
-from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 from mkbench.errors import DataError, UsageError
 from mkbench.runs.run_folder import read_results
 

@@ -7,7 +7,16 @@ import lightning as L
 
 from mkbench.cli.doctor import class_list
 from mkbench.cli.doctor.bank import check_bank
-from mkbench.cli.doctor.data import Listing, Sample, check_files, check_listing, check_sample, list_images, open_images
+from mkbench.cli.doctor.data import (
+    Listing,
+    Sample,
+    check_files,
+    check_listing,
+    check_other_files,
+    check_sample,
+    list_images,
+    open_images,
+)
 from mkbench.cli.doctor.report import Report
 from mkbench.cli.doctor.resources import RunSize, check_trainer
 from mkbench.cli.trainer import MkbenchCLI
@@ -91,6 +100,7 @@ def _check_images(report: Report, data: ClassGroupDataModule, bank: ConceptBank 
         return None
     report.note("data", check_listing(data, listing))
     report.note("data", check_files(data, listing), doing="looking up the files")
+    report.note("data", check_other_files(data, listing), doing="looking up other files")
     report.note("class list", class_list.check_names(listing.class_names, data.templates))
     named = not class_list.wordnet_ids(listing.class_names)  # else there is nothing to compare
     if data.labelled and named:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.heads.head_pruning_effects import PruningEffect, pruning_effects
 from mkbench.heads.head_values import Head

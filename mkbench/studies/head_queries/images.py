@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mkbench.backbones import Geometry
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.images import read_image, resize_image
+from mkbench.datamodules.image_files import read_image
+from mkbench.datamodules.images import resize_image
 from mkbench.errors import UsageError, did_you_mean
 
 

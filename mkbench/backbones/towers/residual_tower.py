@@ -1,19 +1,19 @@
-"""From which parts of an image tower its embedding adds up, whatever library built it."""
+"""The residual stream of an image tower: the layers that add to it, and how the embedding is read from it."""
 
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import Module
 
-from mkbench.backbones.towers.attention import Affine, AttentionWeights, Norm
-from mkbench.backbones.towers.patch_readers import WatchPoint
+from mkbench.backbones.towers.attention import Affine, AttentionProjections, Norm
+from mkbench.backbones.towers.hooks import WatchPoint
 
 #: The rows that are read where a class token, or a pooling query, comes first.
 CLASS_TOKEN = slice(0, 1)
 
 
 @dataclass(frozen=True)
-class Layer:
+class ResidualLayer:
     """One attention layer that adds to the stream from which the embedding is read, and the MLP after it.
 
     Attributes:
@@ -26,7 +26,7 @@ class Layer:
         queries: the queries (1, Q, C') of a pooling layer; None where the tokens ask.
     """
 
-    attention: AttentionWeights
+    attention: AttentionProjections
     entry: WatchPoint
     branch: Module
     mlp: Module | None
@@ -36,7 +36,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Tower:
+class ResidualTower:
     """From which rows of which stream an embedding is read, and how.
 
     Attributes:
@@ -49,7 +49,7 @@ class Tower:
         projection: from the stream to the joint space, (d, D).
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[ResidualLayer, ...]
     start: WatchPoint | None
     end: WatchPoint
     rows: slice

@@ -13,8 +13,8 @@ from torch import nn
 from tower_kinds import EVA, VIT, clip, coca, timm_clip
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers.adapters import find_tower
-from mkbench.backbones.towers.base import Tower
+from mkbench.backbones.towers.find_tower import find_tower
+from mkbench.backbones.towers.residual_tower import ResidualTower
 from mkbench.errors import BackboneError
 
 RESNET = {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 64}
@@ -85,7 +85,7 @@ def test_a_model_without_open_clip_inside_is_refused() -> None:
         find_tower(SimpleNamespace(name="toy"))  # type: ignore[arg-type]
 
 
-def meta_tower(architecture: str) -> Tower:
+def meta_tower(architecture: str) -> ResidualTower:
     """The adapter's reading of an architecture whose weights take no memory."""
     config = open_clip.get_model_config(architecture)
     with warnings.catch_warnings(), torch.device("meta"):

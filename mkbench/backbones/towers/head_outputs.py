@@ -1,4 +1,4 @@
-"""What the heads of one layer take from each token and mix of it, computed again from the layer's weights."""
+"""Outputs of the attention heads of one layer before their output weights, computed again from the layer's weights."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones.towers.attention import attention_rows, split_heads
-from mkbench.backbones.towers.base import Layer
+from mkbench.backbones.towers.residual_tower import ResidualLayer
 
 
-class Reading(NamedTuple):
+class HeadOutputs(NamedTuple):
     """What the heads of one layer mix, before their output weights.
 
     Attributes:
@@ -25,15 +25,15 @@ class Reading(NamedTuple):
     shift_factor: Tensor
 
 
-def read_layer(
-    layer: Layer,
+def head_outputs(
+    layer: ResidualLayer,
     tokens: Tensor,
     rows: slice,
     *,
     rope: Tensor | None = None,
     shares: Tensor | None = None,
     by_token: bool = False,
-) -> Reading:
+) -> HeadOutputs:
     """Compute again what the queries of a layer take from each token, and what the heads mix of it.
 
     Args:
@@ -50,7 +50,7 @@ def read_layer(
     shares = tokens.new_full((images, asked), 1 / asked) if shares is None else shares
     inner, outer = _norm_scales(layer, tokens, rows_of_queries)
     pooled = torch.einsum("bhqt,bq->bht", rows_of_queries, shares * inner * outer)
-    return Reading(
+    return HeadOutputs(
         attention=rows_of_queries.mean(dim=2),
         mixed=_mix_by_token(layer, tokens, pooled) if by_token else _mix(layer, tokens, pooled),
         bias_factor=(shares * outer).sum(dim=1),
@@ -58,7 +58,7 @@ def read_layer(
     )
 
 
-def _norm_scales(layer: Layer, tokens: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def _norm_scales(layer: ResidualLayer, tokens: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Find the scales (B, Q) of the norms inside and after an attention, which each query has of its own."""
     ones = tokens.new_ones(rows.shape[0], rows.shape[2])
     weights = layer.attention
@@ -73,7 +73,7 @@ def _norm_scales(layer: Layer, tokens: Tensor, rows: Tensor) -> tuple[Tensor, Te
     return inner, layer.post_norm.scale(weights.output(normed))
 
 
-def _mix(layer: Layer, tokens: Tensor, pooled: Tensor) -> Tensor:
+def _mix(layer: ResidualLayer, tokens: Tensor, pooled: Tensor) -> Tensor:
     # Tokens are mixed before the value weights, so that these meet H rows an image and not T.
     weights = layer.attention
     value = weights.value.weight.to(tokens).view(weights.num_heads, weights.head_width, -1)  # (H, k, C)
@@ -82,6 +82,6 @@ def _mix(layer: Layer, tokens: Tensor, pooled: Tensor) -> Tensor:
     return mixed
 
 
-def _mix_by_token(layer: Layer, tokens: Tensor, pooled: Tensor) -> Tensor:
+def _mix_by_token(layer: ResidualLayer, tokens: Tensor, pooled: Tensor) -> Tensor:
     values = split_heads(layer.attention.value(tokens), layer.attention.num_heads)  # (B, T, H, k)
     return values * pooled.transpose(1, 2)[..., None]

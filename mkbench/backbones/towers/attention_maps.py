@@ -1,4 +1,4 @@
-"""Attention weights of PyTorch's attention layers, which their own forward pass does not give away."""
+"""Attention maps of PyTorch's attention layers, computed again because their forward pass keeps them to itself."""
 
 import math
 from collections.abc import Iterator, Sequence

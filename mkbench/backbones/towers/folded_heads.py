@@ -1,14 +1,14 @@
-"""A layer's output weights joined with all that follows them up to the joint space."""
+"""Output weights of attention heads folded with final norm and projection into the joint space."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mkbench.backbones.towers.base import Layer, Tower
+from mkbench.backbones.towers.residual_tower import ResidualLayer, ResidualTower
 
 
-class Fold(NamedTuple):
+class FoldedHeads(NamedTuple):
     """A layer in the joint space, up to the scales that the norms give each image.
 
     Attributes:
@@ -23,7 +23,7 @@ class Fold(NamedTuple):
 
 
 @torch.no_grad()
-def fold_layer(tower: Tower, layer: Layer, dtype: torch.dtype) -> Fold:
+def fold_heads(tower: ResidualTower, layer: ResidualLayer, dtype: torch.dtype) -> FoldedHeads:
     """Fold W_O,h diag(gamma)(I - 11'/D) P, and what norms and LayerScale lie between, into one matrix a head.
 
     Args:
@@ -32,9 +32,9 @@ def fold_layer(tower: Tower, layer: Layer, dtype: torch.dtype) -> Fold:
         dtype: the precision to compute in.
 
     >>> from mkbench import load_backbone
-    >>> from mkbench.backbones.towers.adapters import find_tower
+    >>> from mkbench.backbones.towers.find_tower import find_tower
     >>> tower = find_tower(load_backbone("ViT-S-32-alt", random_weights=True))
-    >>> fold_layer(tower, tower.layers[0], torch.float32).heads.shape
+    >>> fold_heads(tower, tower.layers[0], torch.float32).heads.shape
     torch.Size([6, 64, 256])
     """
     weights = layer.attention
@@ -55,4 +55,4 @@ def fold_layer(tower: Tower, layer: Layer, dtype: torch.dtype) -> Fold:
     if layer.scale is not None:
         joined = joined * layer.scale.to(dtype)
     read = tower.read(joined)  # (H k + 2, d)
-    return Fold(read[:-2].view(weights.num_heads, weights.head_width, -1), read[-2], read[-1])
+    return FoldedHeads(read[:-2].view(weights.num_heads, weights.head_width, -1), read[-2], read[-1])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mkbench.backbones import OpenClipBackbone
-from mkbench.backbones.towers.attention_weights import attend, expose_attention
+from mkbench.backbones.towers.attention_maps import attend, expose_attention
 from mkbench.errors import BackboneError
 
 

@@ -1,4 +1,4 @@
-"""How the attention layers of PyTorch, open_clip and timm hold their weights: one reader per class, in a table."""
+"""Readers of the attention layers of PyTorch, open_clip and timm: one for each class."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import Identity, LayerNorm, Linear, Module, MultiheadAttention
 
-from mkbench.backbones.towers.attention import Affine, AttentionWeights, Norm
+from mkbench.backbones.towers.attention import Affine, AttentionProjections, Norm
 
 
 class RefusalError(Exception):
@@ -51,7 +51,7 @@ def _joint(weight: Tensor, bias: Tensor | None) -> tuple[Affine, Affine, Affine]
     return query, key, value
 
 
-def _from_torch(layer: MultiheadAttention) -> AttentionWeights:
+def _from_torch(layer: MultiheadAttention) -> AttentionProjections:
     if not layer.batch_first:
         raise RefusalError("its attention takes tokens before images")
     if layer.in_proj_weight is not None:
@@ -61,10 +61,10 @@ def _from_torch(layer: MultiheadAttention) -> AttentionWeights:
         separate = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)
         query, key, value = (Affine(*pair) for pair in zip(separate, biases, strict=True))
         projections = query, key, value
-    return AttentionWeights(layer.num_heads, *projections, linear_of(layer.out_proj))
+    return AttentionProjections(layer.num_heads, *projections, linear_of(layer.out_proj))
 
 
-def _from_open_clip(layer: Any) -> AttentionWeights:
+def _from_open_clip(layer: Any) -> AttentionProjections:
     if layer.logit_scale is not None:
         raise RefusalError("its attention compares queries and keys by their cosine")
     query, key, value = _joint(layer.in_proj_weight, layer.in_proj_bias)
@@ -72,7 +72,7 @@ def _from_open_clip(layer: Any) -> AttentionWeights:
         factor = layer.head_scale.flatten().repeat_interleave(len(value.weight) // layer.num_heads)  # (H k,)
         value = Affine(value.weight * factor[:, None], None if value.bias is None else value.bias * factor)
     norms = (norm_of(layer.ln_q), norm_of(layer.ln_k), norm_of(layer.ln_inner))
-    return AttentionWeights(layer.num_heads, query, key, value, linear_of(layer.out_proj), *norms)
+    return AttentionProjections(layer.num_heads, query, key, value, linear_of(layer.out_proj), *norms)
 
 
 def _timm_norms(layer: Any) -> tuple[Norm | None, Norm | None, Norm | None]:
@@ -81,19 +81,19 @@ def _timm_norms(layer: Any) -> tuple[Norm | None, Norm | None, Norm | None]:
     return norm_of(layer.q_norm), norm_of(layer.k_norm), norm_of(getattr(layer, "norm", None))
 
 
-def _from_timm(layer: Any) -> AttentionWeights:
+def _from_timm(layer: Any) -> AttentionProjections:
     projections = _joint(layer.qkv.weight, layer.qkv.bias)
-    return AttentionWeights(layer.num_heads, *projections, linear_of(layer.proj), *_timm_norms(layer))
+    return AttentionProjections(layer.num_heads, *projections, linear_of(layer.proj), *_timm_norms(layer))
 
 
-def _from_eva(layer: Any) -> AttentionWeights:
+def _from_eva(layer: Any) -> AttentionProjections:
     if layer.qkv is None:
         projections = linear_of(layer.q_proj), linear_of(layer.k_proj), linear_of(layer.v_proj)
     else:
         bias = None if layer.q_bias is None else torch.cat([layer.q_bias, layer.k_bias, layer.v_bias])
         projections = _joint(layer.qkv.weight, bias)
     output, norms = linear_of(layer.proj), _timm_norms(layer)
-    return AttentionWeights(layer.num_heads, *projections, output, *norms, rotate=_rotation(layer))
+    return AttentionProjections(layer.num_heads, *projections, output, *norms, rotate=_rotation(layer))
 
 
 def _rotation(layer: Any) -> Callable[[Tensor, Tensor], Tensor]:
@@ -110,14 +110,14 @@ def _rotation(layer: Any) -> Callable[[Tensor, Tensor], Tensor]:
     return rotate
 
 
-def _from_latent_pool(layer: Any) -> AttentionWeights:
+def _from_latent_pool(layer: Any) -> AttentionProjections:
     key, value = (
         Affine(*pair) for pair in zip(*(_halves(part) for part in (layer.kv.weight, layer.kv.bias)), strict=True)
     )
     identity = torch.eye(layer.latent_dim, device=layer.latent.device, dtype=layer.latent.dtype)
     query = Affine(identity) if isinstance(layer.q, Identity) else linear_of(layer.q)
     norms = norm_of(layer.q_norm), norm_of(layer.k_norm)
-    return AttentionWeights(layer.num_heads, query, key, value, linear_of(layer.proj), *norms)
+    return AttentionProjections(layer.num_heads, query, key, value, linear_of(layer.proj), *norms)
 
 
 def _halves(part: Tensor | None) -> tuple[Any, Any]:
@@ -125,7 +125,7 @@ def _halves(part: Tensor | None) -> tuple[Any, Any]:
 
 
 #: By library and class: both open_clip and timm call a class of theirs `Attention`.
-ATTENTIONS: Mapping[tuple[str, str], Callable[[Any], AttentionWeights]] = {
+ATTENTIONS: Mapping[tuple[str, str], Callable[[Any], AttentionProjections]] = {
     ("torch", "MultiheadAttention"): _from_torch,
     ("open_clip", "Attention"): _from_open_clip,
     ("timm", "Attention"): _from_timm,
@@ -134,7 +134,7 @@ ATTENTIONS: Mapping[tuple[str, str], Callable[[Any], AttentionWeights]] = {
 }
 
 
-def attention_weights(layer: Module) -> AttentionWeights:
+def read_attention(layer: Module) -> AttentionProjections:
     """Read the weights of an attention layer; they stay those of the model.
 
     Args:
@@ -143,7 +143,7 @@ def attention_weights(layer: Module) -> AttentionWeights:
     Raises:
         RefusalError: if the class is unknown, or computes more than attention.
 
-    >>> attention_weights(MultiheadAttention(8, 2, batch_first=True)).head_width
+    >>> read_attention(MultiheadAttention(8, 2, batch_first=True)).head_width
     4
     """
     kind = type(layer)
