@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,26 +13,17 @@ from lightning.pytorch.callbacks import Callback
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
+from mkbench.runs.group_files import finished_groups, log_group, read_group, write_group
 from mkbench.runs.manifest import differences, read_manifest
+from mkbench.runs.results import read_environment, read_results
 from mkbench.runs.run_folder import (
-    ANALYSES,
-    CONTRIBUTIONS,
+    CONFIG,
     DESCRIPTORS,
     ENVIRONMENT,
-    FIGURES,
-    GROUPS,
-    HEAD_REMOVAL,
-    HEADS,
-    LABELS,
-    LOG,
     MANIFEST,
-    PRUNING,
     RESULTS,
-    finished_groups,
-    log_group,
-    read_group,
-    read_results,
-    write_group,
+    clear_run,
+    group_path,
     write_json,
     write_text_atomically,
 )
@@ -101,7 +91,7 @@ class ResultWriter(Callback):
     def _finished(self, system: BenchmarkSystem, data: ClassGroupDataModule, *, warn: bool) -> list[str]:
         """Return the groups that need not be computed: those of this very run whose files are whole."""
         files = finished_groups(self.folder)
-        earlier = read_manifest(self.folder / MANIFEST) or {}
+        earlier = read_manifest(self.folder) or {}
         if files and earlier != self._manifest:
             raise UsageError(
                 f"Expected {self.folder} to be empty or to hold the same run, found one that differs in "
@@ -121,14 +111,14 @@ class ResultWriter(Callback):
     def on_predict_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the run folder: all that could refuse the run has had its say."""
         if trainer.is_global_zero:
-            _clear(self.folder, _WRITTEN if self.overwrite else _LEFT_BEHIND)
+            clear_run(self.folder, finished=self.overwrite)
             write_json(self.folder / MANIFEST, self._manifest)
             write_json(self.folder / DESCRIPTORS, list(attached_data(trainer).bank.descriptors))
             if self.config_text is not None:
-                write_text_atomically(self.folder / "config.yaml", self.config_text)
+                write_text_atomically(self.folder / CONFIG, self.config_text)
             if isinstance(pl_module, BenchmarkSystem):  # the live metrics are those of the whole run
                 for key in sorted(attached_data(trainer).finished):
-                    pl_module.take_in(read_group(self.folder / GROUPS / f"{key}.parquet"))
+                    pl_module.take_in(read_group(group_path(self.folder, key)))
         trainer.strategy.barrier("run folder opened")
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -162,7 +152,7 @@ class ResultWriter(Callback):
         seconds = time.perf_counter() - self._started
         computed_now = float(images)
         results = self._build_results(trainer, pl_module)
-        _, earlier = read_results(self.folder) if (self.folder / RESULTS).is_file() else ({}, {})
+        earlier = read_environment(self.folder)
         write_json(self.folder / RESULTS, results)
         if computed_now or not earlier:  # a run that had nothing left to do keeps the timing of the one that did it
             write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, computed_now, seconds))
@@ -192,40 +182,23 @@ class ResultWriter(Callback):
         """Whether there are no results, or a user's metric is not among them."""
         if not (self.folder / RESULTS).is_file():
             return True
-        results, _ = read_results(self.folder) if system.own_metrics else ({"metrics": []}, {})
-        present = {metric["name"] for metric in results["metrics"]}
+        if not system.own_metrics:
+            return False
+        present = {metric["name"] for metric in read_results(self.folder)["metrics"]}
         return any(entry.name not in present for entry in system.own_metrics)
 
     @property
     def folder(self) -> Path:
-        """Folder of the model's run, known from `setup` on."""
+        """The model's run folder, known from `setup` on."""
         if self._folder is None:
             raise RuntimeError("Expected an open run folder, found none; setup was not called.")
         return self._folder
 
 
-#: Of a process that was killed while it wrote.
-_TEMPORARY = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*")
-#: With what followed from fewer groups.
-_LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
-#: All that a run writes; anything else in the folder is the user's.
-_WRITTEN = (
-    *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
-    *(MANIFEST, DESCRIPTORS, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
-)
-
-
-def _clear(run: Path, patterns: Sequence[str]) -> None:
-    """Delete the files of a run that fit a pattern."""
-    for pattern in patterns:
-        for path in run.glob(pattern):
-            path.unlink()
-
-
 def _why_not(run: Path, key: str, samples: set[str], system: BenchmarkSystem) -> str | None:
     """Say why a group file cannot be kept: it, or what lies beside it, is damaged or another's; None if it can."""
     try:
-        record = read_group(run / GROUPS / f"{key}.parquet")
+        record = read_group(group_path(run, key))
     except DataError as error:
         return str(error)
     foreign = set(record.rows["sample_id"].to_pylist()) - samples

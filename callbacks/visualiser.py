@@ -13,12 +13,13 @@ from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.plotting.sample import sample_figure
 from mkbench.plotting.style import save_figure
-from mkbench.runs.run_folder import FIGURES, RESULTS, read_results
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import FIGURES, RESULTS
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.studies.head_segmentation.figure import segmentation_figure
 from mkbench.studies.head_segmentation.table import method_label
-from mkbench.studies.mutual_knowledge.figure import mi_curve_figure
-from mkbench.studies.mutual_knowledge.sample_view import sample_view
+from mkbench.studies.mutual_knowledge.figure.curve import mi_curve_figure
+from mkbench.studies.mutual_knowledge.figure.sample import sample_view
 from mkbench.systems.head_segmentation import HeadSegmentation
 from mkbench.systems.mutual_knowledge import MutualKnowledge
 from mkbench.systems.records.head_segmentation import METHODS
@@ -126,6 +127,6 @@ class Visualiser(Callback):
         """Draw the curve of the finished run."""
         run = find_writer(trainer).folder
         if trainer.is_global_zero and isinstance(pl_module, MutualKnowledge) and (run / RESULTS).is_file():
-            results, _ = read_results(run)
+            results = read_results(run)
             with self._forgiving():
                 save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")

@@ -246,7 +246,7 @@ def attached_data(trainer: L.Trainer) -> ClassGroupDataModule:
     data: Any = getattr(trainer, "datamodule", None)
     if not isinstance(data, ClassGroupDataModule):
         raise UsageError(
-            f"Expected a DataModule of class groups, found {type(data).__name__} with batches of its own; take one of "
+            f"Expected a DataModule of class groups in `data`, found {type(data).__name__}; take one of "
             "mkbench.datamodules, or make yours a subclass of mkbench.datamodules.ClassGroupDataModule, of which "
             "`make_source` returns the images of each class."
         )

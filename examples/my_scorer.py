@@ -5,8 +5,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from mkbench.metrics import ImageMetric
 from mkbench.scorers import ScorerContext
 from mkbench.scorers.base import to_values
+
+
+class MeanCoverage(ImageMetric):
+    """The mean of the column, which stands in `results.json`."""
+
+    name, columns, higher_is_better = "coverage", ("coverage",), None
 
 
 class Coverage:
@@ -15,6 +22,7 @@ class Coverage:
     name = "coverage"
     needs_ground_truth = False  # True asks the data for boxes, masks and true descriptors
     needs_explanation = True  # False: the same for every explainer, so asked once
+    metrics = (MeanCoverage(),)  # what follows from its columns
 
     @property
     def columns(self) -> Mapping[str, pa.DataType]:

@@ -26,7 +26,7 @@ from mkbench.datamodules.images import Resize, resize_image
 from mkbench.errors import UsageError
 from mkbench.plotting.sample import SampleView, sample_figure
 from mkbench.plotting.style import save_figure
-from mkbench.studies.mutual_knowledge.sample_view import sample_view
+from mkbench.studies.mutual_knowledge.figure.sample import sample_view
 from mkbench.systems import MutualKnowledge
 
 #: Published u and pool, and the shares of the bank they are taken down to on a smaller one.

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mkbench"
 #: Rooms and lone modules, top to bottom: each may import those below it. docs/architecture.md draws them.
 ORDER = (
     "__main__",
-    "cli",
     "mkbench",  # the package itself: the names it offers to users
+    "cli",
     "single_image",
     "report",
     "callbacks",
@@ -25,9 +25,9 @@ ORDER = (
     "baselines",
     "heads",
     "metrics",
-    "concepts",
     "tables",
     "plotting",
+    "concepts",
     "runs",
     "backbones",
     "text_files",
@@ -60,9 +60,11 @@ ONE_IDEA = {
     "images": "images: read and resized, and rows of one image each",
     "mined_descriptors": "what was mined from images, and the command",
     "models": "models: listed, and joined from their runs",
+    "plugins": "classes of others: published as entry points, and in a file that an option names",
     "progress": "the bar, and the callback that moves it",
     "registry": "what a room has, by name: models, studies",
     "report": "what is told of findings: of the doctor, of concept heads",
+    "results": "entries of results.json: computed, and looked up",
     "segmentation": "segmentation by heads, and its metrics",
     "timing": "how long stages take: measured, and estimated by the doctor",
 }

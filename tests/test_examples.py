@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mkbench.runs.run_folder import read_results
+from mkbench.runs.results import read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -37,10 +36,8 @@ def run_example(tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest
 
     def run(stem: str) -> Path:
         (tmp_path / "examples").symlink_to(EXAMPLES, target_is_directory=True)
-        path, program, *words = shlex.split(command_of(stem))
-        assert (path, program) == ("PYTHONPATH=examples", "mkbench")
-        monkeypatch.syspath_prepend(path.partition("=")[2])
-        monkeypatch.delitem(sys.modules, stem, raising=False)
+        program, *words = shlex.split(command_of(stem))
+        assert program == "mkbench"
         outcome = command(*words)
         assert (outcome.code, "mkbench:" in outcome.error) == (0, False)
         root = yaml.safe_load((EXAMPLES / f"{stem}.yaml").read_text(encoding="utf-8"))["results"]["root"]
@@ -70,7 +67,7 @@ def test_example_has_one_class_that_its_configuration_names(stem: str) -> None:
 
 
 def test_explainer(run_example: Callable[[str], Path]) -> None:
-    results, _ = read_results(run_example("my_explainer"))
+    results = read_results(run_example("my_explainer"))
     explained = {metric["explainer"] for metric in results["metrics"] if metric["name"] == "mutual_information_auc"}
     assert explained == {"quarters", "random"}
     assert results["settings"]["explainers"]["quarters"] == {"topk": 2}
@@ -81,17 +78,34 @@ def test_scorer(run_example: Callable[[str], Path]) -> None:
     for path in (folder / "groups").glob("*.parquet"):
         rows = pq.read_table(path, columns=["num_parts", "coverage"]).to_pylist()
         assert all((row["coverage"] > 0) == (row["num_parts"] > 0) and row["coverage"] <= 1 for row in rows)
-    assert "coverage" in read_results(folder)[0]["settings"]["scorers"]
+    results = read_results(folder)
+    (entry,) = [each for each in results["metrics"] if (each["name"], each["explainer"]) == ("coverage", "pca")]
+    assert (0 < entry["value"] < 1, entry["n"], entry["higher_is_better"]) == (True, 2, None)
+    assert "coverage" in results["settings"]["scorers"]
+
+
+def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any]) -> None:
+    """It is in the results, and says what its docstring says of the rows."""
+    folder = run_example("my_metric")
+    rows = [row for path in (folder / "groups").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    shares = [sum(row["hits"]) / len(row["hits"]) for row in rows if row["explainer"] == "pca" and row["hits"]]
+    (entry,) = [
+        each
+        for each in read_results(folder)["metrics"]
+        if (each["name"], each["explainer"]) == ("shared_concepts", "pca")
+    ]
+    assert entry["value"] == pytest.approx(sum(shares) / len(shares))
+    assert (entry["n"], entry["higher_is_better"]) == (len(shares), True)
 
 
 def test_system(run_example: Callable[[str], Path]) -> None:
-    results, _ = read_results(run_example("my_system"))
-    assert results["settings"] == {"system": "OnePrompt", "prompt": "a drawing of a {}."}
+    results = read_results(run_example("my_system"))
+    assert (results["system"], results["settings"]) == ("one_prompt", {"prompt": "a drawing of a {}."})
     assert [(metric["name"], metric["n"]) for metric in results["metrics"]] == [("top1", 2), ("top5", 2)]
 
 
 def test_datamodule(run_example: Callable[[str], Path]) -> None:
-    results, _ = read_results(run_example("my_datamodule"))
+    results = read_results(run_example("my_datamodule"))
     assert (results["data"]["name"], results["data"]["images"], results["data"]["classes"]) == ("squares", 6, 3)
     assert results["data"]["bank"]["size"] == 6
 
@@ -99,7 +113,7 @@ def test_datamodule(run_example: Callable[[str], Path]) -> None:
 def test_backbone(run_example: Callable[[str], Path]) -> None:
     folder = run_example("my_backbone")
     assert folder.name == "colours"
-    results, _ = read_results(folder)
+    results = read_results(folder)
     assert results["model"]["grid"] == [8, 8]
     assert results["data"]["images"] == 2
 

@@ -8,7 +8,7 @@ from mkbench.cli.bench_config import option_word, read_config
 from mkbench.errors import MkbenchError, UsageError
 
 if TYPE_CHECKING:
-    from mkbench.runs.finished_runs import Run
+    from mkbench.runs.finished_runs import Run, Runs
 
 
 def predict(config: str | Path, options: Mapping[str, Any] | None = None, *, out: str | Path | None = None) -> "Run":
@@ -40,7 +40,7 @@ def predict(config: str | Path, options: Mapping[str, Any] | None = None, *, out
     return read_runs([folder])[0]
 
 
-def bench(config: str | Path, options: Mapping[str, Any] | None = None, *, out: str | Path) -> list["Run"]:
+def bench(config: str | Path, options: Mapping[str, Any] | None = None, *, out: str | Path) -> "Runs":
     """Evaluate the models of a bench, as `mkbench bench` does; no table is printed.
 
     Args:

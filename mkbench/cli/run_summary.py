@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run, read_runs
-from mkbench.studies.head_labels.table import is_heads
 from mkbench.studies.registry import write_report
 
 
@@ -29,7 +28,7 @@ def show_run(folder: Path, *, already_finished: bool) -> None:
         print(sentence)
     state = "already finished, nothing was computed again" if already_finished else "finished"
     print(f"{state}: {folder}")
-    command = f"heads {folder}" if is_heads(runs[0].results) else f"compare {folder} OTHER_RUN"
+    command = f"heads {folder}" if runs[0].system == "head_decomposition" else f"compare {folder} OTHER_RUN"
     print(f"next: mkbench {command}")
 
 

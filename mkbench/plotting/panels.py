@@ -1,4 +1,4 @@
-"""The three images of an explained sample: the image, its signed saliency, and its numbered parts."""
+"""Panels of image figures: an image, its signed saliency, and its numbered parts."""
 
 import cv2
 import numpy as np
@@ -7,6 +7,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mkbench.concepts.upscale import covered_pixels
 from mkbench.plotting.style import PALETTE, ink_on
@@ -82,6 +83,39 @@ def number_places(labels: NDArray[np.int64]) -> dict[int, tuple[tuple[float, flo
         taken = np.concatenate([taken, place[None]])
         places[int(part)] = ((float(place[0]), float(place[1])), (float(anchor[0]), float(anchor[1])))
     return places
+
+
+def check_images(name: str, images: Tensor | None, shape: tuple[int | None, ...]) -> None:
+    """Check square uint8 images; None is fine.
+
+    Args:
+        name: what the message calls them.
+        images: one or several.
+        shape: what they must be, None where any size will do.
+
+    Raises:
+        ValueError: for another shape or type.
+
+    >>> check_images("the image", None, (3, None, None))
+    """
+    if images is None:
+        return
+    fits = images.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, images.shape, strict=True)
+    )
+    if not fits or images.shape[-1] != images.shape[-2] or str(images.dtype) != "torch.uint8":
+        wanted = tuple("S" if size is None else size for size in shape)
+        raise ValueError(f"Expected {name} {wanted} uint8, got {tuple(images.shape)} {images.dtype}.")
+
+
+def image_pixels(image: Tensor) -> NDArray[np.uint8]:
+    """Return the pixels of an image on any device, (3, S, S).
+
+    >>> import torch
+    >>> image_pixels(torch.zeros(3, 2, 2, dtype=torch.uint8)).shape
+    (3, 2, 2)
+    """
+    return np.asarray(image.detach().cpu().numpy(), dtype=np.uint8)
 
 
 def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:

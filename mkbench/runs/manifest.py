@@ -1,18 +1,23 @@
-"""What a run consists of, so that groups of two different runs are never mixed."""
+"""Manifest of a run: what it consists of, so that groups of two different runs are never mixed."""
 
 from pathlib import Path
 from typing import Any
 
 from mkbench.errors import DataError
+from mkbench.runs.run_folder import MANIFEST
 from mkbench.text_files import parse_json
 
 
-def read_manifest(path: Path) -> dict[str, Any] | None:
+def read_manifest(run: Path) -> dict[str, Any] | None:
     """Return the manifest of an earlier run, None if there is none.
+
+    Args:
+        run: folder of the run.
 
     Raises:
         DataError: the file is damaged.
     """
+    path = run / MANIFEST
     if not path.is_file():
         return None
     try:

@@ -16,7 +16,7 @@ from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.records.classifiers import (
     classified_layout,
@@ -91,7 +91,6 @@ class BaselineAccuracy(BenchmarkSystem):
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, and how each head was trained."""
         return {
-            "system": type(self).__name__,
             "heads": {name: _describe(trained) for name, trained in self.trained.items()},
             "precision": self.precision,
         }

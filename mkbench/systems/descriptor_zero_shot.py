@@ -19,7 +19,7 @@ from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.descriptor_texts import (
     description_variants,
@@ -150,7 +150,6 @@ class DescriptorZeroShot(BenchmarkSystem):
         mined, held_out = self.mined_run, self.held_out_run
         mining = {} if mined is None else {"explainer": self.mined_explainer, "per_class": self.mined_per_class}
         return {
-            "system": type(self).__name__,
             "split": self.split,
             "template": self.template,
             "mined_from": None if mined is None else mined.describe() | mining,

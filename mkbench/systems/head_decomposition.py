@@ -19,7 +19,7 @@ from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
 from mkbench.heads.store import read_shape, write_contributions
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.records.images import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
@@ -107,7 +107,6 @@ class HeadDecomposition(BenchmarkSystem):
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
         return {
-            "system": type(self).__name__,
             "num_layers": len(self.layers),
             "layers": list(self.layers),
             "stored_as": self.stored_as,

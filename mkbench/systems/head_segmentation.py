@@ -19,7 +19,7 @@ from mkbench.heads.segmentation import class_directions, head_shares, product_ma
 from mkbench.heads.segmentation_scores import score_maps
 from mkbench.heads.token_readings import TokenReadings
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.records.head_segmentation import (
     METHODS,
@@ -104,7 +104,6 @@ class HeadSegmentation(BenchmarkSystem):
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
         return {
-            "system": type(self).__name__,
             "condition_on": self.condition_on,
             "num_heads": self.num_heads,
             "num_random_heads": self.num_random_heads,

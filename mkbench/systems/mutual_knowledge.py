@@ -26,7 +26,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics import ImageMetric
 from mkbench.metrics.functional import chance_curves, concept_entropy, mutual_information_curves
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import Scorer, ScorerContext
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, Precision

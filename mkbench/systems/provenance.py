@@ -1,6 +1,7 @@
 """What a run folder says of its run: the model, the data, the settings, the environment, and the results."""
 
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from mkbench import __version__
 from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import DataError
-from mkbench.runs.run_folder import SCHEMA_VERSION, finished_groups, read_groups
+from mkbench.runs.group_files import finished_groups, read_groups
+from mkbench.runs.schema import SCHEMA_VERSION
 from mkbench.systems.base import BenchmarkSystem
 
 
@@ -27,6 +29,16 @@ def folder_name(model: str) -> str:
     """
     spaced = model.replace(" (random weights)", "_random-weights")
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in spaced).strip(".") or "model"
+
+
+def system_name(system: BenchmarkSystem) -> str:
+    """Return what a run of a system is, in snake case: the name of its class, so that a user's own has one too.
+
+    >>> from mkbench.systems import MutualKnowledge
+    >>> system_name(MutualKnowledge.__new__(MutualKnowledge))
+    'mutual_knowledge'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(system).__name__).lower()
 
 
 def build_results(
@@ -53,6 +65,7 @@ def build_results(
     missing = {"partial": {"groups": len(found), "of": len(keys)}} if len(found) < len(keys) else {}
     return {
         "schema_version": SCHEMA_VERSION,
+        "system": system_name(system),
         "model": describe_model(system),
         "data": data.describe() | {key: summary[key] for key in ("images", "unreadable")} | missing,
         "settings": system.settings(),
@@ -83,6 +96,7 @@ def describe_run(system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[st
     groups = {spec.key: list(spec.sample_ids) for spec in data.specs}
     return {
         "schema_version": SCHEMA_VERSION,
+        "system": system_name(system),
         "model": describe_model(system),
         "data": data.describe(),
         "settings": system.settings(),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mkbench.datamodules import UnlabelledFolder
 from mkbench.errors import DataError, UsageError
-from mkbench.runs.run_folder import finished_groups, read_groups
+from mkbench.runs.group_files import finished_groups, read_groups
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "unlabelled_folder.yaml"
 

@@ -82,8 +82,11 @@ class HeadQuery:
 
         from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
         from mkbench.heads.store import open_store  # noqa: PLC0415
-        from mkbench.studies.head_queries.output import answer_table, write_answer  # noqa: PLC0415
+        from mkbench.plotting.style import save_figure  # noqa: PLC0415
+        from mkbench.studies.head_queries.answer import answer_path, write_answer  # noqa: PLC0415
+        from mkbench.studies.head_queries.figure import answer_figure  # noqa: PLC0415
         from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
+        from mkbench.studies.head_queries.table import answer_table  # noqa: PLC0415
         from mkbench.tables import to_console  # noqa: PLC0415
 
         question = dict(vars(options))
@@ -92,7 +95,8 @@ class HeadQuery:
         answer = getattr(asked, self.name)(**question)
         console = Console()
         console.print(to_console(answer_table(answer), width=console.width))
-        for path in write_answer(answer, run, out):
+        base = answer_path(answer, run, out)
+        for path in (*save_figure(answer_figure(answer), base), write_answer(answer, base)):
             print(path)
         return 0
 

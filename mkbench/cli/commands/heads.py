@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     """
     # These take seconds to import.
     from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
-    from mkbench.runs.run_folder import read_results  # noqa: PLC0415
+    from mkbench.runs.results import read_results  # noqa: PLC0415
     from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
     from mkbench.studies.head_labels.table import show_report, write_heads  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     folders, console = find_runs(options.runs), Console()
-    chosen = [(folder, *_choose(options, str(read_results(folder)[0]["data"]["name"]))) for folder in folders]
+    chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
     for folder, pool, labeller, judge in chosen:
         report = explain_heads(folder, load_system(folder), pool, labeller, judge, how)
         console.print(show_report(report))

@@ -1,4 +1,4 @@
-"""The images of a finished run, and others that go the same way: what questions to its heads are asked with."""
+"""Query images: those of a finished run, and files in the same geometry."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Published tables that runs are compared with; they are data (``assets/published/<name>.json``)."""
+"""Published tables, which are data (``assets/published/<name>.json``)."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from torch import Tensor
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.catalogue import metrics_of
 from mkbench.metrics.entry import MetricEntry
-from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
+from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,

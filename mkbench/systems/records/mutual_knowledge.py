@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 

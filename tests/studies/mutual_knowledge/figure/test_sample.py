@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from mkbench.datamodules import Critters
-from mkbench.studies.mutual_knowledge.sample_view import sample_view
+from mkbench.studies.mutual_knowledge.figure.sample import sample_view
 from mkbench.systems import MutualKnowledge
 
 
@@ -24,6 +24,6 @@ def test_view_shows_what_the_system_found(tiny_model: Path) -> None:
     assert len(view.language) == 15
     for part in explanation.parts:
         assert view.part_descriptors[part.index] == [texts[i] for i in part.descriptor_ids.tolist()]
-    assert (view.class_name, view.explainer, view.model) == (data.class_names[1], "pca", "tiny")
+    assert (view.class_name, view.heading) == (data.class_names[1], "tiny, PCA parts")
     assert view.predicted_name == data.class_names[int(result.ranking[2, 0])]
     assert (view.image == group.images[2].numpy()).all()

@@ -1,4 +1,4 @@
-"""Both systems on one model: its mutual knowledge beside what its attention heads say."""
+"""Models with runs of both systems: mutual knowledge and head decomposition."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from typing import Any
 
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, find_metric, model_label
-from mkbench.studies.head_labels.table import is_heads
 from mkbench.studies.mutual_knowledge.table import bench_rows
 
 #: Metrics of the heads in a row, by their names in ``results.json``.
@@ -47,16 +46,14 @@ def join_models(runs: Sequence[Run]) -> tuple[list[ConceptHeadModel], tuple[str,
 
     Example:
         >>> from pathlib import Path
-        >>> def run(name, **settings):
-        ...     model = {"name": name, "fingerprint": name}
-        ...     return Run(Path(name), name, {"model": model, "settings": settings}, {})
-        >>> heads = run("vit", system="HeadDecomposition")
-        >>> models, notes = join_models([run("vit", estimator="paper"), heads, run("rn", estimator="paper")])
+        >>> def run(name, system="mutual_knowledge"):
+        ...     return Run(Path(name), name, {"model": {"name": name, "fingerprint": name}, "system": system}, {})
+        >>> models, notes = join_models([run("vit"), run("vit", "head_decomposition"), run("rn")])
         >>> [model.label for model in models], notes
         (['vit'], ('Not in the table of concept heads, for want of a run of the other system: rn.',))
     """
-    known = [run for run in runs if "estimator" in run.results["settings"]]  # no other system has one
-    heads = [run for run in runs if is_heads(run.results)]
+    known = [run for run in runs if run.system == "mutual_knowledge"]
+    heads = [run for run in runs if run.system == "head_decomposition"]
     if not known or not heads:
         return [], ()
     pairs = [(one, other) for one in known for other in heads if _identity(one) == _identity(other)]
@@ -77,9 +74,9 @@ def _label(one: Run, other: Run, *, alone: bool) -> str:
 def _left_out(runs: Sequence[Run], joined: set[int]) -> tuple[str, ...]:
     """Say which runs have no counterpart, and which of them would have one but for other weights."""
     alone = [run for run in runs if id(run) not in joined]
-    systems: dict[str, set[bool]] = {}
+    systems: dict[str, set[str]] = {}
     for run in alone:
-        systems.setdefault(_identity(run)[0], set()).add(is_heads(run.results))
+        systems.setdefault(_identity(run)[0], set()).add(run.system)
     other = [run.label for run in alone if len(systems[_identity(run)[0]]) == 2]
     missing = [run.label for run in alone if run.label not in other]
     notes = []

@@ -1,4 +1,4 @@
-"""Accuracy over AUC with a line for each family of models; families may differ in the line and yet each follow one."""
+"""Scatter of accuracy over AUC, with a line for each family of models."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -7,18 +7,28 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
-from mkbench.plotting.point_labels import LABEL_SIZE, Boxes, box_between, label_points, stack_boxes
-from mkbench.plotting.style import GREY, PAGE_WIDTH, PALETTE, Page, print_style, quiet_axes, text_width, wrap_text
-from mkbench.runs.results import Document, explainer_label, explainer_names, sort_explainers, sort_families
-from mkbench.studies.mutual_knowledge.model_points import ModelPoint, error_bars, model_points
+from mkbench.plotting.point_labels import LABEL_SIZE, Boxes
+from mkbench.plotting.scatter import (
+    ScatterPoint,
+    draw_series,
+    hollow_key,
+    line_samples,
+    name_points,
+    series_key,
+    series_look,
+    settle_limits,
+    wrap_title,
+)
+from mkbench.plotting.style import GREY, PAGE_WIDTH, Page, print_style, text_width
+from mkbench.runs.results import explainer_label, explainer_names, sort_explainers, sort_families
+from mkbench.runs.schema import RunResults
+from mkbench.studies.mutual_knowledge.model_points import ModelPoint, model_points, scatter_point
 from mkbench.studies.mutual_knowledge.trend import Trend, describe_trends, fit_trend, signed
 from mkbench.studies.reproduction.published import PublishedLine
 
 _METRIC = "mutual_information_auc"
 _HIGHEST = 101.5  # accuracy that the axis shows, with room for half a marker
-_MARKERS = "osD^v<>P"
 _COLUMNS = 2
 _LEFT, _GUTTER, _BOTTOM = 30.0, 12.0, 32.0  # points
 _HEIGHT, _TITLE_LINE, _LEGEND_LINE = 200.0, 9.5, 9.8
@@ -27,7 +37,7 @@ _WIDTH = (PAGE_WIDTH - _COLUMNS * _LEFT - _GUTTER - 6) / _COLUMNS
 _Panel = dict[str, list[ModelPoint]]  # family -> its models
 
 
-def _panel(results: Sequence[Document], explainer: str) -> _Panel:
+def _panel(results: Sequence[RunResults], explainer: str) -> _Panel:
     points = model_points(results, _METRIC, explainer)
     families = sort_families({point.family for point in points})
     return {name: [point for point in points if point.family == name] for name in families}
@@ -43,7 +53,7 @@ def _everyone(panel: _Panel) -> list[ModelPoint]:
     return [point for points in panel.values() for point in points]
 
 
-def has_family_line(results: Sequence[Document]) -> bool:
+def has_family_line(results: Sequence[RunResults]) -> bool:
     """Tell whether any family has a line: three trained models with an accuracy and an AUC.
 
     >>> has_family_line([])
@@ -53,7 +63,7 @@ def has_family_line(results: Sequence[Document]) -> bool:
     return any(_trend(points) is not None for name in explainers for points in _panel(results, name).values())
 
 
-def family_scatter(results: Sequence[Document], *, published: PublishedLine | None = None) -> Figure:
+def family_scatter(results: Sequence[RunResults], *, published: PublishedLine | None = None) -> Figure:
     """Draw top-1 accuracy over the AUC of the mutual information, a panel for each explainer.
 
     Source: Figure 3 (right) of Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016. A least-squares line runs through
@@ -109,13 +119,7 @@ def _title(explainer: str, panel: _Panel) -> list[str]:
     """The lines of a panel's title."""
     name = f"{explainer_label(explainer)}: AUC"
     sentence = describe_trends(name, {family: _trend(points) for family, points in panel.items()})
-    unbroken = sentence.replace(" = ", "\u00a0=\u00a0").replace(": r", ":\u00a0r")
-    return [line.replace("\u00a0", " ") for line in wrap_text(unbroken, _WIDTH, 7.0, "bold")]
-
-
-def _look(index: int) -> tuple[str, str]:
-    """Colour and marker of a family."""
-    return PALETTE[index % len(PALETTE)], _MARKERS[index % len(_MARKERS)]
+    return wrap_title(sentence, _WIDTH)
 
 
 def _equation(slope: float, intercept: float, decimals: int) -> str:
@@ -135,10 +139,8 @@ def _line_label(name: str, points: Sequence[ModelPoint]) -> str:
 def _legend_keys(panel: _Panel, published: PublishedLine | None) -> list[Line2D]:
     keys = []
     for index, (name, points) in enumerate(panel.items()):
-        colour, marker = _look(index)
         width = 0.0 if _trend(points) is None else 1.0
-        label = _line_label(name, points)
-        keys.append(Line2D([], [], color=colour, marker=marker, markersize=3.5, linewidth=width, label=label))
+        keys.append(series_key(index, _line_label(name, points), linewidth=width))
     if len(panel) > 1 and _trend(_everyone(panel)) is not None:
         label = _line_label("all", _everyone(panel))
         keys.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1.0, label=label))
@@ -146,32 +148,32 @@ def _legend_keys(panel: _Panel, published: PublishedLine | None) -> list[Line2D]
         label = f"published for {published.family}: {_equation(published.slope, published.intercept, 2)}"
         keys.append(Line2D([], [], color="black", linestyle=":", linewidth=0.9, label=label))
     if any(point.random_weights for point in _everyone(panel)):
-        label = "hollow: random weights, not part of a line"
-        keys.append(Line2D([], [], color=GREY, marker="o", markersize=3.5, linewidth=0, fillstyle="none", label=label))
+        keys.append(hollow_key("hollow: random weights, not part of a line"))
     return keys
 
 
+def _point(model: ModelPoint) -> ScatterPoint:
+    return scatter_point(model.metric, model.accuracy, random_weights=model.random_weights)
+
+
 def _draw_panel(axes: Axes, panel: _Panel, published: PublishedLine | None) -> None:
-    quiet_axes(axes)
-    points = _everyone(panel)
-    bars = [bar for point in points for bar in error_bars(point.metric, point.accuracy)]
-    # Limits are settled before the labels look for room.
-    axes.update_datalim([end for bar in bars for end in bar])
-    axes.margins(0.08, 0.1)
-    axes.autoscale_view()
+    models = _everyone(panel)
+    points = [_point(model) for model in models]
+    settle_limits(axes, points, margins=(0.08, 0.1), ticks=6)
     low, high = axes.get_ylim()
-    axes.set(xlim=_with_room_for_names(axes, points), ylim=(low, min(high, _HIGHEST)))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6))
-    lines = [_draw_family(axes, own, *_look(index)) for index, own in enumerate(panel.values())]
+    axes.set(xlim=_with_room_for_names(axes, models), ylim=(low, min(high, _HIGHEST)))
+    lines = []
+    for index, own in enumerate(panel.values()):
+        draw_series(axes, [_point(model) for model in own], index)
+        lines.append(_draw_line(axes, own, colour=series_look(index)[0], style="-"))
     if len(panel) > 1:
-        lines.append(_draw_line(axes, points, colour=GREY, style="--"))
+        lines.append(_draw_line(axes, models, colour=GREY, style="--"))
     if published is not None:
-        x = np.linspace(*axes.get_xlim(), 60)
-        y = published.slope * x + published.intercept
-        axes.plot(x, y, color="black", linestyle=":", linewidth=0.9, zorder=1)
-        lines.append(np.stack([x, y], axis=1)[(y >= low) & (y <= high)])
-    _label_models(axes, points, bars=bars, lines=lines)
+        line = line_samples(published.slope, published.intercept, axes.get_xlim())
+        axes.plot(*line.T, color="black", linestyle=":", linewidth=0.9, zorder=1)
+        lines.append(line[(line[:, 1] >= low) & (line[:, 1] <= high)])
+    named = [(model.model, point) for model, point in zip(models, points, strict=True)]
+    name_points(axes, named, [(point, 0.0) for point in points], lines)
 
 
 def _with_room_for_names(axes: Axes, points: Sequence[ModelPoint]) -> tuple[float, float]:
@@ -182,45 +184,12 @@ def _with_room_for_names(axes: Axes, points: Sequence[ModelPoint]) -> tuple[floa
     return left, max(right, (last - share * left) / (1 - share))
 
 
-def _draw_family(axes: Axes, points: Sequence[ModelPoint], colour: str, marker: str) -> Boxes:
-    for point in points:
-        for bar in error_bars(point.metric, point.accuracy):
-            axes.plot(*np.transpose(bar), color=colour, linewidth=0.7, alpha=0.55, zorder=2)
-        axes.plot(
-            [point.metric.value],
-            [point.accuracy.value],
-            marker=marker,
-            color=colour,
-            markerfacecolor="white" if point.random_weights else colour,
-            markersize=3.5,
-            linewidth=0,
-            zorder=3,
-        )
-    return _draw_line(axes, points, colour=colour, style="-")
-
-
 def _draw_line(axes: Axes, points: Sequence[ModelPoint], *, colour: str, style: str) -> Boxes:
     """Draw the line of some models, and return evenly spaced points of it, (samples, 2)."""
     trend = _trend(points)
     if trend is None:
         return np.zeros((0, 2))
     auc = [point.metric.value for point in points if not point.random_weights]
-    x = np.linspace(min(auc), max(auc), 60)
-    y = trend.slope * x + trend.intercept
-    axes.plot(x, y, color=colour, linestyle=style, linewidth=1.0, alpha=0.8, zorder=1)
-    return np.stack([x, y], axis=1)
-
-
-def _label_models(
-    axes: Axes,
-    points: Sequence[ModelPoint],
-    *,
-    bars: Sequence[Sequence[tuple[float, float]]],
-    lines: Sequence[Boxes],
-) -> None:
-    places = [(point.metric.value, point.accuracy.value) for point in points]
-    markers = [box_between(axes, [place, place], pad=2.5) for place in places]
-    crossed = [box_between(axes, bar, pad=0.5) for bar in bars]
-    crossed += [box_between(axes, [(x, y), (x, y)], pad=1.0) for line in lines for x, y in line]
-    names = [point.model for point in points]
-    label_points(axes, places, names, markers=stack_boxes(markers), lines=stack_boxes(crossed))
+    line = line_samples(trend.slope, trend.intercept, (min(auc), max(auc)))
+    axes.plot(*line.T, color=colour, linestyle=style, linewidth=1.0, alpha=0.8, zorder=1)
+    return line

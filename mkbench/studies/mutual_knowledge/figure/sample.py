@@ -1,8 +1,9 @@
-"""From the tensors of an explained group to what the figure of one of its images shows."""
+"""View of an explained image for its figure, from the tensors of its group."""
 
 from collections.abc import Sequence
 
 from mkbench.plotting.sample import SampleView
+from mkbench.runs.results import explainer_label
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.systems.text_knowledge import TextKnowledge
 
@@ -47,6 +48,5 @@ def sample_view(
         language=[bank[i] for i in language],
         class_name=None if label is None else names[label],
         predicted_name=names[int(result.ranking[index, 0])],
-        explainer=explainer,
-        model=model,
+        heading=f"{model}, {explainer_label(explainer)} parts",
     )

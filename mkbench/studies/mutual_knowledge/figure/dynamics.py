@@ -1,4 +1,4 @@
-"""The dynamics of mutual information of several models: averaged curves over each other, a panel for each explainer."""
+"""Curves of the mutual information of several models over each other, a panel for each explainer."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from mkbench.plotting.style import GREY, PAGE_WIDTH, PALETTE, Page, print_style, quiet_axes, text_width, wrap_text
 from mkbench.runs.results import (
     ABSENT,
-    Document,
     explainer_label,
     family_name,
     find_metric,
@@ -22,6 +21,7 @@ from mkbench.runs.results import (
     sort_explainers,
     sort_families,
 )
+from mkbench.runs.schema import RunResults
 
 _COLUMNS = 2
 _LEFT, _GUTTER, _TOP, _BOTTOM, _HEIGHT = 30.0, 10.0, 16.0, 32.0, 190.0  # points
@@ -36,7 +36,7 @@ _STYLES: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (1.2, 1.2)))
 _Look = tuple[str, Any]  # colour and dashes
 
 
-def has_curves(results: Sequence[Document]) -> bool:
+def has_curves(results: Sequence[RunResults]) -> bool:
     """Tell whether any run has a curve of mutual information.
 
     >>> has_curves([{"curves": {}}])
@@ -45,7 +45,7 @@ def has_curves(results: Sequence[Document]) -> bool:
     return any(document["curves"].get("mutual_information") for document in results)
 
 
-def dynamics_figure(results: Sequence[Document]) -> Figure:
+def dynamics_figure(results: Sequence[RunResults]) -> Figure:
     """Draw the averaged curves of mutual information of all runs, a panel for each explainer and a line for each model.
 
     Source: Figure 3 (left and middle) of Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016; the chance level is
@@ -103,7 +103,7 @@ def dynamics_figure(results: Sequence[Document]) -> Figure:
     return page.figure
 
 
-def _looks(results: Sequence[Document]) -> list[_Look]:
+def _looks(results: Sequence[RunResults]) -> list[_Look]:
     """Colour and dashes of each model, the same in every panel: own colours first, dashes tell families apart."""
     names = [family_name(document) for document in results]
     families = sort_families(set(names))
@@ -116,7 +116,7 @@ def _looks(results: Sequence[Document]) -> list[_Look]:
     return looks
 
 
-def _labels(results: Sequence[Document], explainer: str) -> list[str]:
+def _labels(results: Sequence[RunResults], explainer: str) -> list[str]:
     """Name and AUC of each model, in as many lines as it needs."""
     labels = []
     for document in results:
@@ -127,14 +127,14 @@ def _labels(results: Sequence[Document], explainer: str) -> list[str]:
     return labels
 
 
-def _curves(results: Sequence[Document], kind: str, explainer: str) -> dict[int, list[float]]:
+def _curves(results: Sequence[RunResults], kind: str, explainer: str) -> dict[int, list[float]]:
     """The runs' curves by the index of the run, where they have one."""
     curves = {index: document["curves"].get(kind, {}).get(explainer) for index, document in enumerate(results)}
     return {index: curve for index, curve in curves.items() if curve}
 
 
 def _draw_curves(
-    axes: Axes, results: Sequence[Document], explainer: str, labels: Sequence[str], looks: Sequence[_Look]
+    axes: Axes, results: Sequence[RunResults], explainer: str, labels: Sequence[str], looks: Sequence[_Look]
 ) -> list[Line2D | Patch]:
     """Draw all curves; return the keys of the legend, the highest start first."""
     curves = _curves(results, "mutual_information", explainer)
@@ -162,7 +162,7 @@ def _draw_chance(axes: Axes, chance: dict[int, list[float]], looks: Sequence[_Lo
     return [Patch(color="#C8C8C8", alpha=0.8, label="range at chance")]
 
 
-def _finish(axes: Axes, results: Sequence[Document], explainer: str) -> None:
+def _finish(axes: Axes, results: Sequence[RunResults], explainer: str) -> None:
     estimators = ", ".join(sorted({f"“{document['settings']['estimator']}”" for document in results}))
     axes.set_title(explainer_label(explainer), pad=5)
     axes.set_xlabel("vision concepts removed, most important first")

@@ -3,18 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from concept_head_rows import class_carriers
+from concept_head_rows import class_concept_heads
 from matplotlib.text import Text
 from result_documents import overlapping, visible_texts
 
-from mkbench.studies.concept_heads.heat_map import class_figure
+from mkbench.studies.concept_heads.figure.classes import class_figure
 
 SCORES = np.random.default_rng(0).normal(size=(6, 24)).tolist()
 LABELS = {(10, 0): "colour", (11, 11): "background and weather"}
 
 
 def test_scores_are_shown_by_class_and_head() -> None:
-    figure = class_figure(class_carriers(SCORES, heads=12, labels=LABELS))
+    figure = class_figure(class_concept_heads(SCORES, heads=12, labels=LABELS))
     axes = figure.axes[1]
     assert np.array_equal(axes.images[0].get_array(), SCORES)
     limit = np.abs(SCORES).max()
@@ -36,7 +36,7 @@ def test_scores_are_shown_by_class_and_head() -> None:
 def test_classes_with_the_highest_scores_are_drawn_in_their_order() -> None:
     scores = [[float(number % 45), 0.0] for number in range(50)]
     scores[44] = [torch.nan, torch.nan]
-    axes = class_figure(class_carriers(scores)).axes[1]
+    axes = class_figure(class_concept_heads(scores)).axes[1]
     # Scores are the numbers of the classes, and 0 to 4 for the last five: class 4 is as good as class 49, and earlier.
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"class {number}" for number in range(4, 44)]
     (heading,) = [text.get_text() for text in axes.figure.axes[0].texts[:1]]
@@ -45,7 +45,7 @@ def test_classes_with_the_highest_scores_are_drawn_in_their_order() -> None:
 
 def test_many_heads_have_no_names_and_long_classes_short_ones() -> None:
     name = "a class with a name that is much too long for the margin of a figure"
-    found = class_carriers([[0.0] * 384], heads=16, classes=(name,))
+    found = class_concept_heads([[0.0] * 384], heads=16, classes=(name,))
     axes = class_figure(found).axes[1]
     assert [label.get_text() for label in axes.get_xticklabels()] == []
     (shown,) = [label.get_text() for label in axes.get_yticklabels()]
@@ -58,4 +58,4 @@ def test_many_heads_have_no_names_and_long_classes_short_ones() -> None:
 
 def test_nothing_to_draw() -> None:
     with pytest.raises(ValueError, match="a class with mutual concepts, found none"):
-        class_figure(class_carriers([[torch.nan, torch.nan]]))
+        class_figure(class_concept_heads([[torch.nan, torch.nan]]))

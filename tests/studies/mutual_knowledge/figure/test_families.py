@@ -5,7 +5,7 @@ from published_runs import TABLE, reproduction
 from result_documents import overlapping, visible_texts
 from scipy.stats import linregress
 
-from mkbench.studies.mutual_knowledge.families import family_scatter, has_family_line
+from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.reproduction.published import PublishedLine, load_published
 
 ROWS = load_published(TABLE).rows

@@ -1,7 +1,7 @@
 import pytest
 from result_documents import overlapping, results, visible_texts
 
-from mkbench.studies.mutual_knowledge.figure import mi_curve_figure
+from mkbench.studies.mutual_knowledge.figure.curve import mi_curve_figure
 
 CURVES = {"kmeans": [7.0, 3.0, 0.0], "pca": [7.5, 4.0, 2.0, 0.0]}
 CHANCE = {"pca": [5.0, 2.0, 1.0, 0.0]}

@@ -7,7 +7,7 @@ import torch
 from concept_head_runs import OF_HEADS, change_results, heads_run, knowledge_run, runs_of
 
 from mkbench.runs.results import Estimate
-from mkbench.studies.concept_heads.models import concept_head_notes, concept_head_rows, join_models
+from mkbench.studies.concept_heads.choice import concept_head_notes, concept_head_rows, join_models
 
 IMAGES = {"ant/0": [1], "bee/0": [2]}
 HEADS = {name: torch.ones(2, 2, 3) for name in IMAGES}

@@ -1,4 +1,4 @@
-"""The figures of a run: the curve of mutual information; those of samples and of model families come from beside."""
+"""Curve of the mutual information of one run while its concepts are removed."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mkbench.plotting.sample import SampleView, sample_figure
-from mkbench.plotting.style import COLUMN_WIDTH, PALETTE, Page, print_style, quiet_axes, save_figure
-from mkbench.runs.results import ABSENT, Document, explainer_label, find_metric, model_label, sort_explainers
-from mkbench.studies.mutual_knowledge.scatter import accuracy_scatter
-
-__all__ = ["SampleView", "accuracy_scatter", "mi_curve_figure", "sample_figure", "save_figure"]
+from mkbench.plotting.style import COLUMN_WIDTH, PALETTE, Page, print_style, quiet_axes
+from mkbench.runs.results import ABSENT, explainer_label, find_metric, model_label, sort_explainers
+from mkbench.runs.schema import RunResults
 
 _LEFT, _TOP, _BOTTOM = 34.0, 18.0, 30.0  # room of the axis labels and of the title, points
 _HEIGHT = 140.0
 _LEGEND_LINE = 11.0
 
 
-def mi_curve_figure(results: Document) -> Figure:
+def mi_curve_figure(results: RunResults) -> Figure:
     """Draw the averaged curves of mutual information of one run, with those at chance level dashed.
 
     Source: the curves of Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016; the chance level is ours.
@@ -71,7 +68,7 @@ def _draw_curve(axes: Axes, curve: Sequence[float], label: str, *, colour: str, 
     return line
 
 
-def _finish_curve_axes(axes: Axes, results: Document) -> None:
+def _finish_curve_axes(axes: Axes, results: RunResults) -> None:
     axes.set_title(model_label(results), pad=5)
     axes.set_xlabel("vision concepts removed, most important first")
     axes.set_ylabel(f"mutual information (nats, “{results['settings']['estimator']}” estimator)")

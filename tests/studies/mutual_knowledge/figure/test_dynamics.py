@@ -3,7 +3,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
 from result_documents import overlapping, results, visible_texts
 
-from mkbench.studies.mutual_knowledge.dynamics import dynamics_figure, has_curves
+from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, has_curves
 
 
 def _run(label, start, *, family="ViT", chance=0.5, explainers=("pca", "kmeans")):
