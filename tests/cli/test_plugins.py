@@ -22,14 +22,14 @@ def _forgotten() -> Iterator[None]:
     plugins.loaded.clear()
 
 
-@pytest.mark.parametrize("words", [["--plugins=plugin_of_the_test.py"], ["--plugins", "plugin_of_the_test.py"]])
+@pytest.mark.parametrize("words", [["--plugins=plugin_of_test.py"], ["--plugins", "plugin_of_test.py"]])
 def test_class_of_a_plugin_is_a_backbone_by_its_path(
     command: Callable[..., Any], predict_words: list[str], tmp_path: Path, words: list[str]
 ) -> None:
-    (tmp_path / "plugin_of_the_test.py").write_text(OWN)
+    (tmp_path / "plugin_of_test.py").write_text(OWN)
     chosen = [
         *predict_words,
-        "--model.backbone=plugin_of_the_test.Mine",
+        "--model.backbone=plugin_of_test.Mine",
         "--data.limit_classes=1",
         "--data.images_per_class=1",
     ]
@@ -39,7 +39,7 @@ def test_class_of_a_plugin_is_a_backbone_by_its_path(
     outcome = command(*chosen, *words)
     assert (outcome.code, outcome.error) == (0, "")
     assert (tmp_path / "runs" / "colours" / "results.json").is_file()
-    assert plugins.plugin_words() == [f"--plugins={tmp_path / 'plugin_of_the_test.py'}"]
+    assert plugins.plugin_words() == [f"--plugins={tmp_path / 'plugin_of_test.py'}"]
 
 
 @pytest.mark.parametrize(
