@@ -76,7 +76,7 @@ def test_columns_are_those_announced_and_have_metrics() -> None:
     scorer = GroundTruth()
     assert list(scorer.score(with_ground_truth(make_context([ALL])))) == list(scorer.columns)
     names = [metric.name for column in scorer.columns for metric in COLUMN_METRICS[column]]
-    assert {"descriptor_precision", "descriptor_recall", "part_iou"} <= set(names)
+    assert {"descriptor_precision", "descriptor_recall", "part_iou", "mutual_precision", "language_recall"} <= set(names)
     assert scorer.settings() == {}
 
 
@@ -142,6 +142,8 @@ def test_perfect_explanation_of_critters(resize: Any) -> None:
         group=group,
         explanation=explanation,
         bare=torch.rand(len(data.bank), 6),
+        member=torch.rand(2, len(data.bank)) < 0.1,
+        conditioning=torch.tensor([0, 1, 0]),
     )
     columns = GroundTruth().score(context)
     assert columns["descriptor_precision"] == columns["part_iou"] == [1.0] * 3

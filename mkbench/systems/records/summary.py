@@ -59,8 +59,10 @@ def summarise_explainer(rows: pa.Table, explainer: str) -> tuple[list[Metric], d
         mean_metric("mutual_information_auc_chance", explainer, set_chance, None),
         mean_metric("mutual_information_auc_excess", explainer, set_auc - set_chance, True),
         mean_metric("mutual_information_image_auc", explainer, curves.sum(1) / lengths, True),
-        mean_metric("concept_entropy", explainer, torch.tensor(_numpy(rows["concept_entropy"])), None),
     ]
+    entropy = torch.tensor(rows["concept_entropy"].drop_null().to_pylist(), dtype=torch.float64)
+    if len(entropy):
+        metrics.append(mean_metric("concept_entropy", explainer, entropy, None))
     averaged = {
         "mutual_information": curves.mean(0).tolist(),
         "mutual_information_chance": chance.mean(0).tolist(),

@@ -39,7 +39,7 @@ def make_result():
 
 
 def test_rows_hold_what_was_found_without_padding():
-    record = group_record(make_result(), ["bat", "owl", "cat"])
+    record = group_record(make_result(), ["bat", "owl", "cat", "ant", "elk", "yak"])
     first, second = record.rows.to_pylist()
     assert first == {
         "sample_id": "owl/a",
