@@ -76,7 +76,9 @@ def test_columns_are_those_announced_and_have_metrics() -> None:
     scorer = GroundTruth()
     assert list(scorer.score(with_ground_truth(make_context([ALL])))) == list(scorer.columns)
     names = [metric.name for column in scorer.columns for metric in COLUMN_METRICS[column]]
-    assert {"descriptor_precision", "descriptor_recall", "part_iou", "mutual_precision", "language_recall"} <= set(names)
+    assert {"descriptor_precision", "descriptor_recall", "part_iou", "mutual_precision", "language_recall"} <= set(
+        names
+    )
     assert scorer.settings() == {}
 
 

@@ -63,7 +63,7 @@ def test_rows_hold_what_was_found_without_padding():
 
 
 def test_record_names_group_fallbacks_and_unreadable_images():
-    record = group_record(make_result(), ["bat", "owl", "cat"])
+    record = group_record(make_result(), ["bat", "owl", "cat", "ant", "elk", "yak"])
     assert record.key == "00001-000"
     assert record.fallbacks == {"foreground": {"crf_empty": 3}, "pca": {"no_foreground": 1}}
     assert record.unreadable == ("owl/c: truncated",)
@@ -72,7 +72,7 @@ def test_record_names_group_fallbacks_and_unreadable_images():
 def test_every_explainer_has_a_row_for_every_image():
     result = make_result()
     result.explained["kmeans"] = result.explained["pca"]
-    assert group_record(result, ["bat", "owl", "cat"]).rows.num_rows == 4
+    assert group_record(result, ["bat", "owl", "cat", "ant", "elk", "yak"]).rows.num_rows == 4
 
 
 def test_group_without_a_readable_image():
@@ -84,9 +84,9 @@ def test_group_without_a_readable_image():
 
 def test_without_labels_what_depends_on_them_is_null(tmp_path):
     result = make_result()
-    labelled = group_record(result, ["bat", "owl", "cat"]).rows.to_pylist()
+    labelled = group_record(result, ["bat", "owl", "cat", "ant", "elk", "yak"]).rows.to_pylist()
     result.group.class_index = None
-    record = group_record(result, ["bat", "owl", "cat"])
+    record = group_record(result, ["bat", "owl", "cat", "ant", "elk", "yak"])
     unknown = dict.fromkeys(("class_index", "class_name", "top1", "top5"))
     assert record.rows.to_pylist() == [row | unknown for row in labelled]
     read = read_group(write_group(tmp_path, record))
