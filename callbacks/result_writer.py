@@ -99,6 +99,9 @@ class ResultWriter(Callback):
             write_json(self.folder / MANIFEST, self._manifest)
             if self.config_text is not None:
                 write_text_atomically(self.folder / "config.yaml", self.config_text)
+            if isinstance(pl_module, BenchmarkSystem):  # the live metrics are those of the whole run
+                for key in sorted(attached_data(trainer).finished):
+                    pl_module.take_in(read_group(self.folder / GROUPS / f"{key}.parquet"))
         trainer.strategy.barrier("bundle opened")
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -138,13 +141,24 @@ class ResultWriter(Callback):
             write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, computed_now, seconds))
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Rebuild results that were lost after the last group: with none to compute, only `setup` has been called."""
+        """Rebuild results that were lost after the last group, or that lack a metric named since.
+
+        With no group to compute, only `setup` has been called.
+        """
         if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
             return
-        if not (self.folder / RESULTS).is_file():
+        if self._lacks_metrics(pl_module):
             data = attached_data(trainer)
             pl_module.prepare(data)  # results tell how many texts were truncated
             write_json(self.folder / RESULTS, build_results(self.folder, pl_module, data))
+
+    def _lacks_metrics(self, system: BenchmarkSystem) -> bool:
+        """Whether there are no results, or a user's metric is not among them."""
+        if not (self.folder / RESULTS).is_file():
+            return True
+        results, _ = read_results(self.folder) if system.own_metrics else ({"metrics": []}, {})
+        present = {metric["name"] for metric in results["metrics"]}
+        return any(entry.name not in present for entry in system.own_metrics)
 
     @property
     def folder(self) -> Path:

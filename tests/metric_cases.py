@@ -14,10 +14,13 @@ from mkbench.metrics import (
     AccuracyIncrease,
     Association,
     ConceptConsistency,
+    ConceptConsistencyCount,
+    ConceptConsistencyRatio,
     ConceptEntropy,
     CorLoc,
     Deletion,
     Entanglement,
+    ImageMetric,
     Insertion,
     MutualInformation,
     MutualInformationAUC,
@@ -85,8 +88,9 @@ def fit_updates() -> list[tuple[Any, ...]]:
     return [(fits[:1],), (fits[1:4],), (fits[4:],)]
 
 
-def numbered_fit_updates() -> list[tuple[Any, ...]]:
-    return [(fits, heads) for (fits,), heads in zip(fit_updates(), ([3], [5, 0, 1], [4, 2]), strict=True)]
+def ratio_updates() -> list[tuple[Any, ...]]:
+    """As ``label_updates``, and all texts of all heads fit."""
+    return [(labels, [[True] * 5] * len(labels), heads) for labels, heads in label_updates()]
 
 
 def score_updates() -> list[tuple[Any, ...]]:
@@ -118,6 +122,18 @@ def excess() -> MutualInformationExcess:
     return MutualInformationExcess(bank_size=20)
 
 
+def few_fitting() -> ConceptConsistencyCount:
+    return ConceptConsistencyCount("low")
+
+
+def part_iou() -> ImageMetric:
+    return ImageMetric(columns=("part_iou",))
+
+
+def row_updates() -> list[tuple[Any, ...]]:
+    return [({"part_iou": [0.25, None]},), ({"part_iou": [0.5, 0.75]},)]
+
+
 def deletion_sum() -> Deletion:
     return Deletion("sum")
 
@@ -138,7 +154,10 @@ METRICS: dict[str, tuple[Callable[[], Metric], list[tuple[Any, ...]]]] = {
     "entanglement": (Entanglement, label_updates()),
     "entanglement_any": (entangled_with_any, label_updates()),
     "association": (Association, fit_updates()),
-    "concept_consistency": (ConceptConsistency, numbered_fit_updates()),
+    "concept_consistency": (ConceptConsistency, fit_updates()),
+    "concept_consistency_count": (few_fitting, fit_updates()),
+    "concept_consistency_ratio": (ConceptConsistencyRatio, ratio_updates()),
+    "of_a_user": (part_iou, row_updates()),
     "pixel_accuracy": (PixelAccuracy, mask_updates()),
     "segmentation_mean_iou": (SegmentationMeanIoU, mask_updates()),
     "segmentation_average_precision": (SegmentationAveragePrecision, score_updates()),

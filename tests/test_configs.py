@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from mkbench.cli.bench_config import list_jobs, read_config
 from mkbench.cli.commands.mined_descriptors import read_mining
 from mkbench.cli.trainer import MkbenchCLI
 from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.metrics.catalogue import CATALOGUE
 
 ALL = sorted(CONFIGS.rglob("*.yaml"))
 PACKED = ["--data.bank=bank.json", "--data.class_names=names.txt"]
@@ -57,6 +58,10 @@ RECIPES = {"Critters": CONFIGS / "critters" / "baselines", "ImageNet": CONFIGS /
 DESCRIBED = {"Food101": ["apple pie", "baklava"], "ImageNet": ["tench", "goldfish"]}
 #: What leaves four images where there are no classes to choose from.
 LIMITS = {"UnlabelledFolder": "--data.limit_images=4"}
+#: Kinds whose runs have results -> their tests that came here so far, with the metrics of these.
+SEEN: dict[str, set[str]] = {}
+#: Where the tiny model has no head whose five texts fit, there is nothing to divide by.
+SELDOM = {"concept_consistency_ratio"}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -184,6 +189,18 @@ def train_heads(protocol: dict[str, Any], command: Callable[..., Any], model: Pa
         content["data"]["init_args"]["features"] = options.get("features", "tokens")
         (folder / "fit.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
         assert command("fit", "--config=fit.yaml").code == 0
+
+
+@pytest.fixture(autouse=True)
+def metrics_are_in_the_catalogue(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every metric of every result that a test leaves behind stands in the catalogue."""
+    yield
+    names: set[str] = set()
+    for path in tmp_path.rglob("results.json"):
+        names |= {metric["name"] for metric in json.loads(path.read_text(encoding="utf-8"))["metrics"]}
+    assert names <= CATALOGUE.keys()
+    if names:
+        SEEN[request.node.name] = names
 
 
 def test_all_configurations_are_found() -> None:
@@ -364,3 +381,12 @@ def test_baseline(
     images = trained.record["test_images"]
     assert images in (4, 8)
     assert outcome.output == (f"{name}: top-1 {100 * trained.top1:.1f} % of {images} test images, written to {file}\n")
+
+
+def test_every_metric_of_the_catalogue_is_in_a_result_of_these_runs() -> None:
+    """The last test: it looks at what the others left."""
+    kinds = ("predict", "bench", "describe", "heads", "segmentation", "mining", "accuracy")
+    expected = sum(len(of_kind(kind)) for kind in kinds)
+    if len(SEEN) < expected:
+        pytest.skip(f"{expected - len(SEEN)} of {expected} runs were not made by this process")
+    assert set().union(*SEEN.values()) >= CATALOGUE.keys() - SELDOM

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "mkbench.cli.commands.verify",
     "explain": "mkbench.cli.commands.explain",
     "models": "mkbench.cli.commands.models",
+    "metrics": "mkbench.cli.commands.metrics",
 }
 TRAINER_COMMANDS: Mapping[str, str] = {
     "predict": "evaluate one model: mkbench predict --config FILE [--data.root DIR ...]",

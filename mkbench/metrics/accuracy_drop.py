@@ -12,7 +12,7 @@ class AccuracyDrop(RemovalMetric):
     Args:
         scale: ``mean`` over the steps, both ends included, or ``sum`` (trapezoid, step 1), the one to compare with the
             paper's table.
-        max_parts: most parts of one image; an image with more raises.
+        columns: the column of curves.
 
     Example:
         >>> metric = AccuracyDrop()
@@ -22,3 +22,4 @@ class AccuracyDrop(RemovalMetric):
     """
 
     higher_is_better = False
+    columns = ("deletion_correct",)

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from mkbench.metrics.functional.concept_entropy import concept_entropy
+from mkbench.metrics.row_metric import MeanMetric, Rows, numbers
 
 
-class ConceptEntropy(Metric):
+class ConceptEntropy(MeanMetric):
     """Mean entropy in nats of the descriptor distribution over an image's parts; higher means parts are told apart.
 
     Definition and range: :func:`mkbench.metrics.functional.concept_entropy`. Optimal transport, which
-    shares descriptors out among the parts, raises it in the paper's ablation, hence ``higher_is_better``.
+    shares descriptors out among the parts, raises it in the paper's ablation; whether that is better depends on the
+    image, so it has no direction.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix A.2.
 
@@ -24,17 +25,11 @@ class ConceptEntropy(Metric):
         tensor(0.3466, dtype=torch.float64)
     """
 
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
+    columns = ("concept_entropy",)
 
-    entropy_sum: Tensor
-    images: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("entropy_sum", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("images", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+    def image_values(self, rows: Rows) -> Tensor:
+        """Return the entropies, (n,) float64 in nats."""
+        return numbers(rows[self.columns[0]])
 
     def update(self, descriptor_ids: Tensor | Sequence[int] | Sequence[Sequence[int]]) -> None:
         """Add one image or a batch.
@@ -45,10 +40,4 @@ class ConceptEntropy(Metric):
         Raises:
             ValueError: if the ids are not integers.
         """
-        entropy = concept_entropy(torch.as_tensor(descriptor_ids, device=self.device))
-        self.entropy_sum += entropy.sum()
-        self.images += entropy.numel()
-
-    def compute(self) -> Tensor:
-        """Mean entropy in nats, float64; NaN without images."""
-        return self.entropy_sum / self.images
+        self.add(concept_entropy(torch.as_tensor(descriptor_ids)).reshape(-1))

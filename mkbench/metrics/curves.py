@@ -1,81 +1,86 @@
-"""States that the mutual information metrics share: sums of curves over images."""
+"""Areas under curves that end at 0, over a set of images."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from mkbench.metrics.functional.curves import CurveStatistics, curve_statistics
+from mkbench.metrics.functional.curves import Average, check_average
+from mkbench.metrics.row_metric import MeanMetric, Rows
 
 
-class CurveSums(Metric):
-    """Base of the metrics over mutual information curves; subclasses say what they read off the averaged curve.
-
-    The states have a fixed shape, so a process without images takes part in the reduction like any other.
+class CurveMetric(MeanMetric):
+    """Base of the metrics that are the area under mutual information curves.
 
     Args:
-        max_concepts: most vision concepts of one image; an image with more raises. The paper's setting, five parts of
-            three descriptors, needs 15.
+        average: ``set`` pads curves with 0 to the longest of all images before their mean is taken, as published;
+            ``image`` takes the mean of every image's own curve.
+        columns: the columns that it reads; None: those of its class.
 
     Raises:
-        ValueError: if ``max_concepts`` is negative.
-
-    Example:
-        >>> from mkbench.metrics import MutualInformation
-        >>> sums = MutualInformation(max_concepts=3)
-        >>> sums.update_curves(torch.tensor([[4.0, 2.0, 0.0], [2.0, 0.0, 0.0]]), torch.tensor([2, 1]))
-        >>> sums.curve().tolist()
-        [3.0, 1.0, 0.0]
+        ValueError: an unknown average.
     """
 
-    is_differentiable = False
     higher_is_better = True
-    full_state_update = False
 
-    curve_sum: Tensor
-    auc_sum: Tensor
-    images: Tensor
     longest: Tensor
 
-    def __init__(self, *, max_concepts: int = 64) -> None:
-        super().__init__()
-        if max_concepts < 0:
-            raise ValueError(f"max_concepts must not be negative, found {max_concepts}")
-        self.max_concepts = max_concepts
-        zero = torch.zeros((), dtype=torch.float64)
-        self.add_state("curve_sum", torch.zeros(max_concepts + 1, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("auc_sum", zero.clone(), dist_reduce_fx="sum")
-        self.add_state("images", zero.clone(), dist_reduce_fx="sum")
-        self.add_state("longest", zero.clone(), dist_reduce_fx="max")
+    def __init__(self, average: Average = "set", *, columns: Sequence[str] | None = None) -> None:
+        super().__init__(columns=columns)
+        check_average(average)
+        self.average: Average = average
+        self.add_state("longest", torch.zeros((), dtype=torch.float64), dist_reduce_fx="max")
 
-    def update_curves(self, curves: Tensor, counts: Tensor) -> None:
-        """Add curves that exist already, instead of computing them from id lists.
+    def curves(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Return the curves of the images, (n, K) padded with 0, and their lengths (n,)."""
+        return pad_curves(rows[self.columns[0]])
+
+    def image_values(self, rows: Rows) -> Tensor:
+        """Return the areas, (n,) float64; those of ``set`` depend on the longest of the curves given."""
+        curves, lengths = self.curves(rows)
+        return curves.mean(dim=1) if self.average == "set" else curves.sum(dim=1) / lengths
+
+    def add_curves(self, curves: Tensor, lengths: Tensor) -> None:
+        """Add the curves of a batch.
 
         Args:
-            curves: (B, K + 1) float64 curves, as :func:`mutual_information_curves` gives them.
-            counts: (B,) int64 vision concepts per image.
-
-        Raises:
-            ValueError: if shapes do not fit or an image has more than ``max_concepts`` concepts.
+            curves: (B, K) float64, 0 behind their end.
+            lengths: (B,) int64 entries of each.
         """
-        self._add(curve_statistics(curves, counts, max_concepts=self.max_concepts))
-        # What torchmetrics itself does around update(): the value kept by the last compute() is out of date.
-        self._update_count += 1
-        self._computed = None
+        sums = curves.sum(dim=1)
+        self.add(sums if self.average == "set" else sums / lengths)
+        if len(lengths):
+            self.longest = torch.maximum(self.longest, lengths.max().to(self.longest))
 
-    def _add(self, statistics: CurveStatistics) -> None:
-        self.curve_sum += statistics.curve_sum
-        self.auc_sum += statistics.auc_sum
-        self.images += statistics.images
-        self.longest = torch.maximum(self.longest, statistics.longest)
+    def update_rows(self, rows: Rows) -> Tensor:
+        """Add images by their rows; returns what ``image_values`` gives for them."""
+        self.add_curves(*self.curves(rows))
+        self._mark_updated()
+        return self.image_values(rows)
 
-    def curve(self) -> Tensor:
-        """Averaged curve of the images seen by this process; of all processes inside ``sync_context()``.
+    def compute(self) -> Tensor:
+        """The area in nats, float64; NaN without images."""
+        mean = super().compute()
+        return mean / self.longest if self.average == "set" else mean
 
-        Returns:
-            (longest + 1,) float64 in nats, as :func:`average_curves`; NaN without images.
-        """
-        return self.curve_sum[: int(self.longest) + 1] / self.images
 
-    def image_auc(self) -> Tensor:
-        """Mean over images of the mean of each one's own curve, float64; NaN without images."""
-        return self.auc_sum / self.images
+def pad_curves(curves: Sequence[Any]) -> tuple[Tensor, Tensor]:
+    """Bring a column of curves to one tensor.
+
+    Args:
+        curves: n lists of numbers of different lengths; None for an image without one.
+
+    Returns:
+        (n, longest) float64, 0 behind the end of each curve and NaN for None, and (n,) int64 lengths.
+
+    >>> pad_curves([[2.0, 0.0], [0.0]])
+    (tensor([[2., 0.],
+            [0., 0.]], dtype=torch.float64), tensor([2, 1]))
+    """
+    lists = [[torch.nan] if curve is None else curve for curve in curves]
+    lengths = torch.tensor([len(curve) for curve in lists], dtype=torch.int64)
+    padded = torch.zeros(len(lists), max(map(len, lists), default=0), dtype=torch.float64)
+    for row, curve in zip(padded, lists, strict=True):
+        row[: len(curve)] = torch.tensor(curve, dtype=torch.float64)
+    return padded, lengths

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mkbench.metrics.functional.entanglement import Mode, check_mode, entanglement
-from mkbench.metrics.head_slots import HeadSlots
-
-MAX_BYTES = 128
+from mkbench.metrics.functional.entanglement import (
+    Mode,
+    check_mode,
+    entangled,
+    entanglement,
+    entanglement_interval,
+)
+from mkbench.metrics.head_slots import MAX_BYTES, HeadSlots, labels_of_bytes, labels_to_bytes, shorten_label
+from mkbench.metrics.row_metric import Rows
 
 
 class Entanglement(HeadSlots):
@@ -22,6 +27,7 @@ class Entanglement(HeadSlots):
     Args:
         mode: ``earlier``: a head before it has the label; ``any``: any other head.
         max_heads: most heads; a head of a higher number raises.
+        columns: the column of labels.
 
     Raises:
         ValueError: for an unknown mode, or if ``max_heads`` is not positive.
@@ -35,11 +41,26 @@ class Entanglement(HeadSlots):
     """
 
     higher_is_better = False
+    columns = ("label",)
 
-    def __init__(self, mode: Mode = "earlier", *, max_heads: int = 1024) -> None:
+    def __init__(self, mode: Mode = "earlier", *, max_heads: int = 4096, columns: Sequence[str] | None = None) -> None:
         check_mode(mode)
-        super().__init__(width=MAX_BYTES, max_heads=max_heads)
+        super().__init__(width=MAX_BYTES, max_heads=max_heads, columns=columns)
         self.mode: Mode = mode
+
+    def image_values(self, rows: Rows) -> Tensor:
+        """Return whether each head is entangled with another of those given, (S,) float64."""
+        labels = rows[self.columns[0]]
+        return entangled(labels, mode=self.mode).double() if labels else torch.zeros(0, dtype=torch.float64)
+
+    def update_rows(self, rows: Rows) -> Tensor:
+        """Add heads by their rows; returns what ``image_values`` gives for them."""
+        self.update([shorten_label(label) for label in rows[self.columns[0]]])
+        return self.image_values(rows)
+
+    def interval(self, values: Tensor, rows: Rows) -> tuple[float, float] | None:
+        """Return the interval over heads, whose share is measured anew in every sample."""
+        return entanglement_interval(rows[self.columns[0]], mode=self.mode)
 
     def update(self, labels: Sequence[str], heads: Sequence[int] | None = None) -> None:
         """Add the labels of some heads.
@@ -50,19 +71,13 @@ class Entanglement(HeadSlots):
                 process. Several processes must give them.
 
         Raises:
-            ValueError: for a label longer than 128 bytes, or a number that is out of range or used before.
+            ValueError: for a label longer than 512 bytes, or a number that is out of range or used before.
         """
-        coded = [label.encode() for label in labels]
-        if any(len(code) > MAX_BYTES or 0 in code for code in coded):
-            raise ValueError(
-                f"expected labels of at most {MAX_BYTES} bytes without zeros, found {max(labels, key=len)!r}"
-            )
-        rows = [list(code.ljust(MAX_BYTES, b"\0")) for code in coded]
-        self.put(torch.tensor(rows).reshape(len(rows), MAX_BYTES), heads=heads)
+        self.put(labels_to_bytes(labels), heads=heads)
 
     def labels(self) -> list[str]:
         """Return the labels seen by this process in the order of the heads; of all inside ``sync_context()``."""
-        return [bytes(row).rstrip(b"\0").decode() for row in self.rows().long().tolist()]
+        return labels_of_bytes(self.rows())
 
     def compute(self) -> Tensor:
         """The share, float64; NaN without heads.

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from mkbench.metrics.row_metric import RowMetric
+
+#: Most bytes of a label.
+MAX_BYTES = 512
 
 
-class HeadSlots(Metric):
+class HeadSlots(RowMetric):
     """Keeps a row of numbers for each head of a model, whichever process gives it.
 
     Subclasses say what the row holds and reduce the rows.
@@ -15,38 +19,29 @@ class HeadSlots(Metric):
     Args:
         width: entries of a row.
         max_heads: most heads; a head of a higher number raises.
+        columns: the columns that it reads; None: those of its class.
 
     Raises:
         ValueError: if ``max_heads`` is not positive.
-
-    Example:
-        >>> from mkbench.metrics import ConceptConsistency
-        >>> metric = ConceptConsistency()
-        >>> metric.put(torch.tensor([[4], [5]]), heads=[3, 1])
-        >>> metric.rows().tolist()
-        [[5.0], [4.0]]
     """
-
-    is_differentiable = False
-    full_state_update = False
 
     given: Tensor
     slots: Tensor
 
-    def __init__(self, *, width: int, max_heads: int = 1024) -> None:
-        super().__init__()
+    def __init__(self, *, width: int, max_heads: int, columns: Sequence[str] | None = None) -> None:
+        super().__init__(columns=columns)
         if max_heads < 1:
             raise ValueError(f"max_heads must be at least 1, found {max_heads}")
         self.max_heads = max_heads
         # Fixed shapes and sums: a process without heads adds zeros, and the order is that of the numbers.
         self.add_state("given", torch.zeros(max_heads, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("slots", torch.zeros(max_heads, width, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("slots", torch.zeros(max_heads, width, dtype=torch.uint8), dist_reduce_fx="sum")
 
     def put(self, rows: Tensor, *, heads: Sequence[int] | None) -> None:
         """Fill the slots of some heads.
 
         Args:
-            rows: (B, width) finite numbers.
+            rows: (B, width) whole numbers of 0..255.
             heads: B different numbers of the heads; None counts on from the highest of this process.
 
         Raises:
@@ -70,7 +65,7 @@ class HeadSlots(Metric):
         """Return the rows of all heads that were given, in the order of their numbers.
 
         Returns:
-            (S, width) float64.
+            (S, width) whole numbers.
 
         Raises:
             ValueError: if two processes gave a head of the same number.
@@ -81,3 +76,33 @@ class HeadSlots(Metric):
     def _require_once(self, given: Tensor) -> None:
         if bool((given > 1).any()):
             raise ValueError("expected every head once, found a number used twice: give each head its own with heads=")
+
+
+def labels_to_bytes(labels: Sequence[str]) -> Tensor:
+    """Return labels as (B, MAX_BYTES) uint8 of UTF-8 with zeros behind.
+
+    Raises:
+        ValueError: for a label that is too long or holds a zero.
+
+    >>> labels_of_bytes(labels_to_bytes(["colour", "Größe", ""]))
+    ['colour', 'Größe', '']
+    """
+    coded = [label.encode() for label in labels]
+    if any(len(code) > MAX_BYTES or 0 in code for code in coded):
+        raise ValueError(f"expected labels of at most {MAX_BYTES} bytes without zeros, found {max(labels, key=len)!r}")
+    rows = [list(code.ljust(MAX_BYTES, b"\0")) for code in coded]
+    return torch.tensor(rows, dtype=torch.uint8).reshape(len(rows), MAX_BYTES)
+
+
+def labels_of_bytes(rows: Tensor) -> list[str]:
+    """Return the labels of (S, MAX_BYTES) bytes; the reverse of ``labels_to_bytes``."""
+    return [bytes(row).rstrip(b"\0").decode() for row in rows.tolist()]
+
+
+def shorten_label(label: str) -> str:
+    """Cut a label to what the states hold; labels are compared from their beginning.
+
+    >>> len(shorten_label("long " * 200))
+    512
+    """
+    return label.encode()[:MAX_BYTES].decode(errors="ignore")

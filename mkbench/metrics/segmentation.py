@@ -2,28 +2,28 @@
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from mkbench.metrics.functional.segmentation import (
     accuracy_of_counts,
-    mask_counts,
+    image_mask_counts,
     mean_iou_of_counts,
     segmentation_average_precision,
 )
+from mkbench.metrics.row_metric import MeanMetric, Rows, numbers
 
 
-class _MaskMetric(Metric):
-    """Keeps how many pixels were taken for what."""
+class _MaskMetric(MeanMetric):
+    """Keeps how many pixels were taken for what: the ratios of their sums are those of their means over images."""
 
-    is_differentiable = False
     higher_is_better = True
-    full_state_update = False
+    columns = ("pixels",)
+    width = 4
 
-    counts: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("counts", torch.zeros(2, 2, dtype=torch.float64), dist_reduce_fx="sum")
+    def image_values(self, rows: Rows) -> Tensor:
+        """Return four counts of each image, (n, 4) float64: background taken for background and object, object too."""
+        nothing = [torch.nan] * self.width
+        counts = [nothing if pixels is None else pixels for pixels in rows[self.columns[0]]]
+        return torch.tensor(counts, dtype=torch.float64).reshape(-1, self.width)
 
     def update(self, masks: Tensor, ground_truth: Tensor) -> None:
         """Add a batch of images.
@@ -35,7 +35,7 @@ class _MaskMetric(Metric):
         Raises:
             ValueError: for shapes or types that do not fit.
         """
-        self.counts += mask_counts(masks, ground_truth)
+        self.add(image_mask_counts(masks, ground_truth).flatten(1))
 
 
 class PixelAccuracy(_MaskMetric):
@@ -50,9 +50,9 @@ class PixelAccuracy(_MaskMetric):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    def compute(self) -> Tensor:
-        """The share, float64; NaN without pixels."""
-        return accuracy_of_counts(self.counts)
+    def reduce(self, means: Tensor) -> Tensor:
+        """Return the share, (...), of mean counts (..., 4); NaN without pixels."""
+        return accuracy_of_counts(means.reshape(*means.shape[:-1], 2, 2))
 
 
 class SegmentationMeanIoU(_MaskMetric):
@@ -67,12 +67,12 @@ class SegmentationMeanIoU(_MaskMetric):
         tensor(0.5000, dtype=torch.float64)
     """
 
-    def compute(self) -> Tensor:
-        """The mean, float64; NaN without pixels."""
-        return mean_iou_of_counts(self.counts)
+    def reduce(self, means: Tensor) -> Tensor:
+        """Return the mean IoU, (...), of mean counts (..., 4); NaN without pixels."""
+        return mean_iou_of_counts(means.reshape(*means.shape[:-1], 2, 2))
 
 
-class SegmentationAveragePrecision(Metric):
+class SegmentationAveragePrecision(MeanMetric):
     """Average precision of pixels, averaged over images (mAP); 0..1, higher is better.
 
     Source: Gandelsman, Efros & Steinhardt, ICLR 2024 (arXiv 2310.05916), table 2; the definition is that of
@@ -85,17 +85,12 @@ class SegmentationAveragePrecision(Metric):
         tensor(1., dtype=torch.float64)
     """
 
-    is_differentiable = False
     higher_is_better = True
-    full_state_update = False
+    columns = ("average_precision",)
 
-    total: Tensor
-    images: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("images", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+    def image_values(self, rows: Rows) -> Tensor:
+        """Return the average precision of each image, (n,) float64."""
+        return numbers(rows[self.columns[0]])
 
     def update(self, scores: Tensor, ground_truth: Tensor) -> None:
         """Add a batch of images.
@@ -107,9 +102,4 @@ class SegmentationAveragePrecision(Metric):
         Raises:
             ValueError: for shapes that do not fit, no pixels, or scores outside 0..1.
         """
-        self.total += segmentation_average_precision(scores, ground_truth).sum()
-        self.images += len(scores)
-
-    def compute(self) -> Tensor:
-        """The mean over images, float64; NaN without images."""
-        return self.total / self.images
+        self.add(segmentation_average_precision(scores, ground_truth))

@@ -43,15 +43,6 @@ class Estimate(NamedTuple):
         return Estimate(self.value * factor, interval)
 
 
-def bound_cells(estimate: Estimate | None) -> list[float | None]:
-    """Return the value and both ends of the interval, for programs; None for what there is not.
-
-    >>> bound_cells(Estimate(0.5, (0.25, 0.75))), bound_cells(Estimate(0.5)), bound_cells(None)
-    ([0.5, 0.25, 0.75], [0.5, None, None], [None, None, None])
-    """
-    return [None] * 3 if estimate is None else [estimate.value, *(estimate.interval or (None, None))]
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 

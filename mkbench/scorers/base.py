@@ -52,7 +52,11 @@ class ScorerContext:
 
 
 class Scorer(Protocol):
-    """Turns explanations into columns of the rows of a run; how columns become metrics stands in ``summary``."""
+    """Turns explanations into columns of the rows of a run.
+
+    Which metrics follow from the columns stands in :mod:`mkbench.metrics.catalogue`; a scorer of one's own brings them
+    as its attribute ``metrics``, a sequence of :class:`mkbench.metrics.ImageMetric`.
+    """
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
+import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -14,7 +15,11 @@ from mkbench.backbones.base import Kind
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
+from mkbench.metrics.image_metric import ImageMetric
+from mkbench.metrics.own_metrics import own_entries
 from mkbench.runs.run_folder import GroupRecord
+from mkbench.systems.live_metrics import LiveMetrics
+from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.text_cache import TextCache, cache_folder
 
 Precision = Literal["32", "bf16", "16"]
@@ -24,8 +29,8 @@ _DTYPES: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, 
 class BenchmarkSystem(L.LightningModule, ABC):
     """A question asked of one frozen model, class group by class group; predict-only.
 
-    A subclass answers a group in ``predict_step`` (None if none of its images could be read) and says how answers
-    become rows and rows become results; ``ResultWriter`` keeps them.
+    A subclass answers a group in ``answer`` and says how answers become rows and rows become results; ``ResultWriter``
+    keeps them. The metrics of the run follow from the rows: live, over all devices, and again when results are built.
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
@@ -35,12 +40,15 @@ class BenchmarkSystem(L.LightningModule, ABC):
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
+        metrics: a user's own metrics; None: none.
 
     Attributes:
         seed: run seed.
+        computed: the metrics over all devices by name, those of an explainer as ``metric/explainer``; known once all
+            groups are done.
 
     Raises:
-        UsageError: a chunk below 1, or a model that there is not.
+        UsageError: a chunk below 1, a model that there is not, or metrics of the same name.
     """
 
     seed: int = 0
@@ -54,6 +62,7 @@ class BenchmarkSystem(L.LightningModule, ABC):
         encoder_chunk: int = 64,
         text_cache: str = "auto",
         precision: Precision = "32",
+        metrics: Sequence[ImageMetric] | None = None,
     ) -> None:
         super().__init__()
         if encoder_chunk < 1:
@@ -66,6 +75,9 @@ class BenchmarkSystem(L.LightningModule, ABC):
         self.backbone = loaded.to(_DTYPES[precision]).eval().requires_grad_(False)
         self.encoder_chunk, self.precision = encoder_chunk, precision
         self.text_cache = TextCache(cache_folder(text_cache))
+        self.own_metrics = own_entries(metrics or ())
+        self.live: LiveMetrics | None = None
+        self.computed: dict[str, float] = {}
 
     @property
     def geometry(self) -> Geometry:
@@ -86,12 +98,24 @@ class BenchmarkSystem(L.LightningModule, ABC):
         """Encode all texts; called once before the first group, and before results are built without any group."""
 
     @abstractmethod
+    def answer(self, group: ClassGroup) -> Any:
+        """Return everything that is found out about a group with at least one image."""
+
+    @abstractmethod
+    def metric_layout(self) -> Layout:
+        """Return which metrics are computed of the model and of each explainer."""
+
+    @abstractmethod
+    def metric_rows(self, rows: pa.Table) -> OwnedRows:
+        """Return the columns of the model and of each explainer from rows of a run."""
+
+    @abstractmethod
     def record(self, group: ClassGroup, answer: Any, class_names: Sequence[str]) -> GroupRecord:
         """Return the rows of a group.
 
         Args:
             group: the group.
-            answer: what ``predict_step`` returned for it.
+            answer: what ``predict_step`` returned for it; None if none of its images could be read.
             class_names: names in class order.
         """
 
@@ -120,6 +144,20 @@ class BenchmarkSystem(L.LightningModule, ABC):
         """Say why what is kept beside the rows of a finished group cannot be used; None if it can."""
         return None
 
+    def setup(self, stage: str) -> None:
+        """Refuse a user's metric that reads what the run does not have, before any data is read.
+
+        Raises:
+            UsageError: there is one.
+        """
+        known = {entry.name for entries in self.metric_layout().values() for entry in entries}
+        for entry in self.own_metrics:
+            if entry.name not in known:
+                raise UsageError(
+                    f"Expected the metric {entry.name!r} to read columns that the rows of this run have, found "
+                    f"{', '.join(entry.columns)}; correct its `columns`, or add the scorer that fills them."
+                )
+
     def on_predict_start(self) -> None:
         """Prepare the texts, on the first device of every machine; the others then find them in the cache.
 
@@ -139,6 +177,29 @@ class BenchmarkSystem(L.LightningModule, ABC):
         self.prepare(data)
         if self.text_cache.folder is not None and not waits:
             self.trainer.strategy.barrier("texts")
+        self.live = LiveMetrics(self.metric_layout()).to(self.device)
+
+    def predict_step(self, batch: ClassGroup, batch_idx: int) -> Any:
+        """Answer a class group, and add its images to the metrics; None if none of its images could be read."""
+        if not len(batch):
+            return None
+        answer = self.answer(batch)
+        if self.live is not None:
+            self.take_in(self.record(batch, answer, attached_data(self.trainer).class_names))
+        return answer
+
+    def take_in(self, record: GroupRecord) -> None:
+        """Add the images of a group to the metrics of the run that goes on."""
+        if self.live is not None and len(record.rows):
+            self.live.update(self.metric_rows(record.rows))
+
+    def on_predict_epoch_end(self) -> None:
+        """Compute the metrics over all devices, and give them to the trainer's loggers."""
+        if self.live is None:
+            return
+        self.computed = self.live.compute()
+        for logger in self.trainer.loggers:  # `self.log` raises while predicting
+            logger.log_metrics(self.computed)
 
     def _chunks(self, images: Tensor) -> Iterator[Tensor]:
         return (images[start : start + self.encoder_chunk] for start in range(0, len(images), self.encoder_chunk))

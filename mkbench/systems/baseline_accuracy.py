@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,9 +14,16 @@ from mkbench.baselines.trained_baseline import TrainedHead, load_head
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
+from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
-from mkbench.systems.records.classifiers import classified_record, summarise_classified
+from mkbench.systems.records.classifiers import (
+    classified_layout,
+    classified_record,
+    classified_rows,
+    summarise_classified,
+)
+from mkbench.systems.records.metric_rows import Layout, OwnedRows
 
 #: Images that a head looks at at once: it needs (images, bank, patches) numbers.
 _CHUNK = 16
@@ -38,6 +46,7 @@ class BaselineAccuracy(BenchmarkSystem):
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
+        metrics: a user's own metrics, each by its ``class_path``; None: none.
 
     Raises:
         UsageError: no head, two of a kind, a file that is not there, or heads of another model.
@@ -54,6 +63,7 @@ class BaselineAccuracy(BenchmarkSystem):
         encoder_chunk: int = 64,
         text_cache: str = "auto",
         precision: Precision = "32",
+        metrics: list[ImageMetric] | None = None,
     ) -> None:
         heads = [load_head(file) for file in files]
         names = [trained.head.name for trained in heads]
@@ -69,6 +79,7 @@ class BaselineAccuracy(BenchmarkSystem):
             encoder_chunk=encoder_chunk,
             text_cache=text_cache,
             precision=precision,
+            metrics=metrics,
         )
         self.trained: dict[str, TrainedHead] = dict(zip(names, heads, strict=True))
         for trained in heads:
@@ -99,16 +110,14 @@ class BaselineAccuracy(BenchmarkSystem):
         self.classes = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
 
     @torch.no_grad()
-    def predict_step(self, batch: ClassGroup, batch_idx: int) -> dict[str | None, Tensor] | None:
-        """Classify a class group: head, None for zero-shot -> (B, up to 5) classes, best first; None if it is empty."""
-        if not len(batch):
-            return None
+    def answer(self, group: ClassGroup) -> dict[str | None, Tensor]:
+        """Classify a class group: head, None for zero-shot -> (B, up to 5) classes, best first."""
         if self.classes is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare first.")
         kinds = dict.fromkeys(trained.record["backbone"]["features"] for trained in self.trained.values())
         ranking: dict[str | None, Tensor] = {}
         for kind in kinds:
-            features, embedding = self._patch_features(batch.images, kind)
+            features, embedding = self._patch_features(group.images, kind)
             if None not in ranking:
                 ranking[None] = self._rank(F.normalize(embedding.double(), dim=-1), self.classes)
             for name, trained in self.trained.items():
@@ -128,9 +137,17 @@ class BaselineAccuracy(BenchmarkSystem):
         """Return the rows of a group, one for each image."""
         return classified_record(group, answer or {}, class_names, list(self.trained))
 
+    def metric_layout(self) -> Layout:
+        """Return the accuracies of the zero-shot classifier and of every head, and a user's own metrics."""
+        return classified_layout(list(self.trained), self.own_metrics)
+
+    def metric_rows(self, rows: pa.Table) -> OwnedRows:
+        """Return the columns of the zero-shot classifier and of every head."""
+        return classified_rows(rows, list(self.trained))
+
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
         """Return the metrics of every head, and how much better each is than the first."""
-        return summarise_classified(records, list(self.trained)) | {"fallbacks": {}}
+        return summarise_classified(records, list(self.trained), self.own_metrics) | {"fallbacks": {}}
 
 
 def _describe(trained: TrainedHead) -> dict[str, Any]:

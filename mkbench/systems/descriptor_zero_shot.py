@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +17,7 @@ from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, n
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
+from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.descriptor_texts import (
@@ -25,7 +27,14 @@ from mkbench.systems.descriptor_texts import (
 )
 from mkbench.systems.mined_descriptor_checks import Split, count_seen, kept_classes, require_same
 from mkbench.systems.mined_descriptors import HeldOutRun, ImageId, MinedRun, read_held_out, read_mined
-from mkbench.systems.records.descriptor_zero_shot import VARIANTS, image_record, summarise_images
+from mkbench.systems.records.descriptor_zero_shot import (
+    VARIANTS,
+    image_layout,
+    image_record,
+    image_rows,
+    summarise_images,
+)
+from mkbench.systems.records.metric_rows import Layout, OwnedRows
 
 #: Classes whose images give a class descriptors, as published.
 NEIGHBOURS = 2
@@ -79,6 +88,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
+        metrics: a user's own metrics, each by its ``class_path``; None: none.
 
     Raises:
         UsageError: options that do not fit each other.
@@ -99,6 +109,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         encoder_chunk: int = 64,
         text_cache: str = "auto",
         precision: Precision = "32",
+        metrics: list[ImageMetric] | None = None,
     ) -> None:
         require_description_template(template)
         if mined_per_class is not None and mined_per_class < 1:
@@ -112,6 +123,7 @@ class DescriptorZeroShot(BenchmarkSystem):
             encoder_chunk=encoder_chunk,
             text_cache=text_cache,
             precision=precision,
+            metrics=metrics,
         )
         self.mined_from, self.held_out_from, self.split = mined_from, held_out_from, split
         self.mined_explainer, self.mined_per_class, self.template = mined_explainer, mined_per_class, template
@@ -215,11 +227,9 @@ class DescriptorZeroShot(BenchmarkSystem):
     # -- images ------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def predict_step(self, batch: ClassGroup, batch_idx: int) -> dict[str, Tensor] | None:
-        """Classify a class group: variant -> (B,) predicted classes; None if none of its images could be read."""
-        if not len(batch):
-            return None
-        unit = F.normalize(self._encode(batch.images).double(), dim=-1)
+    def answer(self, group: ClassGroup) -> dict[str, Tensor]:
+        """Classify a class group: variant -> (B,) predicted classes."""
+        unit = F.normalize(self._encode(group.images).double(), dim=-1)
         return {variant: self._rank(unit, vectors)[:, 0] for variant, vectors in self.known.vectors.items()}
 
     # -- what a run folder asks -------------------------------------------------------------------------------------
@@ -227,6 +237,14 @@ class DescriptorZeroShot(BenchmarkSystem):
     def record(self, group: ClassGroup, answer: dict[str, Tensor] | None, class_names: Sequence[str]) -> GroupRecord:
         """Return the rows of a group, one for each image."""
         return image_record(group, answer or {}, class_names, self.variants)
+
+    def metric_layout(self) -> Layout:
+        """Return the accuracy of every variant, and a user's own metrics."""
+        return image_layout(self.variants, self.own_metrics)
+
+    def metric_rows(self, rows: pa.Table) -> OwnedRows:
+        """Return the columns of the model."""
+        return image_rows(rows)
 
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
         """Return metrics, differences, what was mined for every class, and how often which rule applied."""
@@ -241,7 +259,7 @@ class DescriptorZeroShot(BenchmarkSystem):
             for index in range(len(known.own))
         ]
         counts = {"no_descriptors": sum(not ids for ids in known.own)}
-        summary = summarise_images(records) | {"fallbacks": {"descriptions": counts}}
+        summary = summarise_images(records, self.own_metrics) | {"fallbacks": {"descriptions": counts}}
         if self.mined_run is not None:
             counts |= {"nothing_mined": sum(not ids for ids in known.mined), "hurt": int((~known.kept).sum())}
             summary["mining"] = {"seen": dict(known.seen), "classes": classes}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,9 +17,11 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
 from mkbench.heads.store import read_shape, write_contributions
+from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
-from mkbench.systems.records.images import ranking_record, summarise_rankings
+from mkbench.systems.records.images import ranking_layout, ranking_record, ranking_rows, summarise_rankings
+from mkbench.systems.records.metric_rows import Layout, OwnedRows
 
 StoredAs = Literal["fp32", "fp16"]
 _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
@@ -54,6 +57,7 @@ class HeadDecomposition(BenchmarkSystem):
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
+        metrics: a user's own metrics, each by its ``class_path``; None: none.
 
     Raises:
         UsageError: fewer than one layer.
@@ -71,6 +75,7 @@ class HeadDecomposition(BenchmarkSystem):
         encoder_chunk: int = 64,
         text_cache: str = "auto",
         precision: Precision = "32",
+        metrics: list[ImageMetric] | None = None,
     ) -> None:
         if num_layers < 1:
             raise UsageError(f"Expected --model.num_layers to be at least 1, found {num_layers}.")
@@ -81,6 +86,7 @@ class HeadDecomposition(BenchmarkSystem):
             encoder_chunk=encoder_chunk,
             text_cache=text_cache,
             precision=precision,
+            metrics=metrics,
         )
         tower = find_tower(self.backbone)  # refuses what cannot be decomposed before anything is read
         depth = len(tower.layers)
@@ -143,11 +149,9 @@ class HeadDecomposition(BenchmarkSystem):
     # -- images ------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def predict_step(self, batch: ClassGroup, batch_idx: int) -> DecomposedGroup | None:
-        """Decompose and classify a class group; None if none of its images could be read."""
-        if not len(batch):
-            return None
-        terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(batch.images)])
+    def answer(self, group: ClassGroup) -> DecomposedGroup:
+        """Decompose and classify a class group."""
+        terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(group.images)])
         return DecomposedGroup(self.classify(terms.embedding), terms)
 
     def _decompose(self, images: Tensor) -> HeadContributions:
@@ -176,6 +180,14 @@ class HeadDecomposition(BenchmarkSystem):
         """Return the rows of a group, one for each image."""
         return ranking_record(group, None if answer is None else answer.ranking, class_names)
 
+    def metric_layout(self) -> Layout:
+        """Return the accuracies, and a user's own metrics."""
+        return ranking_layout(self.own_metrics)
+
+    def metric_rows(self, rows: pa.Table) -> OwnedRows:
+        """Return the columns of the model."""
+        return ranking_rows(rows)
+
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
         """Return the accuracy, and the names of the classes, with which rebuilt embeddings are classified later."""
-        return summarise_rankings(records) | {"class_names": list(data.class_names), "fallbacks": {}}
+        return summarise_rankings(records, self.own_metrics) | {"class_names": list(data.class_names), "fallbacks": {}}

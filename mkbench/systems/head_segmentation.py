@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,9 +18,17 @@ from mkbench.heads import Decomposer, attention_maps, random_heads
 from mkbench.heads.segmentation import class_directions, head_shares, product_maps
 from mkbench.heads.segmentation_scores import score_maps
 from mkbench.heads.token_readings import TokenReadings
+from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.run_folder import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
-from mkbench.systems.records.head_segmentation import METHODS, segmentation_record, summarise_segmentation
+from mkbench.systems.records.head_segmentation import (
+    METHODS,
+    segmentation_layout,
+    segmentation_record,
+    segmentation_rows,
+    summarise_segmentation,
+)
+from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.segmented_group import SegmentedGroup, SegmentedImages
 
 _ADVICE = "use Critters, or a data set whose source tells `part_masks`"
@@ -45,6 +54,7 @@ class HeadSegmentation(BenchmarkSystem):
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
+        metrics: a user's own metrics, each by its ``class_path``; None: none.
         seed: run seed, of the draws.
 
     Raises:
@@ -66,6 +76,7 @@ class HeadSegmentation(BenchmarkSystem):
         encoder_chunk: int = 64,
         text_cache: str = "auto",
         precision: Precision = "32",
+        metrics: list[ImageMetric] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(
@@ -75,6 +86,7 @@ class HeadSegmentation(BenchmarkSystem):
             encoder_chunk=encoder_chunk,
             text_cache=text_cache,
             precision=precision,
+            metrics=metrics,
         )
         layers = find_tower(self.backbone).layers  # refuses what cannot be decomposed before anything is read
         self.num_heads = sum(layer.attention.num_heads for layer in layers)
@@ -107,6 +119,7 @@ class HeadSegmentation(BenchmarkSystem):
         Raises:
             UsageError: nothing is known of its images, or not their class, though that is looked for.
         """
+        super().setup(stage)
         data = attached_data(self.trainer)
         if ground_truth_reader(data.source) is None:
             raise UsageError(
@@ -128,19 +141,17 @@ class HeadSegmentation(BenchmarkSystem):
     # -- images ------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def predict_step(self, batch: ClassGroup, batch_idx: int) -> SegmentedGroup | None:
-        """Segment a class group; None if none of its images could be read.
+    def answer(self, group: ClassGroup) -> SegmentedGroup:
+        """Segment a class group.
 
         Raises:
             UsageError: images whose object is not known.
             RuntimeError: ``prepare`` was not called.
         """
-        if not len(batch):
-            return None
-        ground_truth = object_masks(batch)
-        chunks = zip(self._chunks(batch.images), self._chunks(ground_truth), strict=True)
-        parts = [self._segment(images, masks, batch.class_index) for images, masks in chunks]
-        return SegmentedGroup(batch, ground_truth, SegmentedImages.concatenate(parts))
+        ground_truth = object_masks(group)
+        chunks = zip(self._chunks(group.images), self._chunks(ground_truth), strict=True)
+        parts = [self._segment(images, masks, group.class_index) for images, masks in chunks]
+        return SegmentedGroup(group, ground_truth, SegmentedImages.concatenate(parts))
 
     def _segment(self, images: Tensor, ground_truth: Tensor, label: int | None) -> SegmentedImages:
         if self._decomposer is None or self._classes is None:
@@ -173,9 +184,17 @@ class HeadSegmentation(BenchmarkSystem):
         """Return the rows of a group, one for each image and method."""
         return segmentation_record(group, answer, class_names)
 
+    def metric_layout(self) -> Layout:
+        """Return the accuracies, the metrics of each method, and a user's own."""
+        return segmentation_layout(self.own_metrics)
+
+    def metric_rows(self, rows: pa.Table) -> OwnedRows:
+        """Return the columns of the model and of each method."""
+        return segmentation_rows(rows)
+
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
         """Return metrics and comparisons with the controls; see ``mkbench.systems.records.head_segmentation``."""
-        return summarise_segmentation(records)
+        return summarise_segmentation(records, self.own_metrics)
 
 
 def object_masks(group: ClassGroup) -> Tensor:

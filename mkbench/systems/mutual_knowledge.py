@@ -25,15 +25,16 @@ from mkbench.concepts.foreground import Stage, no_stage
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
+from mkbench.metrics import ImageMetric
 from mkbench.metrics.functional import chance_curves, concept_entropy, grouped_curves, mutual_information_curves
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import Scorer, ScorerContext, trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.concept_groups import GroupChoice, choose_groups, describe_groups
-from mkbench.systems.live_metrics import LiveMetrics
+from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
-from mkbench.systems.records.summary import summarise
+from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
 from mkbench.systems.text_knowledge import TextKnowledge, read_texts
 
 #: Column of the curve whose descriptors are counted in groups.
@@ -76,6 +77,7 @@ class MutualKnowledge(BenchmarkSystem):
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
+        metrics: a user's own metrics, each by its ``class_path``; None: none.
         seed: run seed; each class group derives its own from it.
     """
 
@@ -103,6 +105,7 @@ class MutualKnowledge(BenchmarkSystem):
         encoder_chunk: int = 64,
         text_cache: str = "auto",
         precision: Precision = "32",
+        metrics: list[ImageMetric] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(
@@ -112,6 +115,7 @@ class MutualKnowledge(BenchmarkSystem):
             encoder_chunk=encoder_chunk,
             text_cache=text_cache,
             precision=precision,
+            metrics=_with_metrics_of_scorers(metrics, scorers),
         )
         if num_language_concepts < 1:
             raise UsageError(f"Expected --model.num_language_concepts to be at least 1, found {num_language_concepts}.")
@@ -131,8 +135,6 @@ class MutualKnowledge(BenchmarkSystem):
         self.text: TextKnowledge | None = None
         #: Group of every descriptor, chosen in ``prepare``; None: no grouped curve.
         self.groups: Tensor | None = None
-        self.metrics: LiveMetrics | None = None
-        self.computed: dict[str, float] = {}
 
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
@@ -167,18 +169,11 @@ class MutualKnowledge(BenchmarkSystem):
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
     def on_predict_start(self) -> None:
-        """Encode all texts once and prepare the metrics."""
+        """Refuse options that images without labels cannot have, then encode all texts."""
         data = attached_data(self.trainer)
         if not data.labelled:
             self._refuse_options_that_need_labels()
         super().on_predict_start()
-        self.metrics = LiveMetrics(
-            [explainer.name for explainer in self.explainers],
-            max_concepts=max(explainer.max_concepts for explainer in self.explainers),
-            estimator=self.estimator,
-            bank_size=self.knowledge.member.shape[1],
-            classes=len(data.class_names) if data.labelled else None,
-        ).to(self.device)
 
     def prepare(self, data: ClassGroupDataModule) -> None:
         """Check that trained explainers fit the data, encode its texts and group them; see ``prepare_texts``.
@@ -215,19 +210,9 @@ class MutualKnowledge(BenchmarkSystem):
             cache=self.text_cache,
         )
 
-    def predict_step(self, batch: ClassGroup, batch_idx: int) -> GroupResult | None:
-        """Explain a class group; None if none of its images could be read."""
-        if not len(batch):
-            return None
-        result = self.explain_group(batch)
-        if self.metrics is not None:
-            self.metrics.update(result)
-        return result
-
-    def on_predict_epoch_end(self) -> None:
-        """Compute the metrics over all devices; ``computed`` then holds them by name."""
-        if self.metrics is not None:
-            self.computed.update(self.metrics.compute())
+    def answer(self, group: ClassGroup) -> GroupResult:
+        """Explain a class group; see ``explain_group``."""
+        return self.explain_group(group)
 
     # -- what a run folder asks -------------------------------------------------------------------------------------
 
@@ -237,9 +222,18 @@ class MutualKnowledge(BenchmarkSystem):
             return empty_record(group)
         return group_record(answer, class_names, self.scored_columns)
 
+    def metric_layout(self) -> Layout:
+        """Return the metrics of the model and of each explainer: the catalogue's, the scorers' and a user's own."""
+        columns = [*ROW_SCHEMA.names, *self.scored_columns]
+        return explained_layout(columns, [explainer.name for explainer in self.explainers], self.own_metrics)
+
+    def metric_rows(self, rows: pa.Table) -> OwnedRows:
+        """Return the columns of the model and of each explainer."""
+        return explained_rows(rows)
+
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
         """Return metrics, curves and controls; see :func:`mkbench.systems.records.summary.summarise`."""
-        return summarise(records)
+        return summarise(records, self.own_metrics)
 
     # -- the pipeline --------------------------------------------------------------------------------------------------
 
@@ -392,6 +386,13 @@ class MutualKnowledge(BenchmarkSystem):
                 )
                 measured = measured | {GROUPED: trim_rows(grouped.curves, grouped.counts + 1)}
         return ExplainedGroup(explanation, hits, curves, chance, entropy, measured)
+
+
+def _with_metrics_of_scorers(
+    metrics: Sequence[ImageMetric] | None, scorers: Sequence[Scorer] | None
+) -> list[ImageMetric]:
+    """Add to a user's metrics those that scorers bring for their columns."""
+    return [*(metrics or ()), *(metric for scorer in scorers or () for metric in getattr(scorer, "metrics", ()))]
 
 
 def _require_different(option: str, names: Sequence[str]) -> None:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from mkbench.metrics import ConceptConsistency
+from mkbench.metrics import (
+    ConceptConsistency,
+    ConceptConsistencyCount,
+    ConceptConsistencyRatio,
+    ConceptConsistencyShare,
+)
 from mkbench.metrics.functional import (
     ccs_share,
     concept_consistency,
@@ -29,24 +34,55 @@ def test_scores_match_numpy() -> None:
     assert all(counts[1:])
 
 
-def test_class_keeps_the_order_of_the_heads() -> None:
-    fits = torch.from_numpy(some_fits())
-    expected = concept_consistency(fits)
-    in_turn = ConceptConsistency()
-    for part in fits.split([10, 0, 54]):
-        in_turn.update(part)
-    order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
-    mixed = ConceptConsistency()
-    mixed.update(fits[order], heads=order.tolist())
-    for metric in (in_turn, mixed):
-        assert metric.compute().tolist() == expected.tolist()
-        assert metric.higher_is_better is True
+def test_classes_equal_numpy_however_heads_are_cut() -> None:
+    fits = some_fits()
+    scores = fits.sum(axis=1)
+    cases = {
+        ConceptConsistency(): scores.mean(),
+        **{ConceptConsistencyShare(k): (scores == k).mean() for k in range(6)},
+        ConceptConsistencyCount("high"): (scores == 5).sum(),
+        ConceptConsistencyCount("moderate"): (scores == 3).sum(),
+        ConceptConsistencyCount("low"): (scores <= 1).sum(),
+    }
+    for metric, expected in cases.items():
+        for part in torch.from_numpy(fits).split([10, 0, 54]):
+            metric.update(part)
+        assert float(metric.compute()) == pytest.approx(expected, abs=1e-13)
+
+
+def test_shuffled_rows_are_averaged_head_by_head() -> None:
+    fits = [[[True] * 5, [False] * 5], [[True, False, False, False, False]] * 2]  # head -> shuffle -> texts
+    metric = ConceptConsistency(columns=("shuffled",))
+    assert metric.update_rows({"shuffled": fits}).tolist() == [2.5, 1.0]
+    assert float(metric.compute()) == 1.75
+
+
+def test_ratio_keeps_the_order_of_the_heads_and_needs_high_ones() -> None:
+    labels, fits = ["animal", "animals", "size", "shape"], [[True] * 5] * 3 + [[True] * 4 + [False]]
+    mixed = ConceptConsistencyRatio()
+    mixed.update(labels[2:], fits[2:], heads=[2, 3])
+    mixed.update(labels[:2], fits[:2], heads=[0, 1])
+    assert float(mixed.compute()) == pytest.approx(1 / 3)
+    values = mixed.image_values({"label": labels, "fits": fits})
+    assert values[:3].tolist() == pytest.approx([1 / 3] * 3)
+    assert values[3].isnan()
+    none = ConceptConsistencyRatio()
+    none.update_rows({"label": labels[3:], "fits": fits[3:]})
+    assert torch.isnan(none.compute())
+
+
+def test_wrong_options_are_named() -> None:
+    with pytest.raises(ValueError, match=r"k must lie in 0\.\.5, found 6"):
+        ConceptConsistencyShare(6)
+    with pytest.raises(ValueError, match="level must be one of high, moderate, low, found 'some'"):
+        ConceptConsistencyCount("some")  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method of metric")
 def test_no_heads() -> None:
     assert concept_consistency([]).tolist() == []
-    assert ConceptConsistency().compute().tolist() == []
+    for metric in (ConceptConsistency(), ConceptConsistencyCount("high"), ConceptConsistencyRatio()):
+        assert torch.isnan(metric.compute())
     with pytest.raises(ValueError, match="at least one head"):
         ccs_share([], 5)
     with pytest.raises(ValueError, match="at least one head"):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from mkbench.metrics import MutualInformationAUC
+from mkbench.metrics.curves import pad_curves
 from mkbench.metrics.functional import average_curves, mutual_information_auc
-from mkbench.metrics.functional.curves import curve_statistics
+from mkbench.metrics.functional.curves import Average
 
 RAGGED = [[6.0, 3.0, 0.0], [2.0, 0.0], [0.0], [7.0, 7.0, 4.0, 0.0]]
 
@@ -37,17 +39,20 @@ def test_degenerate_curves_are_refused() -> None:
         mutual_information_auc(RAGGED, average="both")  # type: ignore[arg-type]
 
 
-def test_statistics_ignore_what_lies_behind_a_curve() -> None:
-    curves = torch.tensor([[4.0, 2.0, 99.0], [3.0, 99.0, 99.0]])
-    statistics = curve_statistics(curves, torch.tensor([1, 0]), max_concepts=4)
-    assert statistics.curve_sum.tolist() == [7.0, 2.0, 0.0, 0.0, 0.0]
-    assert statistics.auc_sum.item() == 3.0 + 3.0  # (4 + 2) / 2 and 3 / 1
-    assert (statistics.images.item(), statistics.longest.item()) == (2.0, 1.0)
+def test_column_of_curves_is_padded_and_none_has_no_value() -> None:
+    padded, lengths = pad_curves([[6.0, 3.0, 0.0], None, [0.0]])
+    assert lengths.tolist() == [3, 1, 1]
+    assert padded[0].tolist() == [6.0, 3.0, 0.0]
+    assert padded[2].tolist() == [0.0, 0.0, 0.0]
+    assert padded[1].isnan().any()
+    assert pad_curves([])[0].shape == (0, 0)
 
 
-def test_statistics_refuse_what_does_not_fit() -> None:
-    curves = torch.zeros(2, 3)
-    with pytest.raises(ValueError, match="expected curves"):
-        curve_statistics(curves, torch.tensor([1]), max_concepts=4)
-    with pytest.raises(ValueError, match="below the width of the curves, 3, found 3"):
-        curve_statistics(curves, torch.tensor([1, 3]), max_concepts=4)
+@pytest.mark.parametrize("average", ["set", "image"])
+@pytest.mark.parametrize("cut", [[4], [1, 3], [2, 0, 2]])
+def test_area_of_rows_is_that_of_the_function_however_they_are_cut(average: Average, cut: list[int]) -> None:
+    metric, start = MutualInformationAUC(average), 0
+    for count in cut:
+        metric.update_rows({"curve": RAGGED[start : start + count]})
+        start += count
+    assert float(metric.compute()) == pytest.approx(mutual_information_auc(RAGGED, average=average), rel=1e-14)

@@ -22,6 +22,7 @@ from mkbench.metrics.functional import (
     padded_mutual_information_curves,
     sort_by_importance,
 )
+from mkbench.metrics.functional.curves import Average
 from mkbench.metrics.functional.estimators import Estimator
 
 BANK = 40
@@ -225,7 +226,6 @@ def test_classes_equal_functions_however_batches_are_cut(estimator: Estimator, p
     assert float(whole.compute()) == pytest.approx(float(average_curves(curves)[0]), abs=1e-13)
     assert float(by_set.compute()) == pytest.approx(mutual_information_auc(curves), abs=1e-13)
     assert float(by_image.compute()) == pytest.approx(mutual_information_auc(curves, average="image"), abs=1e-13)
-    torch.testing.assert_close(whole.curve(), average_curves(curves), rtol=0, atol=1e-13)
 
 
 def test_one_image_per_update_equals_a_batch() -> None:
@@ -237,16 +237,19 @@ def test_one_image_per_update_equals_a_batch() -> None:
     assert float(single.compute()) == pytest.approx(float(batched.compute()), abs=1e-13)
 
 
-def test_update_with_curves_equals_update_with_ids_and_renews_the_value() -> None:
-    ids, scores, language, _ = padded_batch()
-    curves, counts = padded_mutual_information_curves(ids, scores, language)
-    expected, metric = MutualInformationAUC(), MutualInformationAUC()
+@pytest.mark.parametrize("average", ["set", "image"])
+def test_update_with_rows_equals_update_with_ids_and_renews_the_value(average: Average) -> None:
+    ids, scores, language, lists = padded_batch()
+    curves = [mutual_information_curve(*row).tolist() for row in lists]
+    expected, metric = MutualInformationAUC(average), MutualInformationAUC(average)
     expected.update(ids, scores, language)
-    metric.update_curves(curves[:2], counts[:2])
+    metric.update_rows({"curve": curves[:2]})
     first = metric.compute()
-    metric.update_curves(curves[2:], counts[2:])
+    metric.update_rows({"curve": curves[2:]})
     assert float(metric.compute()) == pytest.approx(float(expected.compute()), abs=1e-13)
     assert first != metric.compute()
+    whole = MutualInformationAUC(average)
+    assert float(whole.update_rows({"curve": curves}).mean()) == pytest.approx(float(whole.compute()), abs=1e-14)
 
 
 def test_set_auc_is_diluted_by_padding_and_image_auc_is_not() -> None:
@@ -260,15 +263,6 @@ def test_set_auc_is_diluted_by_padding_and_image_auc_is_not() -> None:
     assert float(by_image.compute()) == pytest.approx((4 / 3 + 1 / 2) * math.log(2) / 2)
 
 
-def test_too_many_concepts_name_the_argument() -> None:
-    metric = MutualInformation(max_concepts=2)
-    with pytest.raises(ValueError, match="at most 2 concepts per image, found 3: raise the argument max_concepts"):
-        metric.update([1, 2, 3], [0.1, 0.2, 0.3], [1])
-    # Padding beyond max_concepts is no concept.
-    metric.update(torch.tensor([[1, -1, -1, -1]]), torch.zeros(1, 4), torch.tensor([[1]]))
-    assert metric.curve().tolist() == [0.0, 0.0]
-
-
 def test_constructors_refuse_wrong_options() -> None:
     with pytest.raises(ValueError, match="'shannon' needs bank_size"):
         MutualInformation(estimator="shannon")
@@ -276,8 +270,8 @@ def test_constructors_refuse_wrong_options() -> None:
         MutualInformationAUC("median")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="average must be one of set, image"):
         MutualInformationExcess(bank_size=4, average="median")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="max_concepts must not be negative"):
-        MutualInformation(max_concepts=-1)
+    with pytest.raises(ValueError, match="expected bank_size for an update with ids, found none"):
+        MutualInformationExcess().update(*torch.zeros(4, 1, 1, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("metric", [MutualInformation(), MutualInformationAUC(), MutualInformationExcess(bank_size=3)])

@@ -77,10 +77,6 @@ def test_average_curve_is_over_the_images_that_have_the_step() -> None:
     curves = ragged_curves()
     expected = [np.mean([curve[step] for curve in curves if len(curve) > step]) for step in range(6)]
     np.testing.assert_allclose(average_removal_curve(padded, lengths).numpy(), expected, rtol=1e-14)
-    metric = Deletion()
-    metric.update(padded[:2], lengths[:2])
-    metric.update(padded[2:], lengths[2:])
-    np.testing.assert_allclose(metric.curve().numpy(), expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("scale", ["mean", "sum"])
@@ -117,8 +113,6 @@ def test_wrong_input_is_named() -> None:
         deletion(curves, scale="area")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="scale must be one of mean, sum, found 'area'"):
         Deletion("area")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="max_parts must not be negative"):
-        Deletion(max_parts=-1)
     with pytest.raises(ValueError, match="at least one image, found none"):
         deletion(curves[:0])
     with pytest.raises(ValueError, match="at least one curve"):
@@ -129,19 +123,10 @@ def test_wrong_input_is_named() -> None:
         deletion(curves, torch.tensor([3, 0]))
     with pytest.raises(ValueError, match="expected curves"):
         deletion(curves, torch.tensor([3]))
-    with pytest.raises(ValueError, match="at most 1 parts per image, found 2: raise the argument max_parts"):
-        Deletion(max_parts=1).update(curves)
-
-
-def test_wide_padding_is_no_part() -> None:
-    metric = Deletion(max_parts=1)
-    metric.update(torch.tensor([[1.0, 0.5, 9.0, 9.0]]), torch.tensor([2]))
-    assert metric.curve().tolist() == [1.0, 0.5]
 
 
 def test_no_images_give_nan() -> None:
     metric = Deletion()
     metric.update(torch.zeros(0, 4))
     assert torch.isnan(metric.compute())
-    assert metric.curve().tolist() == []
     assert average_removal_curve(torch.zeros(0, 4)).tolist() == []

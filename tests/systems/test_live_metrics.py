@@ -1,24 +1,57 @@
+"""Metrics of a run that goes on."""
+
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
-import torch
+from explained_records import make_records
 
+from mkbench.metrics import ImageMetric
+from mkbench.metrics.own_metrics import own_entries
 from mkbench.systems.live_metrics import LiveMetrics
+from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
 
 
-def live(classes: int | None) -> LiveMetrics:
-    return LiveMetrics(["pca", "kmeans"], max_concepts=4, estimator="paper", bank_size=9, classes=classes)
+class PartCount(ImageMetric):
+    """Mean number of parts."""
+
+    name, columns, higher_is_better = "part_count", ("num_parts",), None
 
 
-def test_accuracy_is_of_the_best_and_of_the_first_five() -> None:
-    metrics = live(classes=7)
-    # Class 6 is first once, among five once, and left out once.
-    ranking = torch.tensor([[6, 0, 1, 2, 3], [0, 1, 2, 3, 6], [0, 1, 2, 3, 4]])
-    metrics._update_accuracies(ranking, 6, 7)
-    values = metrics.compute()
-    assert (values["top1"], values["top5"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+OWN = own_entries([PartCount()])
+
+
+def live(records: list) -> LiveMetrics:
+    columns = records[0].rows.column_names
+    return LiveMetrics(explained_layout(columns, ["pca", "kmeans"], OWN))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_groups_in_any_order_give_the_values_of_the_results(order: int) -> None:
+    records = make_records()
+    metrics = live(records)
+    for record in records[::order]:
+        metrics.update(explained_rows(record.rows))
+    expected = {
+        metric["name"] + (f"/{metric['explainer']}" if metric["explainer"] else ""): metric["value"]
+        for metric in summarise(records, OWN)["metrics"]
+    }
+    assert {"top1", "mutual_information_auc/pca", "part_count/kmeans"} < expected.keys()
+    assert metrics.compute() == pytest.approx(expected, rel=1e-13)
 
 
 def test_images_without_labels_have_no_accuracy() -> None:
-    stems = ("mutual_information", "mutual_information_auc", "concept_entropy")
-    assert set(live(classes=None).compute()) == {f"{stem}/{name}" for stem in stems for name in ("pca", "kmeans")}
+    (record,) = make_records(groups=1)
+    nothing = pa.array([None] * len(record.rows), pa.bool_())
+    rows = record.rows
+    for name in ("top1", "top5"):
+        rows = rows.set_column(rows.column_names.index(name), name, nothing)
+    metrics = live([record])
+    metrics.update(explained_rows(rows))
+    values = metrics.compute()
+    assert "top1" not in values
+    assert "mutual_information/pca" in values
+
+
+def test_nothing_was_seen() -> None:
+    assert live(make_records()).compute() == {}

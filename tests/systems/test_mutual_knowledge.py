@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 import yaml
@@ -391,7 +392,7 @@ class Counting:
 
     def __init__(self, name: str, *, needs_explanation: bool, needs_ground_truth: bool = False) -> None:
         self.name, self.needs_explanation, self.needs_ground_truth = name, needs_explanation, needs_ground_truth
-        self.columns: dict[str, Any] = {name: None}
+        self.columns = {name: pa.int64()}
         self.asked: list[str] = []
 
     def settings(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Explainers whose worth is known: controls must tell the one that knows the truth, and not the one that mixes it up."""
+"""Explainers whose worth is known: controls tell the one that knows the truth, and not the one that mixes it up."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from mkbench.tables import Cell, Column, ResultTable, to_console
 
 if TYPE_CHECKING:
     from mkbench.cli.doctor import Finding
@@ -61,18 +62,26 @@ def print_findings(findings: Sequence["Finding"], console: Console) -> None:
     """Print findings by area, each with a symbol and a word, as wide as the console is."""
     from mkbench.cli.doctor.findings import Area  # noqa: PLC0415
 
-    plain = not console.encoding.lower().startswith("utf")
+    columns = _columns(plain=not console.encoding.lower().startswith("utf"))
     for area in get_args(Area):
         chosen = [finding for finding in findings if finding.area == area]
-        if not chosen:
-            continue
-        console.print(Text(area, style="bold"))
-        table = Table.grid(padding=(0, 1))
-        table.add_column()
-        table.add_column(min_width=max(map(len, _SHOWN)))
-        for finding in chosen:
-            style = _SHOWN[finding.state][2]
-            sentence = Text(f"{finding.model}: " if finding.model else "", style="bold") + Text(finding.sentence)
-            symbol = Text(f"  {_SHOWN[finding.state][plain]}", style=style)
-            table.add_row(symbol, Text(finding.state, style=style), sentence)
-        console.print(table)
+        if chosen:
+            console.print(Text(area, style="bold"))
+            console.print(to_console(ResultTable(columns, chosen, look="bare"), width=console.width))
+
+
+def _columns(*, plain: bool) -> list[Column]:
+    """Symbol, state, and what was found in which model."""
+    width = max(map(len, _SHOWN))  # the same in every area
+
+    def symbol(finding: "Finding") -> Cell:
+        return Cell(f"  {_SHOWN[finding.state][plain]}", style=_SHOWN[finding.state][2])
+
+    def state(finding: "Finding") -> Cell:
+        return Cell(finding.state.ljust(width), style=_SHOWN[finding.state][2])
+
+    def sentence(finding: "Finding") -> Cell:
+        about = f"{finding.model}: " if finding.model else ""
+        return Cell(f"{about}{finding.sentence}", style="bold")
+
+    return [Column("", value, text=True) for value in (symbol, state, sentence)]

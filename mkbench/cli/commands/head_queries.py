@@ -82,14 +82,16 @@ class AnalysisVerb:
 
         from mkbench.cli.commands.heads import load_data, load_system  # noqa: PLC0415
         from mkbench.heads.store import open_store  # noqa: PLC0415
-        from mkbench.studies.head_queries.output import show_answer, write_answer  # noqa: PLC0415
+        from mkbench.studies.head_queries.output import answer_table, write_answer  # noqa: PLC0415
         from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
+        from mkbench.tables import to_console  # noqa: PLC0415
 
         question = dict(vars(options))
         run, out = question.pop("run"), question.pop("out", None)
         asked = HeadRun(open_store(run), load_system(run), load_data(run))
         answer = getattr(asked, self.name)(**question)
-        Console().print(show_answer(answer))
+        console = Console()
+        console.print(to_console(answer_table(answer), width=console.width))
         for path in write_answer(answer, run, out):
             print(path)
         return 0

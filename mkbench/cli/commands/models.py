@@ -3,10 +3,10 @@
 import argparse
 
 from rich.console import Console
-from rich.table import Table
 
 from mkbench.backbones import model_entries
-from mkbench.backbones.registry import model_set
+from mkbench.backbones.registry import ModelEntry, model_set
+from mkbench.tables import Column, ResultTable, to_console
 
 HELP = "list the models that have a name. Any open_clip pair `Architecture,tag` and `local-dir:FOLDER` work too."
 
@@ -23,12 +23,16 @@ def run(options: argparse.Namespace) -> int:
         UsageError: a set that does not exist.
     """
     entries = model_entries() if options.model_set is None else model_set(options.model_set)
-    table = Table(title="Named models", title_justify="left")
-    table.add_column("name", no_wrap=True)
-    for column in ("in the papers", "open_clip weights", "sets"):
-        table.add_column(column, overflow="fold")
-    for entry in entries:
-        weights = "bundled" if entry.bundled else f"{entry.architecture},{entry.pretrained}"
-        table.add_row(entry.name, entry.label, weights, ", ".join(entry.sets))
-    Console().print(table)
+    columns = [
+        Column("name", lambda entry: entry.name, text=True, whole=True),
+        Column("in the papers", lambda entry: entry.label, text=True),
+        Column("open_clip weights", _weights, text=True),
+        Column("sets", lambda entry: ", ".join(entry.sets), text=True),
+    ]
+    console = Console()
+    console.print(to_console(ResultTable(columns, entries, title="Named models", look="framed"), width=console.width))
     return 0
+
+
+def _weights(entry: ModelEntry) -> str:
+    return "bundled" if entry.bundled else f"{entry.architecture},{entry.pretrained}"

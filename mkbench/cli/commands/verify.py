@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     # These take a second to import.
     from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
     from mkbench.studies.reproduction.study import verify  # noqa: PLC0415
-    from mkbench.studies.reproduction.table import to_console, verification_files  # noqa: PLC0415
+    from mkbench.studies.reproduction.table import show_verification, verification_files  # noqa: PLC0415
 
     table = load_published(options.against)
     table = with_tolerances(table, read_tolerances(getattr(options, "tolerance", [])))
@@ -65,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
     verification = verify(table, read_runs(find_runs(options.runs)))
     if hasattr(options, "out"):
         verification_files(verification, options.out, complete=options.complete)
-    Console().print(to_console(verification, complete=options.complete))
+    console = Console()
+    console.print(show_verification(verification, complete=options.complete, width=console.width))
     return 0 if verification.verified(complete=options.complete) else FOUND_MISMATCH
 
 

@@ -34,8 +34,28 @@ def bootstrap_intervals(values: Tensor, *, level: float = 0.95, resamples: int =
     if not 0 < level < 1 or resamples < 1:
         raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
     means = bootstrap_means(values, resamples=resamples, seed=seed)
+    return _quantiles(means, level).T
+
+
+def _quantiles(drawn: Tensor, level: float) -> Tensor:
+    """Return the ends of the intervals, (2, ...), of resampled values (resamples, ...)."""
     tail = (1 - level) / 2
-    return torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0).T
+    return torch.quantile(drawn, torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0)
+
+
+def quantile_interval(drawn: Tensor, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of resampled values.
+
+    Args:
+        drawn: (resamples,) float64.
+        level: share of them inside the interval, between 0 and 1.
+
+    Example:
+        >>> quantile_interval(torch.tensor([2.5, 2.5], dtype=torch.float64))
+        (2.5, 2.5)
+    """
+    low, high = _quantiles(drawn, level).tolist()
+    return low, high
 
 
 def bootstrap_means(values: Tensor, *, resamples: int = 1000, seed: int = 0) -> Tensor:

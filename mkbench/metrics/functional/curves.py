@@ -1,10 +1,9 @@
 """Averages of mutual information curves over images, and the areas below them."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -12,15 +11,6 @@ Average = Literal["set", "image"]
 AVERAGES: tuple[Average, ...] = ("set", "image")
 
 Curves = Tensor | Sequence[Tensor] | Sequence[Sequence[float]]
-
-
-class CurveStatistics(NamedTuple):
-    """What a batch of curves adds to the metrics' states, all float64."""
-
-    curve_sum: Tensor  # (max_concepts + 1,)
-    auc_sum: Tensor  # sum of the images' own AUCs
-    images: Tensor
-    longest: Tensor  # most concepts of one image
 
 
 def _as_curves(curves: Curves) -> list[Tensor]:
@@ -100,44 +90,3 @@ def check_average(average: str) -> None:
     """
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {', '.join(AVERAGES)}, found {average!r}")
-
-
-def curve_statistics(curves: Tensor, counts: Tensor, *, max_concepts: int) -> CurveStatistics:
-    """Reduce a batch of padded curves to sums of fixed shape.
-
-    Args:
-        curves: (B, K + 1) curves; entries behind an image's ``counts`` are ignored.
-        counts: (B,) int64 concepts per image, so its curve has ``counts + 1`` entries.
-        max_concepts: width of the sums.
-
-    Returns:
-        The batch's sums.
-
-    Raises:
-        ValueError: if shapes do not fit or an image has more than ``max_concepts`` concepts.
-
-    Example:
-        >>> statistics = curve_statistics(torch.tensor([[4.0, 0.0, 0.0]]), torch.tensor([1]), max_concepts=2)
-        >>> statistics.curve_sum.tolist(), float(statistics.auc_sum), float(statistics.longest)
-        ([4.0, 0.0, 0.0], 2.0, 1.0)
-    """
-    if curves.ndim != 2 or counts.shape != curves.shape[:1]:
-        raise ValueError(
-            "expected curves (images, concepts + 1) and counts (images,), "
-            f"found {tuple(curves.shape)} and {tuple(counts.shape)}"
-        )
-    longest = int(counts.max()) if counts.numel() else 0
-    if longest > max_concepts:
-        raise ValueError(
-            f"expected at most {max_concepts} concepts per image, found {longest}: raise the argument max_concepts"
-        )
-    if longest >= curves.shape[1]:
-        raise ValueError(f"expected counts below the width of the curves, {curves.shape[1]}, found {longest}")
-    own = torch.arange(curves.shape[1], device=curves.device) <= counts[:, None]
-    values = torch.where(own, curves.double(), 0.0)[:, : max_concepts + 1]  # (images, entries)
-    return CurveStatistics(
-        curve_sum=F.pad(values.sum(0), (0, max_concepts + 1 - values.shape[1])),
-        auc_sum=(values.sum(1) / (counts + 1)).sum(),
-        images=values.new_tensor(float(len(values))),
-        longest=values.new_tensor(float(longest)),
-    )

@@ -56,6 +56,19 @@ def _partners(labels: Sequence[str], mode: Mode) -> Tensor:
     return matches.tril() if mode == "earlier" else matches
 
 
+def entangled(labels: Sequence[str], *, mode: Mode = "earlier") -> Tensor:
+    """Which heads have a label that another head has too, (S,) bool; see :func:`entanglement`.
+
+    Raises:
+        ValueError: without heads, or for an unknown mode.
+
+    Example:
+        >>> entangled(["location", "colour", "locations"]).tolist()
+        [False, False, True]
+    """
+    return _partners(labels, mode).any(dim=1)
+
+
 def entanglement(labels: Sequence[str], *, mode: Mode = "earlier") -> float:
     """Share of heads whose label another head has too; lower is better.
 
@@ -80,7 +93,7 @@ def entanglement(labels: Sequence[str], *, mode: Mode = "earlier") -> float:
         >>> entanglement(labels), entanglement(labels, mode="any")
         (0.25, 0.5)
     """
-    return float(_partners(labels, mode).any(dim=1).double().mean())
+    return float(entangled(labels, mode=mode).double().mean())
 
 
 def entanglement_interval(

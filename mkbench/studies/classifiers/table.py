@@ -1,25 +1,17 @@
-"""The table of trained classifiers: a row for each of a model, for the console, Markdown and CSV."""
+"""The table of trained classifiers: a row for each of a model."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import Document, Estimate, bound_cells, explainer_label, find_metric
-from mkbench.runs.run_folder import write_text_atomically
-from mkbench.studies.mutual_knowledge.table import markdown_table, model_cell, show_estimate
-from mkbench.tables.fitting import first_fitting
+from mkbench.runs.results import Document, Estimate, explainer_label, find_metric
+from mkbench.studies.mutual_knowledge.table import CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL
+from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
 SYSTEM = "BaselineAccuracy"
-HEADERS = ("model", "classifier", "top-1 % ↑", "top-5 % ↑", "top-1 − first")
-_LEFT = ("model", "classifier")
-_STEM = "classifiers"  # of the files
 _ZERO_SHOT = "zero-shot"
 
 
@@ -79,55 +71,28 @@ def note(runs: Sequence[Run]) -> str:
     return f"Shares of {of} images; 95 % intervals over images.{first}"
 
 
-def _cells(rows: Sequence[dict[str, Any]], separator: str = " ") -> list[list[str]]:
-    return [
-        [model_cell(row, separator), explainer_label(row["classifier"])]
-        + [show_estimate(row[key], 1, separator) for key in ("top1", "top5", "difference")]
-        for row in rows
+def classifiers_table(rows: Sequence[dict[str, Any]], *, caption: str = "") -> ResultTable:
+    """Declare the table; in a narrow terminal, intervals stand below their values.
+
+    Args:
+        rows: from ``classifier_rows``.
+        caption: from ``note``.
+
+    >>> [column.title for column in classifiers_table([]).shown]
+    ['model', 'classifier', 'top-1 % ↑', 'top-5 % ↑', 'top-1 − first']
+    """
+    columns = [
+        *(MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS),
+        Column("classifier", lambda row: explainer_label(row["classifier"]), text=True),
+        Column(None, "classifier", csv="classifier"),
+        Column("top-1 %", "top1", decimals=1, higher_is_better=True, csv=csv_bounds("top1_percent")),
+        Column("top-5 %", "top5", decimals=1, higher_is_better=True, csv=csv_bounds("top5_percent")),
+        Column("top-1 − first", "difference", decimals=1, csv=csv_bounds("top1_less_first")),
     ]
+    return ResultTable(columns, rows, notes=[caption], section=MODEL.cell, layouts=(BESIDE, BELOW))
 
 
-def classifiers_console(rows: Sequence[dict[str, Any]], *, caption: str = "", width: int = 120) -> Table:
-    """Render the rows for a terminal; in a narrow one, intervals stand below their values.
-
-    >>> classifiers_console([]).row_count
-    0
-    """
-    return first_fitting((_console_table(rows, caption, separator) for separator in (" ", "\n")), width)
-
-
-def _console_table(rows: Sequence[dict[str, Any]], caption: str, separator: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, caption=Text(caption), caption_justify="left")
-    table.collapse_padding, table.pad_edge = True, False
-    for header in HEADERS:
-        table.add_column(Text(header), justify="left" if header in _LEFT else "right", overflow="fold")
-    cells = _cells(rows, separator)
-    for index, row in enumerate(cells):
-        table.add_row(*map(Text, row), end_section=index + 1 == len(cells) or cells[index + 1][0] != row[0])
-    return table
-
-
-def classifiers_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Render the rows for programs: full precision, bounds of intervals in columns of their own, absent values empty.
-
-    >>> classifiers_csv([]).startswith("model,random_weights,classifier,top1_percent,top1_percent_low")
-    True
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    names = {"top1": "top1_percent", "top5": "top5_percent", "difference": "top1_less_first"}
-    bounds = [f"{name}{bound}" for name in names.values() for bound in ("", "_low", "_high")]
-    writer.writerow(["model", "random_weights", "classifier", *bounds])
-    for row in rows:
-        line = [row["model"], str(row["random_weights"]).lower(), row["classifier"]]
-        for key in names:
-            estimate: Estimate | None = row[key]
-            line += bound_cells(estimate)
-        writer.writerow(line)
-    return out.getvalue()
-
-
-def write_classifiers(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Table:
+def write_classifiers(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
     """Write ``classifiers.csv`` and ``classifiers.md`` of finished runs and return their table for the console.
 
     Args:
@@ -135,8 +100,6 @@ def write_classifiers(runs: Sequence[Run], folder: Path, *, width: int = 120) ->
         folder: where to write; made where it is missing.
         width: columns of the terminal.
     """
-    rows = classifier_rows(runs)
-    markdown = markdown_table(HEADERS, _cells(rows), left=_LEFT)
-    write_text_atomically(folder / f"{_STEM}.csv", classifiers_csv(rows))
-    write_text_atomically(folder / f"{_STEM}.md", f"{markdown}\n{note(runs)}\n")
-    return classifiers_console(rows, caption=note(runs), width=width)
+    table = classifiers_table(classifier_rows(runs), caption=note(runs))
+    write_table(table, folder, "classifiers")
+    return to_console(table, width=width)

@@ -1,38 +1,33 @@
 """Which heads carry the mutual concepts of each class, as tables: all of them as CSV, the first for the console."""
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from rich import box
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from mkbench.runs.results import explainer_label
 from mkbench.studies.concept_heads.study import ClassConceptHeads
+from mkbench.tables import Column, ResultTable
 
-_SHOWN_CLASSES, _SHOWN_HEADS = 10, 3
+_SHOWN_CLASSES = 10
 _SCORE_NOTE = (
     "Score of a head: what it adds to the images of the class, less the mean over classes, along the class's mutual "
     "concepts, less the mean of the bank. Percent: share of the positive scores. Below: the concept it carries most."
 )
+_CSV_NAMES = ("model", "explainer", "class", "layer", "head", "label", "score", "share", "rank", "descriptor")
 
 
-def class_csv(found: Sequence[ClassConceptHeads]) -> str:
-    """Render the scores of all heads for programs: class after class, best head first, full precision.
+def class_table(found: Sequence[ClassConceptHeads]) -> ResultTable:
+    """Declare the table of all heads, for a CSV: class after class, best head first.
 
-    >>> print(class_csv([]), end="")
-    model,explainer,class,layer,head,label,score,share,rank,descriptor
+    >>> len(class_table([]).columns)
+    10
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["model", "explainer", "class", "layer", "head", "label", "score", "share", "rank", "descriptor"])
-    for one in found:
-        for name, lines in ranked_heads(one):
-            writer.writerows([one.model, one.explainer, name, *line] for line in lines)
-    return out.getvalue()
+    rows = [
+        dict(zip(_CSV_NAMES, (one.model, one.explainer, name, *line), strict=True))
+        for one in found
+        for name, lines in ranked_heads(one)
+        for line in lines
+    ]
+    return ResultTable([Column(None, name, csv=name) for name in _CSV_NAMES], rows)
 
 
 def ranked_heads(found: ClassConceptHeads) -> list[tuple[str, list[list[Any]]]]:
@@ -60,22 +55,28 @@ def ranked_heads(found: ClassConceptHeads) -> list[tuple[str, list[list[Any]]]]:
     return ranked
 
 
-def class_console(found: ClassConceptHeads) -> Group:
-    """Render the three heads that carry most of the mutual concepts of each of the first ten classes that have any."""
+def first_heads_table(found: ClassConceptHeads) -> ResultTable:
+    """Declare the three heads that carry most of the mutual concepts of each of the first ten classes that have any."""
     ranked = ranked_heads(found)
     about = [_SCORE_NOTE]
     if len(ranked) > _SHOWN_CLASSES:
         about.append(f"The first {_SHOWN_CLASSES} of {len(ranked)} classes; all are in concept_heads_by_class.csv.")
-    title = Text(f"Heads that carry the mutual concepts: {found.model}, {explainer_label(found.explainer)}")
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    table.collapse_padding, table.pad_edge = True, False
-    for heading in ("class", "first head", "second", "third"):
-        table.add_column(Text(heading), overflow="fold")
-    for name, lines in ranked[:_SHOWN_CLASSES]:
-        cells = [_head_cell(line) for line in lines[:_SHOWN_HEADS]]
-        cells += [""] * (_SHOWN_HEADS - len(cells))
-        table.add_row(*map(Text, [name, *cells]))
-    return Group(table, Text("\n".join(about)))
+    places = enumerate(("first head", "second", "third"))
+    return ResultTable(
+        [
+            Column("class", lambda row: row[0], text=True),
+            *(Column(heading, _head_at(place), text=True) for place, heading in places),
+        ],
+        ranked[:_SHOWN_CLASSES],
+        title=f"Heads that carry the mutual concepts: {found.model}, {explainer_label(found.explainer)}",
+        notes=about,
+        notes_width="terminal",
+    )
+
+
+def _head_at(place: int) -> Callable[[tuple[str, list[list[Any]]]], str]:
+    """Writes the head of a rank, counted from 0; nothing where there are fewer heads."""
+    return lambda row: _head_cell(row[1][place]) if place < len(row[1]) else ""
 
 
 def _head_cell(line: Sequence[Any]) -> str:

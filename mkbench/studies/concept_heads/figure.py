@@ -11,7 +11,7 @@ from mkbench.plotting.point_labels import box_between, label_points, stack_boxes
 from mkbench.plotting.style import GREY, PAGE_WIDTH, PALETTE, Page, print_style, quiet_axes
 from mkbench.runs.results import Estimate, explainer_label, sort_explainers
 from mkbench.studies.mutual_knowledge.model_points import error_bars
-from mkbench.studies.mutual_knowledge.table import Row, model_cell
+from mkbench.studies.mutual_knowledge.table import MODEL, Row
 from mkbench.studies.mutual_knowledge.trend import fit_trend, signed
 
 #: Metric of the heads -> how its axis is called, and which way is better.
@@ -37,7 +37,7 @@ def _points(rows: Sequence[Row], metric: str, explainer: str) -> list[_Point]:
     """The models that have both."""
     key = _vertical(rows)
     return [
-        (model_cell(row), row["random_weights"], row[metric], row[key])
+        (MODEL.print_cell(row).join(), row["random_weights"], row[metric], row[key])
         for row in rows
         if row["explainer"] == explainer and row[metric] is not None and row[key] is not None
     ]

@@ -4,25 +4,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from mkbench.errors import MkbenchError, sentence
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.run_folder import write_text_atomically
-from mkbench.studies.concept_heads.class_table import class_console, class_csv
+from mkbench.studies.concept_heads.class_table import class_table, first_heads_table
 from mkbench.studies.concept_heads.figure import concept_heads_figure, has_points
 from mkbench.studies.concept_heads.heat_map import class_figure
 from mkbench.studies.concept_heads.models import ConceptHeadModel, concept_head_notes, concept_head_rows, join_models
 from mkbench.studies.concept_heads.study import ClassConceptHeads, EmbedBank, carry
-from mkbench.studies.concept_heads.table import (
-    concept_heads_console,
-    concept_heads_csv,
-    concept_heads_latex,
-    concept_heads_markdown,
-)
+from mkbench.studies.concept_heads.table import concept_heads_console, concept_heads_table
 from mkbench.systems.provenance import folder_name
+from mkbench.tables import to_console, write_table
 
 _TABLES = (
     "concept_heads.csv",
@@ -61,17 +56,16 @@ def write_concept_heads(runs: Sequence[Run], folder: Path, embed: EmbedBank, *, 
     found, notes = _carry_all(models, embed)
     control = {(one.model, one.explainer): one.control() for one in found}
     rows, about = concept_head_rows(models, control), [*left_out, *concept_head_notes(models), *notes]
-    write_text_atomically(folder / "concept_heads.csv", concept_heads_csv(rows))
-    write_text_atomically(folder / "concept_heads.md", concept_heads_markdown(rows, notes=about))
-    write_text_atomically(folder / "concept_heads.tex", concept_heads_latex(rows, notes=about))
+    write_table(concept_heads_table(rows, notes=about), folder, "concept_heads", ("csv", "md", "tex"))
     if has_points(rows):
         save_figure(concept_heads_figure(rows), folder / "concept_heads")
     if found:
-        write_text_atomically(folder / "concept_heads_by_class.csv", class_csv(found))
+        write_table(class_table(found), folder, "concept_heads_by_class", ("csv",))
     for one in found:
         save_figure(class_figure(one), folder / _BY_CLASS / folder_name(f"{one.model}-{one.explainer}"))
     first = {one.model: one for one in reversed(found)}
-    shown: list[RenderableType] = [class_console(first[name]) for name in dict.fromkeys(one.model for one in found)]
+    by_class = [first_heads_table(first[name]) for name in dict.fromkeys(one.model for one in found)]
+    shown = [to_console(table, width=width) for table in by_class]
     return Group(concept_heads_console(rows, notes=about, width=width), *shown)
 
 

@@ -1,25 +1,20 @@
-"""The table of classification by descriptions: a row for each model, for the console, Markdown and CSV."""
+"""The table of classification by descriptions: for print a line for each way, for programs a row for each run."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, starmap
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from rich.table import Table
+from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric
-from mkbench.runs.run_folder import write_text_atomically
-from mkbench.studies.mutual_knowledge.table import fixed, markdown_table, show_estimate
+from mkbench.runs.results import RANDOM_WEIGHTS, Document, Estimate, find_metric
 from mkbench.systems.records.descriptor_zero_shot import VARIANTS
-from mkbench.tables.fitting import block_table, first_fitting
+from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
 SYSTEM = "DescriptorZeroShot"
-HEADERS = ("model", "split", "by", "top-1 %", "− base", "− descriptors")
-_LEFT = ("model", "split", "by")
 _SPLITS = {
     "train": "mined and chosen with images that are not evaluated",
     "paper": "mined, chosen and evaluated on the same images, as published, which can flatter what is mined",
@@ -122,70 +117,75 @@ def _remarks(row: DescriptorRow) -> Iterator[str]:
         yield f"{row.truncated} texts were cut short by the text encoder"
 
 
-def _show_difference(difference: Estimate | None, separator: str) -> str:
-    if difference is None:
-        return ""
-    low, high = difference.interval or (difference.value, difference.value)
-    return f"{round(difference.value, 1) + 0.0:+.1f}{separator}[{fixed(low, 1)}, {fixed(high, 1)}]"
+class _Line(NamedTuple):
+    """One way of describing classes in a run."""
+
+    row: DescriptorRow
+    variant: str
 
 
-def _cells(row: DescriptorRow, separator: str = " ") -> list[list[str]]:
-    """The printed lines of a run, in the order of ``HEADERS``: one for each way of describing classes."""
-    lines = [
-        [
-            *("", "", variant, show_estimate(accuracy, 1, separator)),
-            *(_show_difference(row.differences.get((variant, minus)), separator) for minus in ("base", "descriptors")),
-        ]
-        for variant, accuracy in row.accuracies.items()
+def _difference_column(minus: str) -> Column:
+    def difference(line: _Line) -> Estimate | None:
+        return line.row.differences.get((line.variant, minus))
+
+    return Column(f"− {minus}", difference, decimals=1, signed=True, whole=True, absent="")
+
+
+def descriptor_table(rows: Sequence[DescriptorRow]) -> ResultTable:
+    """Declare the table for print: a line for each way of describing classes.
+
+    In a narrow terminal, intervals stand below their values.
+
+    Args:
+        rows: from ``descriptor_row``.
+
+    >>> [column.title for column in descriptor_table([]).shown]
+    ['model', 'split', 'by', 'top-1 %', '− base', '− descriptors']
+    """
+    columns = [
+        Column("model", lambda line: line.row.model, text=True, once=True),
+        Column("split", lambda line: line.row.split or None, text=True, once=True),
+        Column("by", lambda line: line.variant, text=True),
+        Column("top-1 %", lambda line: line.row.accuracies[line.variant], decimals=1, whole=True),
+        *map(_difference_column, ("base", "descriptors")),
     ]
-    lines[0][:2] = row.model, row.split or ABSENT
-    return lines
-
-
-def to_console(rows: Sequence[DescriptorRow], *, width: int = 120) -> Table:
-    """Render the rows for a terminal; in a narrow one, intervals stand below their values.
-
-    >>> to_console([]).row_count
-    0
-    """
-    tables = (
-        block_table(HEADERS, [_cells(row, separator) for row in rows], left=_LEFT, notes=notes(rows))
-        for separator in (" ", "\n")
+    return ResultTable(
+        columns,
+        [_Line(row, variant) for row in rows for variant in row.accuracies],
+        notes=notes(rows),
+        section=lambda line: id(line.row),
+        layouts=(BESIDE, BELOW),
     )
-    return first_fitting(tables, width)
 
 
-def to_markdown(rows: Sequence[DescriptorRow]) -> str:
-    """Render the rows as a Markdown table with its notes.
+def _accuracy_csv(variant: str) -> Column:
+    return Column(None, lambda row: row.accuracies.get(variant), csv=csv_bounds(variant))
 
-    >>> print(to_markdown([]).splitlines()[0])
-    | model | split | by | top-1 % | − base | − descriptors |
+
+def _difference_csv(minus: str, variant: str) -> Column:
+    return Column(None, lambda row: row.differences.get((variant, minus)), csv=csv_bounds(f"{variant}_minus_{minus}"))
+
+
+def descriptor_run_table(rows: Sequence[DescriptorRow]) -> ResultTable:
+    """Declare the table for programs: a row for each run.
+
+    Args:
+        rows: from ``descriptor_row``.
+
+    >>> [column.csv for column in descriptor_run_table([]).columns][:7]
+    ['model', 'split', 'decided', 'images', 'seen', 'hurt_classes', ('base', 'base_low', 'base_high')]
     """
-    cells = [line for row in rows for line in _cells(row)]
-    return markdown_table(HEADERS, cells, left=_LEFT) + "".join(f"\n{note}\n" for note in notes(rows))
+    names = ("model", "split", "decided", "images", "seen")
+    columns = [
+        *(Column(None, attrgetter(name), csv=name) for name in names),
+        Column(None, attrgetter("hurt"), csv="hurt_classes"),
+        *map(_accuracy_csv, VARIANTS),
+        *starmap(_difference_csv, combinations(VARIANTS, 2)),
+    ]
+    return ResultTable(columns, rows)
 
 
-def to_csv(rows: Sequence[DescriptorRow]) -> str:
-    """Render the rows for programs: full precision, bounds of intervals in columns of their own, absent values empty.
-
-    >>> to_csv([]).startswith("model,split,decided,images,seen,hurt_classes,base,base_low,base_high")
-    True
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    pairs = [(variant, minus) for minus, variant in combinations(VARIANTS, 2)]
-    names = [*VARIANTS, *(f"{variant}_minus_{minus}" for variant, minus in pairs)]
-    columns = [f"{name}{bound}" for name in names for bound in ("", "_low", "_high")]
-    writer.writerow(["model", "split", "decided", "images", "seen", "hurt_classes", *columns])
-    for row in rows:
-        line: list[Any] = [row.model, row.split, str(row.decided).lower(), row.images, row.seen, row.hurt]
-        for estimate in (*map(row.accuracies.get, VARIANTS), *map(row.differences.get, pairs)):
-            line += bound_cells(estimate)
-        writer.writerow(line)
-    return out.getvalue()
-
-
-def write_descriptor_zero_shot(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Table:
+def write_descriptor_zero_shot(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
     """Write ``descriptor_zero_shot.csv`` and ``.md`` of finished runs and return their table for the console.
 
     Args:
@@ -194,6 +194,7 @@ def write_descriptor_zero_shot(runs: Sequence[Run], folder: Path, *, width: int 
         width: columns of the terminal.
     """
     rows = [descriptor_row(run) for run in runs]
-    write_text_atomically(folder / "descriptor_zero_shot.csv", to_csv(rows))
-    write_text_atomically(folder / "descriptor_zero_shot.md", to_markdown(rows))
-    return to_console(rows, width=width)
+    table = descriptor_table(rows)
+    write_table(table, folder, "descriptor_zero_shot", ("md",))
+    write_table(descriptor_run_table(rows), folder, "descriptor_zero_shot", ("csv",))
+    return to_console(table, width=width)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mkbench.runs.results import Document, Estimate, explainer_names, find_metric, model_label
-from mkbench.studies.mutual_knowledge.table import show_estimate
+from mkbench.tables import show_estimate
 
 Row = Mapping[str, Any]
 
 
-class Column(NamedTuple):
-    """A printed column.
+class ShownMetric(NamedTuple):
+    """A metric with a column in print.
 
     Attributes:
         heading: with the better direction, if one is better.
@@ -36,17 +36,17 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("deletion ↓", "deletion_sum", 2, mean="deletion"),
-    Column("insertion ↑", "insertion_sum", 2, mean="insertion"),
-    Column("AccDrop ↓", "accuracy_drop_sum", 2, mean="accuracy_drop"),
-    Column("AccInc ↑", "accuracy_increase_sum", 2, mean="accuracy_increase"),
-    Column("descriptor precision ↑", "descriptor_precision", 3),
-    Column("descriptor recall ↑", "descriptor_recall", 3),
-    Column("part IoU ↑", "part_iou", 3),
-    Column("calibration ↑", "importance_calibration", 2),
-    Column("CorLoc % ↑", "corloc", 1, scale=100),
-    Column("kept-region top-1 % ↑", "kept_region_top1", 1, scale=100),
-    Column("concept entropy", "concept_entropy", 2, of_every_run=True),
+    ShownMetric("deletion ↓", "deletion_sum", 2, mean="deletion"),
+    ShownMetric("insertion ↑", "insertion_sum", 2, mean="insertion"),
+    ShownMetric("AccDrop ↓", "accuracy_drop_sum", 2, mean="accuracy_drop"),
+    ShownMetric("AccInc ↑", "accuracy_increase_sum", 2, mean="accuracy_increase"),
+    ShownMetric("descriptor precision ↑", "descriptor_precision", 3),
+    ShownMetric("descriptor recall ↑", "descriptor_recall", 3),
+    ShownMetric("part IoU ↑", "part_iou", 3),
+    ShownMetric("calibration ↑", "importance_calibration", 2),
+    ShownMetric("CorLoc % ↑", "corloc", 1, scale=100),
+    ShownMetric("kept-region top-1 % ↑", "kept_region_top1", 1, scale=100),
+    ShownMetric("concept entropy", "concept_entropy", 2, of_every_run=True),
 )
 #: Metrics of the CSV: both scales of the removal curves, and what the truth allows at most or gives by chance.
 CSV_METRICS = (
@@ -127,7 +127,7 @@ def _row(results: Document, explainer: str) -> dict[str, Any]:
     }
 
 
-def shown_columns(rows: Sequence[Row]) -> list[Column]:
+def shown_columns(rows: Sequence[Row]) -> list[ShownMetric]:
     """Return the columns of which at least one row has a value.
 
     >>> [column.heading for column in shown_columns([{"estimates": {"part_iou": Estimate(0.1)}}])]

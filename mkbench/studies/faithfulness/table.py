@@ -1,149 +1,82 @@
-"""The second table, of faithfulness and truth, for the console, Markdown, CSV and LaTeX."""
+"""The second table: how faithful explanations are, and how true to the ground truth."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import Estimate, bound_cells, explainer_label
-from mkbench.runs.run_folder import write_text_atomically
 from mkbench.studies.faithfulness.study import (
     CSV_METRICS,
     MARKS,
-    Column,
     Row,
+    ShownMetric,
     faithfulness_rows,
     notes,
     shown_columns,
 )
-from mkbench.studies.mutual_knowledge.table import escape_latex, latex_cell, markdown_table, model_cell, show_estimate
-from mkbench.tables.fitting import fits
+from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL, PARTS
+from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds, to_console, write_table
 
-_STEM = "faithfulness"  # of the files
-_LEFT = ("model", "parts")  # aligned left; numbers are aligned right
-
-
-def _headings(columns: Sequence[Column]) -> list[str]:
-    return [*_LEFT, *(column.heading for column in columns)]
+_STEM, _KINDS = "faithfulness", ("csv", "md", "tex")  # of the files
 
 
-def _cells(rows: Sequence[Row], columns: Sequence[Column], separator: str = " ") -> list[list[str]]:
-    """The printed cells; the separator stands before intervals and remarks."""
+def _shown(metric: ShownMetric) -> Column:
+    def cell(row: Row) -> Cell:
+        marks = "".join(MARKS[control][0] for control in metric.controls_missed(row))
+        return Cell(row["estimates"].get(metric.metric), marks=marks)
+
+    heading = metric.heading.replace(" ", "\n", 1)
+    return Column(metric.heading, cell, decimals=metric.decimals, scale=metric.scale, console_heading=heading)
+
+
+def _for_programs(metric: str) -> Iterator[Column]:
+    """Full precision, and the controls that it is not told apart from."""
+
+    def missed(row: Row) -> str:
+        return " ".join(row["not_separated"].get(metric, []))
+
+    yield Column(None, lambda row: row["estimates"].get(metric), csv=csv_bounds(metric))
+    yield Column(None, missed, csv=f"{metric}_not_separated_from")
+
+
+def _layouts(metrics: Sequence[ShownMetric]) -> list[Layout]:
+    removal = [metric.heading for metric in metrics if metric.mean is not None]
+    others = [metric.heading for metric in metrics if metric.mean is None]
+    two, three = [removal, others], [removal, others[:4], others[4:]]
     return [
-        [model_cell(row, separator), explainer_label(row["explainer"])]
-        + [_estimate_cell(row, column, separator) for column in columns]
-        for row in rows
+        *(Layout("below", parts) for parts in ([], two, three)),
+        *(Layout("none", parts) for parts in (two, three)),
     ]
 
 
-def _estimate_cell(row: Row, column: Column, separator: str) -> str:
-    estimate: Estimate | None = row["estimates"].get(column.metric)
-    shown = show_estimate(estimate and estimate.scaled(column.scale), column.decimals, separator)
-    marks = "".join(MARKS[control][0] for control in column.controls_missed(row))
-    value, bracket, interval = shown.partition(f"{separator}[")
-    return f"{value}{marks}{bracket}{interval}"
-
-
-def faithfulness_console(rows: Sequence[Row], *, width: int = 120) -> Group:
-    """Render the rows for a terminal, intervals below their values.
+def faithfulness_table(rows: Sequence[Row]) -> ResultTable:
+    """Declare the table of faithfulness.
 
     A narrow terminal gets the removal curves in a table of their own, then a third table; a still narrower one no
-    intervals, in as few tables as it can hold.
+    intervals, in as few tables as it can hold. The CSV has every metric, print those that some row has.
 
     Args:
         rows: from ``faithfulness_rows``.
-        width: columns of the terminal.
 
-    >>> len(faithfulness_console([{"model": "vit", "explainer": "pca", "estimates": {}}]).renderables)
-    1
+    >>> [column.title for column in faithfulness_table([]).shown]
+    ['model', 'parts']
     """
-    columns = shown_columns(rows)
-    removal = [column for column in columns if column.mean is not None]
-    others = [column for column in columns if column.mean is None]
-    two, three = [removal, others], [removal, others[:4], others[4:]]
-    layouts = (([columns], True), (two, True), (three, True), (two, False), (three, False))
-    tables: list[Table] = []
-    for blocks, intervals in layouts:
-        tables = [_console_table(rows, block, intervals=intervals) for block in blocks if block]
-        if fits(tables, width):
-            break
-    return Group(*tables, Text("\n".join(notes(rows))))
-
-
-def _console_table(rows: Sequence[Row], columns: Sequence[Column], *, intervals: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.collapse_padding, table.pad_edge = True, False
-    for heading in _headings(columns):
-        # Text objects are shown as they are; a plain string would be read as markup.
-        name = Text(heading.replace(" ", "\n", 1))
-        table.add_column(name, justify="left" if heading in _LEFT else "right", overflow="fold")
-    cells = _cells(rows, columns, separator="\n")
-    for index, row in enumerate(cells):
-        texts = row if intervals else [cell.partition("\n[")[0] for cell in row]
-        last = index + 1 == len(cells) or cells[index + 1][0] != row[0]
-        table.add_row(*map(Text, texts), end_section=last)
-    return table
-
-
-def faithfulness_markdown(rows: Sequence[Row]) -> str:
-    """Render the rows as a Markdown table with caption and footnotes.
-
-    >>> print(faithfulness_markdown([]).splitlines()[0])
-    | model | parts |
-    """
-    columns = shown_columns(rows)
-    table = markdown_table(_headings(columns), _cells(rows, columns), left=_LEFT)
-    return "\n".join([table, *(f"{note}\n" for note in notes(rows))])
-
-
-def faithfulness_csv(rows: Sequence[Row]) -> str:
-    """Render the rows for programs: full precision, bounds and controls in columns of their own, absent values empty.
-
-    >>> faithfulness_csv([]).startswith("model,random_weights,explainer,deletion,deletion_low,deletion_high,")
-    True
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    parts = ("", "_low", "_high", "_not_separated_from")
-    writer.writerow(
-        ["model", "random_weights", "explainer", *(f"{metric}{part}" for metric in CSV_METRICS for part in parts)]
+    metrics = shown_columns(rows)
+    about = [MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS, PARTS, CSV_EXPLAINER]
+    for_programs = [column for metric in CSV_METRICS for column in _for_programs(metric)]
+    return ResultTable(
+        [*about, *map(_shown, metrics), *for_programs],
+        rows,
+        notes=notes(rows),
+        notes_width="terminal",
+        section=MODEL.cell,
+        layouts=_layouts(metrics),
     )
-    for row in rows:
-        line = [row["model"], str(row["random_weights"]).lower(), row["explainer"]]
-        for metric in CSV_METRICS:
-            estimate: Estimate | None = row["estimates"].get(metric)
-            line += bound_cells(estimate)
-            line.append(" ".join(row["not_separated"].get(metric, [])))
-        writer.writerow(line)
-    return out.getvalue()
-
-
-def faithfulness_latex(rows: Sequence[Row]) -> str:
-    r"""Render the rows as a LaTeX ``tabular`` for the package ``booktabs``; caption and footnotes are comments.
-
-    >>> print(faithfulness_latex([]).splitlines()[1])
-    \begin{tabular}{ll}
-    """
-    columns = shown_columns(rows)
-    headings = _headings(columns)
-    head = [f"% {line}" for line in notes(rows)]
-    head += [rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}", r"\toprule", _join(map(escape_latex, headings))]
-    body = [_join(map(latex_cell, cells)) for cells in _cells(rows, columns)]
-    return "\n".join([*head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", ""])
-
-
-def _join(cells: Iterable[str]) -> str:
-    return " & ".join(cells) + r" \\"
 
 
 def write_faithfulness(runs: Sequence[Run], folder: str | Path, *, width: int = 120) -> Group | None:
-    """Write the table of faithfulness and truth, and return it for the console; nothing if no run measured any.
+    """Write the table of faithfulness, and return it for the console; nothing if no run measured any.
 
     Writes ``faithfulness.csv``, ``faithfulness.md`` and ``faithfulness.tex``; those of an earlier table are removed.
 
@@ -159,11 +92,10 @@ def write_faithfulness(runs: Sequence[Run], folder: str | Path, *, width: int = 
     """
     rows = faithfulness_rows([run.labelled() for run in runs])
     target = Path(folder)
-    for kind in ("csv", "md", "tex"):
+    for kind in _KINDS:
         (target / f"{_STEM}.{kind}").unlink(missing_ok=True)
     if not rows:
         return None
-    write_text_atomically(target / f"{_STEM}.csv", faithfulness_csv(rows))
-    write_text_atomically(target / f"{_STEM}.md", faithfulness_markdown(rows))
-    write_text_atomically(target / f"{_STEM}.tex", faithfulness_latex(rows))
-    return faithfulness_console(rows, width=width)
+    table = faithfulness_table(rows)
+    write_table(table, target, _STEM, _KINDS)
+    return to_console(table, width=width)

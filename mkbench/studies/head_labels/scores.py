@@ -1,29 +1,20 @@
 """From the labels of heads to metrics; no language model is needed for it."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from mkbench.heads.head_values import Head
 from mkbench.heads.labels import LabelDocument
-from mkbench.metrics.functional import (
-    concept_consistency,
-    concept_consistency_ratio,
-    consistency_levels,
-    entanglement,
-    entanglement_interval,
-    paired_bootstrap_difference,
-)
-from mkbench.metrics.functional.association import associated
-from mkbench.systems.records.summary import Metric, mean_metric
+from mkbench.metrics import Association
+from mkbench.metrics.catalogue import CATALOGUE, metrics_of
+from mkbench.metrics.functional import concept_consistency
+from mkbench.metrics.results import control_result, metric_result
 
 NUM_TEXTS = 5
 SHUFFLED, NO_LABEL, NOT_JUDGED = "shuffled", "no label", "not judged"
-_LEVELS = {"high": (5,), "moderate": (3,), "low": (0, 1)}
 
 
 def score_heads(document: LabelDocument, *, threshold: int = 3) -> dict[str, Any]:
@@ -54,18 +45,25 @@ def score_heads(document: LabelDocument, *, threshold: int = 3) -> dict[str, Any
         >>> {metric["name"]: metric["value"] for metric in scores["metrics"] if not metric["name"].startswith("ccs")}
         {'entanglement': 0.5, 'entanglement_any': 1.0, 'association': 1.0, 'concept_consistency': 4.0}
     """
-    labels = [head.label.label or "" for head in document.heads]
-    metrics = [_entanglement(labels, "earlier"), _entanglement(labels, "any")]
-    controls: list[dict[str, Any]] = []
+    if not document.heads:
+        raise ValueError("expected the labels of at least one head, found none")
+    rows: dict[str, list[Any]] = {"label": [head.label.label or "" for head in document.heads]}
     if any(head.judgement.fits for head in document.heads):
-        fits = _table([head.judgement.fits for head in document.heads])  # (heads, texts)
-        values = _values(fits, threshold)
-        metrics += [mean_metric(name, None, of_heads, True) for name, of_heads in values.items()]
-        metrics += _consistency(labels, fits)
-        if document.shuffled:
-            of_chance, controls = _compare(values, [_values(_table(one.fits), threshold) for one in document.shuffled])
-            metrics += of_chance
-    return {"metrics": metrics, "controls": controls, "fallbacks": _count_reasons(document)}
+        rows["fits"] = _pad([head.judgement.fits for head in document.heads])
+        if document.shuffled:  # head -> shuffle -> texts
+            shuffles = [_pad(one.fits) for one in document.shuffled]
+            rows["shuffled_fits"] = [list(of_head) for of_head in zip(*shuffles, strict=True)]
+    metrics, controls = [], []
+    for entry in metrics_of(rows.keys()):
+        options: dict[str, Any] = {"threshold": threshold} if entry.metric is Association else {}
+        metrics.append(metric_result(entry, rows, **options))
+        control = CATALOGUE[entry.beside] if entry.beside and "shuffled_fits" in rows else None
+        controls.append(control_result(entry, control, rows, rows, **options))
+    return {
+        "metrics": [metric for metric in metrics if metric is not None],
+        "controls": [control for control in controls if control is not None],
+        "fallbacks": _count_reasons(document),
+    }
 
 
 def consistency_by_head(document: LabelDocument) -> dict[Head, int]:
@@ -85,7 +83,8 @@ def consistency_by_head(document: LabelDocument) -> dict[Head, int]:
     >>> consistency_by_head(LabelDocument((head,), (), {}, {}))
     {(11, 3): 4}
     """
-    scores = concept_consistency(_table([head.judgement.fits for head in document.heads])).tolist()
+    fits = torch.tensor(_pad([head.judgement.fits for head in document.heads]), dtype=torch.bool)
+    scores = concept_consistency(fits).tolist()
     return {(head.texts.layer, head.texts.head): score for head, score in zip(document.heads, scores, strict=True)}
 
 
@@ -95,59 +94,7 @@ def _count_reasons(document: LabelDocument) -> dict[str, dict[str, int]]:
     return {"labels": dict(Counter(labels)), "judgements": dict(Counter(judgements))}
 
 
-def _table(fits: Sequence[tuple[bool, ...] | None]) -> Tensor:
-    """(S, 5) bool of each head's first five texts; texts that are absent or were not judged do not fit."""
+def _pad(fits: Sequence[tuple[bool, ...] | None]) -> list[list[bool]]:
+    """Five judgements of each head, of its first texts; texts that are absent or were not judged do not fit."""
     rows = [[*(of_head or ())][:NUM_TEXTS] for of_head in fits]
-    return torch.tensor([row + [False] * (NUM_TEXTS - len(row)) for row in rows], dtype=torch.bool)
-
-
-def _entanglement(labels: Sequence[str], mode: Literal["earlier", "any"]) -> Metric:
-    return {
-        "name": "entanglement" if mode == "earlier" else f"entanglement_{mode}",
-        "explainer": None,
-        "value": entanglement(labels, mode=mode),
-        "higher_is_better": False,
-        "n": len(labels),
-        "interval": list(entanglement_interval(labels, mode=mode)),
-    }
-
-
-def _values(fits: Tensor, threshold: int) -> dict[str, Tensor]:
-    """What is averaged over heads, (S,) float64 by the name of the metric: higher if texts fit their labels better."""
-    scores = {"association": associated(fits, threshold=threshold), "concept_consistency": concept_consistency(fits)}
-    return {name: values.double() for name, values in scores.items()}
-
-
-def _consistency(labels: Sequence[str], fits: Tensor) -> list[Metric]:
-    scores = concept_consistency(fits)
-    metrics = [mean_metric(f"ccs@{k}", None, (scores == k).double(), None) for k in range(NUM_TEXTS + 1)]
-    for level, number in consistency_levels(scores)._asdict().items():
-        share = mean_metric(f"ccs_{level}", None, torch.isin(scores, torch.tensor(_LEVELS[level])).double(), None)
-        interval = [bound * len(scores) for bound in share["interval"]]
-        metrics.append(share | {"value": float(number), "interval": interval})
-    ratio = concept_consistency_ratio(labels, scores)
-    if math.isnan(ratio):
-        return metrics
-    entry = {"name": "concept_consistency_ratio", "explainer": None, "value": ratio, "higher_is_better": None}
-    return [*metrics, entry | {"n": int((scores == NUM_TEXTS).sum()), "interval": None}]
-
-
-def _compare(own: dict[str, Tensor], chance: Sequence[dict[str, Tensor]]) -> tuple[list[Metric], list[dict[str, Any]]]:
-    """The metrics by chance, averaged over the shuffles for each head, and the comparison with them."""
-    metrics, controls = [], []
-    for name, values in own.items():
-        by_chance = torch.stack([one[name] for one in chance]).mean(dim=0)  # (heads,)
-        metrics.append(mean_metric(f"{name}_{SHUFFLED}", None, by_chance, None))
-        low, high = paired_bootstrap_difference(values, by_chance)
-        controls.append(
-            {
-                "metric": name,
-                "explainer": None,
-                "control": SHUFFLED,
-                "difference": float((values - by_chance).mean()),
-                "interval": [low, high],
-                "n": len(values),
-                "separates": low > 0,
-            }
-        )
-    return metrics, controls
+    return [row + [False] * (NUM_TEXTS - len(row)) for row in rows]

@@ -14,17 +14,20 @@ from mkbench.heads.labels import Judge, LabelContext, LabelDocument, Labeller, h
 from mkbench.heads.spans import rebuild, span_heads
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.heads.text_span import TextSpan
+from mkbench.metrics.catalogue import CATALOGUE, metrics_of
+from mkbench.metrics.results import Result, metric_results
 from mkbench.runs.manifest import read_manifest
 from mkbench.runs.results import Document
 from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, MANIFEST, RESULTS, read_results, write_json
 from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
 from mkbench.systems.head_decomposition import HeadDecomposition
-from mkbench.systems.records.summary import Metric, mean_metric
 
 SCHEMA_VERSION = 1
 Span = Literal["weights", "data"]
 #: Right singular vectors that span a head's data in the published code.
 PUBLISHED_RANK = 80
+#: Metrics of what is left of the embeddings: with the heads alone, and with what texts keep of them.
+_COMPLETENESS = ("top1_mean_ablated", "top1_reconstructed")
 
 
 @dataclass(frozen=True)
@@ -177,33 +180,31 @@ def _find_span(
     return span_heads(store, texts, num_texts=options.num_texts, rank=rank), rank
 
 
-def _completeness(store: ContributionStore, span: TextSpan, system: HeadDecomposition) -> list[Metric]:
+def _completeness(store: ContributionStore, span: TextSpan, system: HeadDecomposition) -> list[Result]:
     """The accuracy from heads alone, and from what texts keep of them; none of images without labels."""
     labels = store.class_index
     if bool((labels < 0).any()):
         return []
     with torch.no_grad():
         pairs = [[system.classify(each)[:, 0] for each in rebuilt] for rebuilt in rebuild(store, span)]
-    names = ("top1_mean_ablated", "top1_reconstructed")
     columns: list[Tensor] = [torch.cat(column) for column in zip(*pairs, strict=True)]
-    return [
-        mean_metric(name, None, (predicted == labels).double(), True)
-        for name, predicted in zip(names, columns, strict=True)
-    ]
+    rows = {name: (found == labels).tolist() for name, found in zip(_COMPLETENESS, columns, strict=True)}
+    return metric_results([CATALOGUE[name] for name in _COMPLETENESS], rows)
 
 
 def _merge(
     run: Path,
     results: dict[str, Any],
     document: LabelDocument,
-    completeness: Sequence[Metric],
+    completeness: Sequence[Result],
     settings: dict[str, Any],
     *,
     truncated: int,
 ) -> dict[str, Any]:
     """Put what follows from the heads in the place of what an earlier call put there."""
     scores = score_heads(document, threshold=settings["threshold"])
-    own = [metric for metric in results["metrics"] if metric["name"] in ("top1", "top5")]
+    replaced = {*_COMPLETENESS, *(entry.name for entry in metrics_of({"label", "fits", "shuffled_fits"}))}
+    own = [metric for metric in results["metrics"] if metric["name"] not in replaced]
     manifest = read_manifest(run / MANIFEST) or {}
     return results | {
         "settings": manifest["settings"] | settings,

@@ -1,36 +1,38 @@
 """What heads say, in tables: the metrics of a run, its heads one by one, and several runs side by side."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from mkbench.heads.labels import LabelledHead
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric, model_label
-from mkbench.runs.run_folder import write_text_atomically
+from mkbench.runs.results import RANDOM_WEIGHTS, Document, find_metric, model_label
 from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
 from mkbench.studies.head_labels.study import HeadReport
-from mkbench.studies.mutual_knowledge.table import markdown_table, show_estimate
-from mkbench.tables.fitting import first_fitting
+from mkbench.tables import (
+    BELOW,
+    BESIDE,
+    NO_INTERVALS,
+    Cell,
+    Column,
+    ResultTable,
+    csv_bounds,
+    to_console,
+    write_table,
+)
 
 SYSTEM = "HeadDecomposition"
-#: Metric -> heading in the table of runs.
+#: Metric -> heading in the table of runs, and whether more is better.
 COLUMNS = {
-    "top1": "top-1",
-    "top1_mean_ablated": "heads alone",
-    "top1_reconstructed": "their texts alone",
-    "entanglement": "entanglement ↓",
-    "association": "association ↑",
-    "concept_consistency": "CCS ↑",
+    "top1": ("top-1", None),
+    "top1_mean_ablated": ("heads alone", None),
+    "top1_reconstructed": ("their texts alone", None),
+    "entanglement": ("entanglement", False),
+    "association": ("association", True),
+    "concept_consistency": ("CCS", True),
 }
-HEADERS = ("model", "images", "heads", *COLUMNS.values())
 _NOTE = (
     "heads alone: top-1 with everything but the heads of the last layers replaced by its mean; their texts alone: and "
     "the heads by what their texts keep of them; CCS: texts out of five that fit a head's label; brackets: 95 %."
@@ -47,55 +49,52 @@ def is_heads(results: Document) -> bool:
     return bool(results["settings"].get("system") == SYSTEM)
 
 
-def metrics_table(results: Document) -> Table:
-    """Render the metrics of a run, each with its interval, what it is by chance, and over how many images or heads.
+def metrics_table(results: Document) -> ResultTable:
+    """Declare the metrics of a run, each with its interval, what it is by chance, and over how many images or heads.
 
     >>> metric = {"name": "top1", "explainer": None, "value": 0.5, "interval": [0.4, 0.6], "n": 9}
-    >>> metrics_table({"metrics": [metric]}).row_count
+    >>> len(metrics_table({"metrics": [metric]}).rows)
     1
     """
-    table = Table(box=box.SIMPLE_HEAD, caption=Text(f"{_NOTE} {_CHANCE}"), caption_justify="left", pad_edge=False)
-    table.add_column("metric")
-    for header in ("value", "by chance", "n"):
-        table.add_column(header, justify="right")
     above = {control["metric"] for control in results.get("controls", []) if control["separates"]}
-    for metric in results["metrics"]:
-        name = metric["name"]
-        if name.endswith(f"_{SHUFFLED}"):
-            continue
-        chance = find_metric(results, f"{name}_{SHUFFLED}")
-        shown = "" if chance is None else show_estimate(chance, 3) + (" ✔" if name in above else "")
-        table.add_row(Text(name), show_estimate(find_metric(results, name), 3), Text(shown), str(metric["n"]))
-    return table
+
+    def by_chance(metric: Document) -> Cell:
+        chance = find_metric(results, f"{metric['name']}_{SHUFFLED}")
+        return Cell(chance, remark="✔" if chance is not None and metric["name"] in above else "")
+
+    columns = [
+        Column("metric", "name", text=True),
+        Column("value", lambda metric: find_metric(results, metric["name"]), decimals=3),
+        Column("by chance", by_chance, decimals=3, absent=""),
+        Column("n", "n"),
+    ]
+    rows = [metric for metric in results["metrics"] if not metric["name"].endswith(f"_{SHUFFLED}")]
+    return ResultTable(columns, rows, notes=[f"{_NOTE} {_CHANCE}"], look="airy")
 
 
-def _score(head: LabelledHead) -> str:
+def _score(head: LabelledHead) -> int | None:
     fits = head.judgement.fits
-    return ABSENT if fits is None else str(sum(fits[:NUM_TEXTS]))
+    return None if fits is None else sum(fits[:NUM_TEXTS])
 
 
-def heads_table(report: HeadReport) -> Table:
-    """Render the heads of a run, layer after layer: label, how many of five texts fit it, and these texts."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("layer", "head"):
-        table.add_column(header, justify="right")
-    table.add_column("label", overflow="fold")
-    for header in ("CCS", "explained"):
-        table.add_column(header, justify="right")
-    table.add_column(f"first {NUM_TEXTS} texts")
-    heads = report.document.heads
-    for place, (head, share) in enumerate(zip(heads, report.explained, strict=True)):
-        own = head.texts
-        cells = (str(own.layer), str(own.head), head.label.label or ABSENT, _score(head), f"{share:.0%}")
-        last = place + 1 == len(heads) or heads[place + 1].texts.layer != own.layer
-        table.add_row(*map(Text, cells), Text("; ".join(own.texts)), end_section=last)
-    return table
+def heads_table(report: HeadReport) -> ResultTable:
+    """Declare the heads of a run, layer after layer: label, how many of five texts fit it, and these texts."""
+    columns = [
+        Column("layer", lambda row: row[0].texts.layer),
+        Column("head", lambda row: row[0].texts.head),
+        Column("label", lambda row: row[0].label.label or None, text=True),
+        Column("CCS", lambda row: _score(row[0])),
+        Column("explained", lambda row: row[1], decimals=0, scale=100, unit="%"),
+        Column(f"first {NUM_TEXTS} texts", lambda row: "; ".join(row[0].texts.texts), text=True),
+    ]
+    rows = list(zip(report.document.heads, report.explained, strict=True))
+    return ResultTable(columns, rows, section=lambda row: row[0].texts.layer, look="airy")
 
 
 def show_report(report: HeadReport) -> Group:
     """Render what the heads of a run say, for the console."""
     title = Text(f"Heads of {_label(report.results)}", style="bold")
-    return Group(title, heads_table(report), metrics_table(report.results))
+    return Group(title, to_console(heads_table(report)), to_console(metrics_table(report.results)))
 
 
 def _label(results: Document) -> str:
@@ -103,42 +102,40 @@ def _label(results: Document) -> str:
     return f"{label} {RANDOM_WEIGHTS}" if results["model"]["random_weights"] else label
 
 
-def _cells(run: Run, separator: str | None = " ") -> list[str]:
-    """The printed line of a run; without a separator there are no intervals."""
-    heads = find_metric(run.results, "entanglement")
-    number = next((metric["n"] for metric in run.results["metrics"] if metric["name"] == "entanglement"), None)
-    return [
-        _label(run.labelled()),
-        str(run.results["data"]["images"]),
-        ABSENT if heads is None else str(number),
-        *(_show(find_metric(run.results, name), separator) for name in COLUMNS),
-    ]
+def _number_of_heads(run: Run) -> int | None:
+    if find_metric(run.results, "entanglement") is None:
+        return None
+    return next(int(metric["n"]) for metric in run.results["metrics"] if metric["name"] == "entanglement")
 
 
-def _show(estimate: Estimate | None, separator: str | None) -> str:
-    if estimate is not None and separator is None:
-        return show_estimate(Estimate(estimate.value), 3)
-    return show_estimate(estimate, 3, separator or " ")
+def _metric_column(name: str) -> Column:
+    heading, better = COLUMNS[name]
+    return Column(
+        heading,
+        lambda run: find_metric(run.results, name),
+        decimals=3,
+        higher_is_better=better,
+        csv=csv_bounds(name),
+    )
 
 
-def runs_table(runs: Sequence[Run], *, width: int = 120) -> Table:
-    """Render runs side by side for a terminal; in a narrow one, intervals stand below their values or are left out.
+def runs_table(runs: Sequence[Run]) -> ResultTable:
+    """Declare runs side by side; in a narrow terminal, intervals stand below their values or are left out.
 
-    >>> runs_table([]).row_count
-    0
+    Args:
+        runs: runs of ``HeadDecomposition``.
+
+    >>> [column.title for column in runs_table([]).shown][:4]
+    ['model', 'images', 'heads', 'top-1']
     """
-    return first_fitting((_console_table(runs, separator) for separator in (" ", "\n", None)), width)
-
-
-def _console_table(runs: Sequence[Run], separator: str | None) -> Table:
-    about = Text("\n".join(_notes(runs)))
-    table = Table(box=box.SIMPLE_HEAD, caption=about, caption_justify="left")
-    table.collapse_padding, table.pad_edge = True, False
-    for header in HEADERS:
-        table.add_column(Text(header), justify="left" if header == "model" else "right", overflow="fold")
-    for run in runs:
-        table.add_row(*map(Text, _cells(run, separator)))
-    return table
+    columns = [
+        Column("model", lambda run: _label(run.labelled()), text=True),
+        Column(None, lambda run: run.label, csv="model"),
+        Column("images", lambda run: run.results["data"]["images"], csv="images"),
+        Column("heads", _number_of_heads),
+        *map(_metric_column, COLUMNS),
+    ]
+    return ResultTable(columns, runs, notes=_notes(runs), layouts=(BESIDE, BELOW, NO_INTERVALS))
 
 
 def _notes(runs: Sequence[Run]) -> list[str]:
@@ -146,7 +143,7 @@ def _notes(runs: Sequence[Run]) -> list[str]:
     return [_NOTE, *([f"Not described yet: {missing}; `mkbench heads` does it."] if missing else [])]
 
 
-def write_heads(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Table:
+def write_heads(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
     """Write ``heads.csv`` and ``heads.md`` of finished runs and return their table for the console.
 
     Metrics that only ``mkbench heads`` adds are absent before it.
@@ -156,20 +153,6 @@ def write_heads(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Table
         folder: where to write; made where it is missing.
         width: columns of the terminal.
     """
-    shown = markdown_table(HEADERS, [_cells(run) for run in runs], left=("model",))
-    write_text_atomically(folder / "heads.csv", _to_csv(runs))
-    write_text_atomically(folder / "heads.md", shown + "".join(f"\n{note}\n" for note in _notes(runs)))
-    return runs_table(runs, width=width)
-
-
-def _to_csv(runs: Sequence[Run]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["model", "images", *(f"{name}{bound}" for name in COLUMNS for bound in ("", "_low", "_high"))])
-    for run in runs:
-        line: list[Any] = [run.label, run.results["data"]["images"]]
-        for name in COLUMNS:
-            found = find_metric(run.results, name)
-            line += bound_cells(found)
-        writer.writerow(line)
-    return out.getvalue()
+    table = runs_table(runs)
+    write_table(table, folder, "heads")
+    return to_console(table, width=width)

@@ -1,16 +1,13 @@
 """What silencing heads does to the accuracy of a run, as a table for the console."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
-from mkbench.runs.results import Document
-from mkbench.studies.head_removal.table import DRAWN, show_range, show_score
-from mkbench.tables.fitting import first_fitting
+from mkbench.runs.results import Document, Estimate
+from mkbench.studies.head_removal.table import DRAWN, range_cell, score_estimate
+from mkbench.tables import BELOW, BESIDE, Column, ResultTable, show_estimate, to_console
 
 
 def show_pruning(document: Document, *, width: int = 120) -> Group:
@@ -20,47 +17,60 @@ def show_pruning(document: Document, *, width: int = 120) -> Group:
         document: what it returned.
         width: columns of the terminal.
     """
-    listed = [f"{one['description']}: {_list(one['heads'])}" for one in document["sets"]]
-    lines = [*listed, *document["notes"], *_notes(document)]
-    return Group(pruning_table(document, width=width), Text("\n".join(lines)))
+    return to_console(pruning_table(document), width=width)
 
 
-def pruning_table(document: Document, *, width: int = 120) -> Table:
-    """Render top-1 in percent, a row for each set; in a narrow terminal, intervals stand below their values.
+def pruning_table(document: Document) -> ResultTable:
+    """Declare the table of top-1 in percent, a row for each set; in a narrow terminal, intervals stand below values.
 
     Args:
         document: what ``prune_run`` returned.
-        width: columns of the terminal.
 
     >>> score = {"value": 0.5, "interval": [0.25, 0.75], "range": [0.5, 0.5]}
     >>> scores = dict.fromkeys(["without", "change", "random", "change_from_random"], score)
     >>> one = {"description": "a CCS of 5", "heads": [[3, 0]], "random_sets": [[[3, 1]]], "scores": scores}
-    >>> pruning_table({"images": 4, "all_heads": score, "sets": [one]}).row_count
-    1
+    >>> one["random_heads"] = "others"
+    >>> pruning_table({"images": 4, "all_heads": score, "sets": [one], "notes": []}).title
+    'zero-shot top-1, % of 4 images; with all heads ↑ 50.0 [25.0, 75.0]'
     """
-    return first_fitting((_console_table(document, separator) for separator in (" ", "\n")), width)
-
-
-def _console_table(document: Document, separator: str) -> Table:
     seeds = len(document["sets"][0]["random_sets"])
-    headers = ("heads", "without ↑", "change", f"{seeds} x\nrandom ↑", "against\nrandom")
-    full = show_score(document["all_heads"], " ")
-    title = Text(f"zero-shot top-1, % of {document['images']} images; with all heads ↑ {full}")
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.collapse_padding, table.pad_edge = True, False
-    table.add_column("")
-    for header in headers:
-        table.add_column(Text(header), justify="right", no_wrap=True)
-    for one in document["sets"]:
-        table.add_row(*map(Text, _cells(one, separator)))
-    return table
+    columns = [
+        Column("", "description", text=True),
+        Column("heads", lambda one: len(one["heads"]), whole=True),
+        Column("without", _score("without"), decimals=1, scale=100, whole=True, higher_is_better=True),
+        Column("change", _score("change"), decimals=1, scale=100, whole=True),
+        Column(
+            f"{seeds} x random",
+            lambda one: range_cell(one["scores"]["random"]),
+            decimals=1,
+            scale=100,
+            whole=True,
+            higher_is_better=True,
+            console_heading=f"{seeds} x\nrandom ↑",
+        ),
+        Column(
+            "against random",
+            _score("change_from_random"),
+            decimals=1,
+            scale=100,
+            whole=True,
+            console_heading="against\nrandom",
+        ),
+    ]
+    full = show_estimate(score_estimate(document["all_heads"]).scaled(100), 1)
+    listed = [f"{one['description']}: {_list(one['heads'])}" for one in document["sets"]]
+    return ResultTable(
+        columns,
+        document["sets"],
+        title=f"zero-shot top-1, % of {document['images']} images; with all heads ↑ {full}",
+        notes=[*listed, *document["notes"], *_notes(document)],
+        notes_width="terminal",
+        layouts=(BESIDE, BELOW),
+    )
 
 
-def _cells(one: Mapping[str, Any], separator: str) -> list[str]:
-    scores = one["scores"]
-    shown = [show_score(scores[name], separator) for name in ("without", "change")]
-    against = show_score(scores["change_from_random"], separator)
-    return [one["description"], str(len(one["heads"])), *shown, show_range(scores["random"], separator), against]
+def _score(name: str) -> Callable[[Mapping[str, Any]], Estimate]:
+    return lambda one: score_estimate(one["scores"][name])
 
 
 def _list(heads: Sequence[Sequence[int]]) -> str:

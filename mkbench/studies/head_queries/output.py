@@ -5,13 +5,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from rich import box
-from rich.table import Table
-from rich.text import Text
 from torch import Tensor
 
 from mkbench.heads.head_values import Head
@@ -19,6 +17,7 @@ from mkbench.heads.neighbors import Neighbors
 from mkbench.heads.patch_maps import ContrastiveMaps, TopicMap
 from mkbench.plotting.style import save_figure
 from mkbench.runs.run_folder import ANALYSES, write_json
+from mkbench.tables import Column, ResultTable
 
 SCHEMA_VERSION = 1
 #: Patches that a table shows of each map.
@@ -161,24 +160,15 @@ def _span(place: int, side: float) -> str:
     return f"{round(place * side)}\u2013{round((place + 1) * side)}"
 
 
-def show_answer(answer: Answer) -> Table:
-    """Render an answer for the console.
+def answer_table(answer: Answer) -> ResultTable:
+    """Declare the table of an answer.
 
-    >>> show_answer(Answer("text-neighbors", {}, {}, "Nearest", ("image", "rank"), (("a", "1"),), Figure())).row_count
-    1
+    >>> answer = Answer("text-neighbors", {}, {}, "Nearest", ("image", "rank"), (("a", "1"),), Figure())
+    >>> [column.text for column in answer_table(answer).columns]
+    [True, False]
     """
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=Text(answer.title),
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-    )
-    for place, header in enumerate(answer.headers):
-        table.add_column(header, justify="right" if place else "left", overflow="fold")
-    for row in answer.rows:
-        table.add_row(*map(Text, row))
-    return table
+    columns = [Column(heading, itemgetter(place), text=not place) for place, heading in enumerate(answer.headers)]
+    return ResultTable(columns, answer.rows, title=answer.title, look="airy")
 
 
 def write_answer(answer: Answer, run: Path, out: Path | None = None) -> tuple[Path, ...]:

@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from mkbench.runs.results import Document, Estimate
 from mkbench.studies.head_removal.scores import ALL, RANDOM, WITHOUT
-from mkbench.studies.mutual_knowledge.table import fixed, show_estimate
-from mkbench.tables.fitting import first_fitting
+from mkbench.tables import BELOW, BESIDE, Cell, Column, ResultTable, fixed, to_console
 
 #: Score -> name of its line; the groups follow.
 _LINES = {"accuracy": "accuracy", "balanced": "mean of groups", "worst_group": "worst group", "gap": "gap"}
@@ -31,42 +28,49 @@ def show_removal(document: Document, *, width: int = 120) -> Group:
     named = "" if settings["label"] is None else f" of {settings['label']}"
     heads = ", ".join(f"{layer}.{head}" for layer, head in settings["heads"])
     title = Text(f"Without the heads{named}: {heads} ({settings['ablation']}-ablation)", style="bold")
-    tables = (removal_table(classifier, document, width=width) for classifier in document["classifiers"])
+    declared = (removal_table(classifier, document) for classifier in document["classifiers"])
+    tables = (to_console(table, width=width) for table in declared)
     return Group(title, *tables, Text("\n".join(_notes(document))))
 
 
-def removal_table(classifier: Mapping[str, Any], document: Document, *, width: int = 120) -> Table:
-    """Render the scores of one classifier, in percent: with all heads, without some, and without random ones.
+def removal_table(classifier: Mapping[str, Any], document: Document) -> ResultTable:
+    """Declare the scores of one classifier, in percent: with all heads, without some, and without random ones.
 
     In a narrow terminal, intervals stand below their values.
 
     Args:
         classifier: one of the document's.
         document: what ``remove_from_run`` returned.
-        width: columns of the terminal.
 
     >>> score = {"value": 0.5, "interval": [0.25, 0.75], "range": [0.5, 0.5]}
     >>> scores = {"accuracy": score, "balanced": score, "worst_group": score, "groups": {"land on water": score}}
     >>> sets = [{"name": name, "heads": [[]], "scores": scores, "change": scores} for name in (ALL, WITHOUT, RANDOM)]
     >>> document = {"groups": [{"name": "land on water", "images": 4}]}
-    >>> removal_table({"name": "zero-shot", "sets": sets, "scan": []}, document).row_count
+    >>> len(removal_table({"name": "zero-shot", "sets": sets, "scan": []}, document).rows)
     4
     """
-    return first_fitting((_console_table(classifier, document, separator) for separator in (" ", "\n")), width)
-
-
-def _console_table(classifier: Mapping[str, Any], document: Document, separator: str) -> Table:
     sets = {entry["name"]: entry for entry in classifier["sets"]}
-    table = Table(title=Text(f"{classifier['name']}, % of images"), title_justify="left", box=box.SIMPLE_HEAD)
-    table.collapse_padding, table.pad_edge = True, False
-    table.add_column("")
-    for header in ("all heads", "without", "change", f"{len(sets[RANDOM]['heads'])} x random"):
-        table.add_column(header, justify="right")
-    for name, line in _lines(document, sets[ALL]["scores"]).items():
-        columns = (sets[ALL]["scores"], sets[WITHOUT]["scores"], sets[WITHOUT]["change"])
-        shown = [show_score(_find(scores, name), separator) for scores in columns]
-        table.add_row(*map(Text, (line, *shown, show_range(_find(sets[RANDOM]["scores"], name), separator))))
-    return table
+    columns = [
+        Column("", lambda line: line[1], text=True),
+        _score_column("all heads", sets[ALL]["scores"]),
+        _score_column("without", sets[WITHOUT]["scores"]),
+        _score_column("change", sets[WITHOUT]["change"]),
+        _range_column(f"{len(sets[RANDOM]['heads'])} x random", sets[RANDOM]["scores"]),
+    ]
+    return ResultTable(
+        columns,
+        list(_lines(document, sets[ALL]["scores"]).items()),
+        title=f"{classifier['name']}, % of images",
+        layouts=(BESIDE, BELOW),
+    )
+
+
+def _score_column(heading: str, scores: Mapping[str, Any]) -> Column:
+    return Column(heading, lambda line: score_estimate(_find(scores, line[0])), decimals=1, scale=100)
+
+
+def _range_column(heading: str, scores: Mapping[str, Any]) -> Column:
+    return Column(heading, lambda line: range_cell(_find(scores, line[0])), decimals=1, scale=100)
 
 
 def _lines(document: Document, scores: Mapping[str, Any]) -> dict[str, str]:
@@ -79,26 +83,24 @@ def _find(scores: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found
 
 
-def show_score(score: Mapping[str, Any], separator: str) -> str:
-    """Write a score in percent with its interval.
+def score_estimate(score: Mapping[str, Any]) -> Estimate:
+    """Return a score with its interval.
 
-    >>> show_score({"value": 0.5, "interval": [0.25, 0.75]}, " ")
-    '50.0 [25.0, 75.0]'
+    >>> score_estimate({"value": 0.5, "interval": [0.25, 0.75]})
+    Estimate(value=0.5, interval=(0.25, 0.75))
     """
     low, high = score["interval"]
-    return show_estimate(Estimate(score["value"], (low, high)).scaled(100), 1, separator)
+    return Estimate(score["value"], (low, high))
 
 
-def show_range(score: Mapping[str, Any], separator: str) -> str:
-    """Write a mean over sets in percent with their range; only the value of a single set.
+def range_cell(score: Mapping[str, Any]) -> Cell:
+    """Return a mean over sets with their range in percent; only the value of a single set.
 
-    >>> show_range({"value": 0.5, "range": [0.25, 0.75]}, " "), show_range({"value": 0.5}, " ")
-    ('50.0 (25.0 to 75.0)', '50.0')
+    >>> range_cell({"value": 0.5, "range": [0.25, 0.75]}).remark, range_cell({"value": 0.5}).remark
+    ('(25.0 to 75.0)', '')
     """
-    value = fixed(100 * score["value"], 1)
-    if "range" not in score:
-        return value
-    return f"{value}{separator}({' to '.join(fixed(100 * bound, 1) for bound in score['range'])})"
+    bounds = " to ".join(fixed(100 * bound, 1) for bound in score.get("range", ()))
+    return Cell(score["value"], remark=f"({bounds})" if bounds else "")
 
 
 def _notes(document: Document) -> list[str]:

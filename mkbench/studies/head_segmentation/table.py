@@ -1,23 +1,27 @@
-"""The table of segmentation by heads: three lines for each model, for the console, Markdown and CSV."""
+"""The table of segmentation by heads: three lines for each model."""
 
-import csv
-import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, RANDOM_WEIGHTS, Document, Estimate, bound_cells, find_metric
-from mkbench.runs.run_folder import write_text_atomically
-from mkbench.studies.mutual_knowledge.table import markdown_table, show_estimate
+from mkbench.runs.results import RANDOM_WEIGHTS, Document, Estimate, find_metric
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
-from mkbench.tables.fitting import block_table, first_fitting
+from mkbench.tables import (
+    BELOW,
+    BESIDE,
+    NO_INTERVALS,
+    Cell,
+    Column,
+    ResultTable,
+    csv_bounds,
+    to_console,
+    write_table,
+)
 
 SYSTEM = "HeadSegmentation"
-HEADERS = ("model", "images", "map", "pixel accuracy ↑", "mean IoU ↑", "AP ↑")
-_LEFT = ("model", "map")
 _LABELS = {"heads": "all heads", "attention": "raw attention"}
 
 
@@ -51,29 +55,9 @@ def _difference(results: Document, metric: str, method: str) -> Document | None:
     return next(entries, None)
 
 
-def _cells(run: Run, separator: str | None = " ") -> list[list[str]]:
-    """The printed lines of a run; without a separator there are no intervals."""
-    results = run.results
-    name = run.label.removesuffix(f" {RANDOM_WEIGHTS}")
-    lines = []
-    for method in METHODS:
-        line = ["", "", method_label(method, results["settings"])]
-        for metric in SCORES:
-            found, difference = find_metric(results, metric, method), _difference(results, metric, method)
-            if found is not None and separator is None:
-                found = Estimate(found.value)
-            beaten = " ✔" if difference is not None and difference["separates"] else ""
-            value, bracket, interval = show_estimate(found, 3, separator or " ").partition(f"{separator}[")
-            line.append(f"{value}{beaten}{bracket}{interval}")
-        lines.append(line)
-    random = f" {RANDOM_WEIGHTS}" if results["model"]["random_weights"] else ""
-    lines[0][:2] = name + random, str(_number_of_images(results))
-    return lines
-
-
-def _number_of_images(results: Document) -> int | str:
-    """Images with a mask, over which all metrics are."""
-    return next((metric["n"] for metric in results["metrics"] if metric["explainer"] == METHODS[0]), ABSENT)
+def _number_of_images(results: Document) -> int | None:
+    """Images with a mask, over which all metrics are; None without any."""
+    return next((metric["n"] for metric in results["metrics"] if metric["explainer"] == METHODS[0]), None)
 
 
 def notes(runs: Sequence[Run]) -> list[str]:
@@ -100,54 +84,74 @@ def notes(runs: Sequence[Run]) -> list[str]:
     return said
 
 
-def to_console(runs: Sequence[Run], *, width: int = 120) -> Table:
-    """Render runs for a terminal; in a narrow one, intervals stand below their values or are left out.
+@dataclass(frozen=True)
+class _Line:
+    """The metrics of one kind of map in a run."""
 
-    >>> to_console([]).row_count
-    0
+    run: Run
+    method: str
+
+    @property
+    def model(self) -> str:
+        results = self.run.results
+        name = self.run.label.removesuffix(f" {RANDOM_WEIGHTS}")
+        return f"{name} {RANDOM_WEIGHTS}" if results["model"]["random_weights"] else name
+
+    def score(self, metric: str) -> Cell:
+        """The metric, with a mark where all heads do better."""
+        difference = _difference(self.run.results, metric, self.method)
+        beaten = difference is not None and difference["separates"]
+        return Cell(find_metric(self.run.results, metric, self.method), marks=" ✔" if beaten else "")
+
+    def heads_more(self, metric: str) -> Estimate | None:
+        """What all heads have more; None for the heads themselves."""
+        more = _difference(self.run.results, metric, self.method)
+        return None if more is None else Estimate(more["difference"], tuple(more["interval"]))
+
+
+def _score_columns(metric: str, heading: str) -> list[Column]:
+    return [
+        Column(
+            heading,
+            lambda line: line.score(metric),
+            decimals=3,
+            whole=True,
+            higher_is_better=True,
+            csv=csv_bounds(metric),
+        ),
+        Column(None, lambda line: line.heads_more(metric), csv=csv_bounds(f"{metric}_heads_more")),
+    ]
+
+
+def segmentation_table(runs: Sequence[Run]) -> ResultTable:
+    """Declare the table; in a narrow terminal, intervals stand below their values or are left out.
+
+    Args:
+        runs: runs of ``HeadSegmentation``.
+
+    >>> [column.title for column in segmentation_table([]).shown]
+    ['model', 'images', 'map', 'pixel accuracy ↑', 'mean IoU ↑', 'AP ↑']
     """
-    tables = (
-        block_table(HEADERS, [_cells(run, separator) for run in runs], left=_LEFT, notes=notes(runs))
-        for separator in (" ", "\n", None)
+    columns = [
+        Column(None, lambda line: line.run.label, csv="model"),
+        Column(None, lambda line: bool(line.run.results["model"]["random_weights"]), csv="random_weights"),
+        Column("model", lambda line: line.model, text=True, once=True),
+        Column("images", lambda line: _number_of_images(line.run.results), csv="images", whole=True, once=True),
+        Column("map", lambda line: method_label(line.method, line.run.results["settings"]), text=True),
+        Column(None, lambda line: line.method, csv="map"),
+    ]
+    for metric, heading in zip(SCORES, ("pixel accuracy", "mean IoU", "AP"), strict=True):
+        columns += _score_columns(metric, heading)
+    return ResultTable(
+        columns,
+        [_Line(run, method) for run in runs for method in METHODS],
+        notes=notes(runs),
+        section=lambda line: id(line.run),
+        layouts=(BESIDE, BELOW, NO_INTERVALS),
     )
-    return first_fitting(tables, width)
 
 
-def to_markdown(runs: Sequence[Run]) -> str:
-    """Render runs as a Markdown table with its notes.
-
-    >>> print(to_markdown([]).splitlines()[0])
-    | model | images | map | pixel accuracy ↑ | mean IoU ↑ | AP ↑ |
-    """
-    cells = [line for run in runs for line in _cells(run)]
-    return markdown_table(HEADERS, cells, left=_LEFT) + "".join(f"\n{note}\n" for note in notes(runs))
-
-
-def to_csv(runs: Sequence[Run]) -> str:
-    """Render runs for programs: full precision, bounds and what the heads have more in columns of their own.
-
-    >>> to_csv([]).startswith("model,random_weights,images,map,pixel_accuracy,pixel_accuracy_low")
-    True
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    kinds = ("", "_low", "_high", "_heads_more", "_heads_more_low", "_heads_more_high")
-    writer.writerow(
-        ["model", "random_weights", "images", "map", *(f"{name}{kind}" for name in SCORES for kind in kinds)]
-    )
-    for run in runs:
-        random = str(run.results["model"]["random_weights"]).lower()
-        for method in METHODS:
-            line: list[Any] = [run.label, random, _number_of_images(run.results), method]
-            for metric in SCORES:
-                found, more = find_metric(run.results, metric, method), _difference(run.results, metric, method)
-                line += bound_cells(found)
-                line += [None] * 3 if more is None else [more["difference"], *more["interval"]]
-            writer.writerow(line)
-    return out.getvalue()
-
-
-def write_segmentation(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Table:
+def write_segmentation(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
     """Write ``segmentation.csv`` and ``segmentation.md`` of finished runs and return their table for the console.
 
     Args:
@@ -155,6 +159,6 @@ def write_segmentation(runs: Sequence[Run], folder: Path, *, width: int = 120) -
         folder: where to write; made where it is missing.
         width: columns of the terminal.
     """
-    write_text_atomically(folder / "segmentation.csv", to_csv(runs))
-    write_text_atomically(folder / "segmentation.md", to_markdown(runs))
-    return to_console(runs, width=width)
+    table = segmentation_table(runs)
+    write_table(table, folder, "segmentation")
+    return to_console(table, width=width)

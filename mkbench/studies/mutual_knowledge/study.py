@@ -1,7 +1,5 @@
 """Several runs side by side: one table ordered by excess AUC, ranks for each metric, pairs of runs, and figures."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,23 +11,16 @@ from rich.console import Group
 
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import ABSENT, Document, Estimate, explainer_label, model_label, sort_explainers
+from mkbench.runs.results import Document, Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.run_folder import write_text_atomically
 from mkbench.studies.mutual_knowledge.dynamics import dynamics_figure, has_curves
 from mkbench.studies.mutual_knowledge.families import family_scatter, has_family_line
-from mkbench.studies.mutual_knowledge.pair_table import pairs_console, pairs_csv, pairs_markdown
+from mkbench.studies.mutual_knowledge.pair_table import neighbours_table, pairs_table
 from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs, read_image_values
 from mkbench.studies.mutual_knowledge.scatter import accuracy_scatter
-from mkbench.studies.mutual_knowledge.table import (
-    bench_rows,
-    markdown_table,
-    nat_decimals,
-    to_console,
-    to_csv,
-    to_latex,
-    to_markdown,
-)
+from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, PARTS, bench_rows, bench_table, nat_decimals
 from mkbench.studies.reproduction.published import PublishedLine, published_line
+from mkbench.tables import Column, ResultTable, to_console, to_markdown, write_table
 
 #: Keys of the ranked columns with their headings; more is better in each of them.
 RANKED = {
@@ -128,23 +119,15 @@ def compare(bundles: Sequence[tuple[Document, Document]]) -> Comparison:
     return Comparison(rows, [_ranks(row, rows) for row in rows], notes)
 
 
-def _rank_cells(comparison: Comparison) -> list[list[str]]:
-    return [
-        [
-            ranks["model"],
-            ABSENT if ranks["explainer"] is None else explainer_label(ranks["explainer"]),
-            *(ABSENT if ranks[key] is None else str(ranks[key]) for key in RANKED),
-        ]
-        for ranks in comparison.ranks
-    ]
+def ranks_table(comparison: Comparison) -> ResultTable:
+    """Declare the table of ranks.
 
-
-def _ranks_csv(comparison: Comparison) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, ["model", "explainer", *RANKED], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(comparison.ranks)
-    return out.getvalue()
+    >>> [column.title for column in ranks_table(Comparison([], [], ())).shown]
+    ['model', 'parts', 'top-1', 'MI', 'AUC', 'excess AUC', 'images/s']
+    """
+    of_metrics = [Column(heading, key, csv=key) for key, heading in RANKED.items()]
+    columns = [Column("model", "model", text=True, csv="model"), CSV_EXPLAINER, PARTS, *of_metrics]
+    return ResultTable(columns, comparison.ranks)
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -153,10 +136,9 @@ def comparison_markdown(comparison: Comparison) -> str:
     >>> print(comparison_markdown(Comparison([], [], ("These runs differ in data.name.",))).splitlines()[-1])
     - These runs differ in data.name.
     """
-    headers = ["model", "parts", *RANKED.values()]
-    ranks = markdown_table(headers, _rank_cells(comparison), left=("model", "parts"))
+    table, ranks = to_markdown(bench_table(comparison.rows)), to_markdown(ranks_table(comparison))
     notes = "".join(f"- {note}\n" for note in comparison.notes)
-    text = f"{to_markdown(comparison.rows)}\nRanks among the runs of one explainer (1 is best):\n\n{ranks}"
+    text = f"{table}\nRanks among the runs of one explainer (1 is best):\n\n{ranks}"
     return text + (f"\n{notes}" if notes else "")
 
 
@@ -231,17 +213,16 @@ def write_comparison(runs: Sequence[Run], folder: str | Path, *, width: int = 12
     target = Path(folder)
     for name in _OPTIONAL:  # one of an earlier comparison would be taken for this one's
         (target / name).unlink(missing_ok=True)
-    write_text_atomically(target / "table.csv", to_csv(comparison.rows))
+    write_table(bench_table(comparison.rows), target, "table", ("csv", "tex"))
     write_text_atomically(target / "table.md", comparison_markdown(comparison))
-    write_text_atomically(target / "table.tex", to_latex(comparison.rows))
-    write_text_atomically(target / "ranks.csv", _ranks_csv(comparison))
+    write_table(ranks_table(comparison), target, "ranks", ("csv",))
     decimals = nat_decimals(comparison.rows)
     if pairs:
-        write_text_atomically(target / "pairs.csv", pairs_csv(pairs))
-        write_text_atomically(target / "pairs.md", pairs_markdown(pairs, decimals=decimals, notes=notes))
+        write_table(pairs_table(pairs, decimals=decimals, notes=notes), target, "pairs")
     _write_figures(comparison, documents, target)
-    table = to_console(comparison.rows, block="parts", notes=[*comparison.notes, *notes], width=width)
-    return Group(table, *([pairs_console(pairs, decimals=decimals)] if pairs else []))
+    tables = [bench_table(comparison.rows, block="explainer", notes=[*comparison.notes, *notes])]
+    tables += [neighbours_table(pairs, decimals=decimals)] if pairs else []
+    return Group(*(to_console(table, width=width) for table in tables))
 
 
 def _write_figures(comparison: Comparison, documents: Sequence[Document], target: Path) -> None:

@@ -1,25 +1,21 @@
 """How a comparison with a published table is shown: console, Markdown, CSV and JSON."""
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from mkbench.runs.results import ABSENT
 from mkbench.runs.run_folder import write_text_atomically
-from mkbench.studies.mutual_knowledge.table import fixed, markdown_table
 from mkbench.studies.reproduction.study import Cell, Verification
+from mkbench.tables import Cell as TableCell
+from mkbench.tables import Column, ResultTable, to_console, to_markdown, write_table
 
-HEADERS = ("model", "column", "published", "measured [95 % interval]", "difference", "verdict")
 _COLOURS = {"match": "green", "mismatch": "bold red", "not comparable": "yellow"}
-_LEFT = ("model", "column", "verdict")
 
 
 def verification_files(verification: Verification, folder: str | Path, *, complete: bool = False) -> None:
@@ -31,8 +27,8 @@ def verification_files(verification: Verification, folder: str | Path, *, comple
         complete: whether models that were not run count as a failure.
     """
     target = Path(folder)
-    write_text_atomically(target / "verify.csv", to_csv(verification))
-    write_text_atomically(target / "verify.md", to_markdown(verification, complete=complete))
+    write_table(verification_table(verification), target, "verify", ("csv",))
+    write_text_atomically(target / "verify.md", verification_markdown(verification, complete=complete))
     content = to_json(verification, complete=complete)
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     write_text_atomically(target / "verify.json", f"{text}\n")
@@ -79,54 +75,66 @@ def _scope(cells: Sequence[Cell]) -> tuple[dict[str, str], list[str]]:
     return {cell.run: cell.model for cell in cells}, list(dict.fromkeys(cell.column for cell in cells))
 
 
-def _texts(verification: Verification, cell: Cell) -> list[str]:
-    """The printed cells, in the order of ``HEADERS``."""
-    decimals = verification.table.columns[cell.column].decimals
-    published = ABSENT if cell.published is None else fixed(cell.published, decimals)
-    measured = ABSENT
-    if cell.measured is not None:
-        measured, *bounds = (fixed(value, decimals) for value in (cell.measured.value, *(cell.measured.interval or ())))
-        measured += f" [{', '.join(bounds)}]" if bounds else ""
-    # A decimal more, so that a difference just above the tolerance does not look like it.
-    difference = (
-        ABSENT if cell.difference is None else f"{round(cell.difference, decimals + 1) + 0.0:+.{decimals + 1}f}"
-    )
-    return [cell.model, cell.label, published, measured, difference, cell.verdict]
+def verification_table(verification: Verification) -> ResultTable:
+    """Declare the table of a verification: a row for each cell of the published table.
+
+    Args:
+        verification: of ``verify``.
+
+    >>> from mkbench.studies.reproduction.published import load_published
+    >>> table = verification_table(Verification(load_published("mutual-knowledge-food101"), (), ()))
+    >>> [column.title for column in table.shown]
+    ['model', 'column', 'published', 'measured [95 % interval]', 'difference', 'verdict']
+    """
+    decimals = {key: column.decimals for key, column in verification.table.columns.items()}
+
+    def in_column(name: str, more: int = 0) -> Callable[[Cell], TableCell]:
+        return lambda cell: TableCell(getattr(cell, name), decimals=decimals[cell.column] + more)
+
+    columns = [
+        Column("model", attrgetter("model"), text=True, csv="model"),
+        Column(None, attrgetter("run"), csv="run"),
+        Column("column", attrgetter("label"), text=True),
+        Column(None, attrgetter("column"), csv="column"),
+        Column("published", in_column("published"), csv="published"),
+        Column("measured [95 % interval]", in_column("measured"), csv=("measured", "low", "high")),
+        # A decimal more, so that a difference just above the tolerance does not look like it.
+        Column("difference", in_column("difference", 1), signed=True, csv="difference"),
+        Column(None, attrgetter("tolerance"), csv="tolerance"),
+        Column("verdict", _verdict, text=True, csv="verdict"),
+        Column(None, lambda cell: "; ".join(cell.reasons), csv="reasons"),
+    ]
+    return ResultTable(columns, verification.cells, section=attrgetter("run"), look="airy")
 
 
-def to_console(verification: Verification, *, complete: bool = False) -> Group:
-    """Render a verification for a terminal of 100 columns or more.
+def _verdict(cell: Cell) -> TableCell:
+    return TableCell(cell.verdict, style=_COLOURS[cell.verdict])
+
+
+def show_verification(verification: Verification, *, complete: bool = False, width: int = 120) -> Group:
+    """Render a verification for a terminal of 100 columns or more; a model is named once.
 
     Args:
         verification: of ``verify``.
         complete: whether models that were not run count as a failure.
+        width: columns of the terminal.
 
     >>> from mkbench.studies.reproduction.published import load_published
-    >>> print(to_console(Verification(load_published("mutual-knowledge-food101"), (), ())).renderables[-1])
+    >>> print(show_verification(Verification(load_published("mutual-knowledge-food101"), (), ())).renderables[-1])
     Verified: 0 numbers match, 0 mismatch, 0 not comparable; 0 of 3 models not run.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_heading(verification), title_justify="left")
-    for header in HEADERS:
-        table.add_column(header, justify="left" if header in _LEFT else "right", overflow="fold")
-    previous = None
-    for cell in verification.cells:
-        texts = _texts(verification, cell)
-        if cell.run == previous:
-            texts[0] = ""
-        elif previous is not None:
-            table.add_section()
-        previous = cell.run
-        # Text objects are shown as they are; a plain string would be read as markup.
-        table.add_row(*map(Text, texts[:-1]), Text(texts[-1], style=_COLOURS[cell.verdict]))
+    table = verification_table(verification)
+    columns = [replace(column, once=column.heading == "model") for column in table.columns]
+    shown = to_console(replace(table, columns=columns, title=_heading(verification)), width=width)
     verified = verification.verified(complete=complete)
-    below = [*map(Text, _reason_lines(verification)), *map(Text, _remarks(verification))]
+    below = map(Text, [*_reason_lines(verification), *_remarks(verification)])
     outcome = Text(summary(verification, complete=complete), style="bold green" if verified else "bold red")
-    return Group(table, *below, outcome)
+    return Group(shown, *below, outcome)
 
 
-def _heading(verification: Verification) -> Text:
+def _heading(verification: Verification) -> str:
     table = verification.table
-    return Text(f"{table.title}, {table.images:,} images: {table.source}")
+    return f"{table.title}, {table.images:,} images: {table.source}"
 
 
 def _remarks(verification: Verification) -> list[str]:
@@ -152,17 +160,18 @@ def _reason_lines(verification: Verification) -> list[str]:
     return ["Not comparable:", *(f"- {reason}" for reason in reasons)] if reasons else []
 
 
-def to_markdown(verification: Verification, *, complete: bool = False) -> str:
+def verification_markdown(verification: Verification, *, complete: bool = False) -> str:
     """Render a verification as Markdown.
 
     >>> from mkbench.studies.reproduction.published import load_published
-    >>> print(to_markdown(Verification(load_published("mutual-knowledge-food101"), (), ())).splitlines()[0])
+    >>> empty = Verification(load_published("mutual-knowledge-food101"), (), ())
+    >>> print(verification_markdown(empty).splitlines()[0])
     # mutual-knowledge-food101
     """
-    table = markdown_table(HEADERS, [_texts(verification, cell) for cell in verification.cells], left=_LEFT)
     head = f"# {verification.table.name}\n\n{_heading(verification)}.\n\n{summary(verification, complete=complete)}\n"
     reasons = "\n".join(_reason_lines(verification)).replace(":\n", ":\n\n", 1)
-    return "\n".join([head, table, *(f"{block}\n" for block in (reasons, *_remarks(verification)) if block)])
+    notes = [block for block in (reasons, *_remarks(verification)) if block]
+    return f"{head}\n{to_markdown(replace(verification_table(verification), notes=notes))}"
 
 
 _FIELDS = ("model", "run", "column", "published", "measured", "low", "high", "difference", "tolerance", "verdict")
@@ -172,20 +181,6 @@ def _record(cell: Cell) -> dict[str, Any]:
     low, high = (cell.measured.interval if cell.measured else None) or (None, None)
     values = {"measured": cell.measured.value if cell.measured else None, "low": low, "high": high}
     return {name: values[name] if name in values else getattr(cell, name) for name in _FIELDS}
-
-
-def to_csv(verification: Verification) -> str:
-    """Render a verification for programs: full precision, absent values empty, reasons separated by semicolons.
-
-    >>> from mkbench.studies.reproduction.published import load_published
-    >>> print(to_csv(Verification(load_published("mutual-knowledge-food101"), (), ())), end="")
-    model,run,column,published,measured,low,high,difference,tolerance,verdict,reasons
-    """
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [*_FIELDS, "reasons"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**_record(cell), "reasons": "; ".join(cell.reasons)} for cell in verification.cells)
-    return out.getvalue()
 
 
 def to_json(verification: Verification, *, complete: bool = False) -> dict[str, Any]:

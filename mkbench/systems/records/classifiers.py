@@ -3,18 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import torch
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.metrics.functional import paired_bootstrap_difference
+from mkbench.metrics.catalogue import CATALOGUE, metrics_of
+from mkbench.metrics.entry import MetricEntry
+from mkbench.metrics.results import difference_result
 from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
-from mkbench.systems.records.summary import mean_metric
+from mkbench.systems.records.metric_rows import (
+    Layout,
+    OwnedRows,
+    TableRows,
+    join_rows,
+    layout_results,
+    unreadable_images,
+)
 
 #: Metrics of every classifier.
 _METRICS = ("top1", "top5")
+#: Columns that every classifier has under a name of its own, and those that all share.
+_RENAMED, _SHARED = ("predicted_index", *_METRICS), ("sample_id", "class_index", "class_name")
 
 
 def _column(metric: str, head: str | None) -> str:
@@ -43,6 +52,7 @@ def classified_record(
         heads: names of the heads.
 
     Example:
+        >>> import torch
         >>> group = ClassGroup(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1, 0, ("owl/1.png",))
         >>> ranking = {None: torch.tensor([[0, 1]]), "linear-probe": torch.tensor([[1, 0]])}
         >>> row, = classified_record(group, ranking, ["bat", "owl"], ["linear-probe"]).rows.to_pylist()
@@ -63,44 +73,44 @@ def classified_record(
     return GroupRecord(group.key, pa.table(columns, schema=_schema(heads)), {}, group.unreadable)
 
 
-def summarise_classified(records: Sequence[GroupRecord], heads: Sequence[str]) -> dict[str, Any]:
+def classified_layout(heads: Sequence[str], own: Sequence[MetricEntry] = ()) -> Layout:
+    """Return the metrics of the zero-shot classifier and of each head."""
+    entries = metrics_of(set(_RENAMED) | set(_SHARED), own=own)
+    return dict.fromkeys((None, *heads), entries)
+
+
+def classified_rows(rows: pa.Table, heads: Sequence[str]) -> OwnedRows:
+    """Return the columns of the zero-shot classifier and of each head, under the same names."""
+    shared = {name: name for name in _SHARED}
+    return {head: TableRows(rows, shared | {name: _column(name, head) for name in _RENAMED}) for head in (None, *heads)}
+
+
+def summarise_classified(
+    records: Sequence[GroupRecord], heads: Sequence[str], own: Sequence[MetricEntry] = ()
+) -> dict[str, Any]:
     """Return the parts of ``results.json`` that follow from the rows.
 
     Args:
         records: all groups of a run, in any order.
         heads: names of the heads, the first of which the others are compared with.
+        own: a user's metrics.
 
     Returns:
         ``metrics`` (``top1`` and ``top5`` of the zero-shot classifier, and of each head as their ``explainer``),
         ``differences`` (top-1 of each other head less that of the first, with the paired bootstrap interval over the
         images), ``images`` and ``unreadable``; without any image there are no metrics.
     """
-    rows = pa.concat_tables([record.rows for record in sorted(records, key=lambda record: record.key)])
-    rows = rows.sort_by([("class_index", "ascending"), ("sample_id", "ascending")])
-    present = (None, *heads) if len(rows) else ()
-    correct = {(metric, head): _read(rows, _column(metric, head)) for head in present for metric in _METRICS}
+    table = join_rows(records)
+    rows, top1 = classified_rows(table, heads), CATALOGUE["top1"]
     first, *others = heads
     return {
-        "metrics": [mean_metric(metric, head, values, True) for (metric, head), values in correct.items()],
+        "metrics": layout_results(classified_layout(heads, own), rows),
         "differences": [
-            _difference(correct["top1", head], correct["top1", first], head, first) for head in others if len(rows)
+            {"metric": top1.name, "explainer": head, "minus": first}
+            | difference_result(top1, top1, rows[head], rows[first])
+            for head in others
+            if len(table)
         ],
-        "images": len(rows),
-        "unreadable": [message for record in records for message in record.unreadable],
-    }
-
-
-def _read(rows: pa.Table, column: str) -> Tensor:
-    return torch.from_numpy(np.array(rows[column].to_numpy(zero_copy_only=False), dtype=np.float64))
-
-
-def _difference(own: Tensor, minus: Tensor, head: str, other: str) -> dict[str, Any]:
-    low, high = paired_bootstrap_difference(own, minus)
-    return {
-        "metric": "top1",
-        "explainer": head,
-        "minus": other,
-        "value": float((own - minus).mean()),
-        "n": len(own),
-        "interval": [low, high],
+        "images": len(table),
+        "unreadable": unreadable_images(records),
     }

@@ -4,15 +4,22 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import torch
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.metrics.functional import paired_bootstrap_difference
+from mkbench.metrics.catalogue import CATALOGUE, metrics_of
+from mkbench.metrics.entry import MetricEntry
+from mkbench.metrics.results import difference_result
 from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
-from mkbench.systems.records.summary import mean_metric
+from mkbench.systems.records.metric_rows import (
+    Layout,
+    OwnedRows,
+    TableRows,
+    join_rows,
+    layout_results,
+    unreadable_images,
+)
 
 #: What an image may be compared with -> columns of the predicted class and of its correctness; the latter is the
 #: name of the metric too. The first one is that of every run.
@@ -35,6 +42,7 @@ def image_record(
         variants: those of the run.
 
     Example:
+        >>> import torch
         >>> group = ClassGroup(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1, 0, ("owl/1.png",))
         >>> record = image_record(group, {"base": torch.tensor([0])}, ["bat", "owl"], ["base"])
         >>> record.rows.to_pylist()[0]["class_name"], record.rows.to_pylist()[0]["top1"]
@@ -56,40 +64,39 @@ def image_record(
     return GroupRecord(group.key, pa.table(columns, schema=schema), {}, group.unreadable)
 
 
-def summarise_images(records: Sequence[GroupRecord]) -> dict[str, Any]:
+def image_layout(variants: Sequence[str], own: Sequence[MetricEntry] = ()) -> Layout:
+    """Return the metrics of a run: the accuracy of each variant, and a user's own."""
+    columns = {*IMAGE_SCHEMA.names, *(column for variant in variants for column in VARIANTS[variant])}
+    return {None: metrics_of(columns, own=own)}
+
+
+def image_rows(rows: pa.Table) -> OwnedRows:
+    """Return the columns of the model."""
+    return {None: TableRows(rows)}
+
+
+def summarise_images(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -> dict[str, Any]:
     """Return the parts of ``results.json`` that follow from the rows.
 
     Args:
         records: all groups of a run, in any order.
+        own: a user's metrics.
 
     Returns:
         ``metrics`` (``top1`` of the class prompts, ``top1_descriptors``, and ``top1_mined`` if there is such a column),
         ``differences`` (each variant less each one before it, with the paired bootstrap interval over the images),
         ``images`` and ``unreadable``; without any image there are no metrics.
     """
-    records = sorted(records, key=lambda record: record.key)
-    rows = pa.concat_tables([record.rows for record in records]).sort_by(
-        [("class_index", "ascending"), ("sample_id", "ascending")]
-    )
-    names = [name for _, name in VARIANTS.values() if name in rows.column_names]
-    correct = {
-        name: torch.from_numpy(np.array(rows[name].to_numpy(zero_copy_only=False), dtype=np.float64)) for name in names
-    }
-    present = correct if len(rows) else {}
+    table = join_rows(records)
+    rows = image_rows(table)
+    variants = [variant for variant, (_, name) in VARIANTS.items() if name in table.column_names]
+    correct = [CATALOGUE[VARIANTS[variant][1]] for variant in variants if len(table)]
     return {
-        "metrics": [mean_metric(name, None, values, True) for name, values in present.items()],
-        "differences": [_difference(correct, name, minus) for minus, name in combinations(present, 2)],
-        "images": len(rows),
-        "unreadable": [message for record in records for message in record.unreadable],
-    }
-
-
-def _difference(correct: Mapping[str, Tensor], name: str, minus: str) -> dict[str, Any]:
-    low, high = paired_bootstrap_difference(correct[name], correct[minus])
-    return {
-        "metric": name,
-        "minus": minus,
-        "value": float((correct[name] - correct[minus]).mean()),
-        "n": len(correct[name]),
-        "interval": [low, high],
+        "metrics": layout_results(image_layout(variants, own), rows),
+        "differences": [
+            {"metric": entry.name, "minus": minus.name, **difference_result(entry, minus, rows[None], rows[None])}
+            for minus, entry in combinations(correct, 2)
+        ],
+        "images": len(table),
+        "unreadable": unreadable_images(records),
     }

@@ -3,16 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import torch
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.metrics.catalogue import metrics_of
+from mkbench.metrics.entry import MetricEntry
 from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
-from mkbench.systems.records.summary import mean_metric
+from mkbench.systems.records.metric_rows import (
+    Layout,
+    OwnedRows,
+    TableRows,
+    join_rows,
+    layout_results,
+    unreadable_images,
+)
 
-_SCHEMA = IMAGE_SCHEMA.append(pa.field("top5", pa.bool_()))
+#: One row for each image.
+RANKING_SCHEMA = IMAGE_SCHEMA.append(pa.field("top5", pa.bool_()))
 
 
 def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Sequence[str]) -> GroupRecord:
@@ -24,6 +32,7 @@ def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Seque
         class_names: names in class order.
 
     Example:
+        >>> import torch
         >>> group = ClassGroup(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1, 0, ("owl/1.png",))
         >>> row, = ranking_record(group, torch.tensor([[0, 1]]), ["bat", "owl"]).rows.to_pylist()
         >>> row["class_name"], row["predicted_index"], row["top1"], row["top5"]
@@ -40,26 +49,32 @@ def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Seque
         "top1": [classes[0] == label if known else None for classes in ranked],
         "top5": [label in classes if known else None for classes in ranked],
     }
-    return GroupRecord(group.key, pa.table(columns, schema=_SCHEMA), {}, group.unreadable)
+    return GroupRecord(group.key, pa.table(columns, schema=RANKING_SCHEMA), {}, group.unreadable)
 
 
-def summarise_rankings(records: Sequence[GroupRecord]) -> dict[str, Any]:
+def ranking_layout(own: Sequence[MetricEntry] = ()) -> Layout:
+    """Return the metrics of a run that classifies: accuracies, and a user's own."""
+    return {None: metrics_of(set(RANKING_SCHEMA.names), own=own)}
+
+
+def ranking_rows(rows: pa.Table) -> OwnedRows:
+    """Return the columns of the model."""
+    return {None: TableRows(rows)}
+
+
+def summarise_rankings(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -> dict[str, Any]:
     """Return the parts of ``results.json`` that follow from the rows.
 
     Args:
         records: all groups of a run, in any order.
+        own: a user's metrics.
 
     Returns:
         ``metrics`` (``top1`` and ``top5``; none without labels or images), ``images`` and ``unreadable``.
     """
-    records = sorted(records, key=lambda record: record.key)
-    rows = pa.concat_tables([record.rows for record in records])
-    correct = {name: rows[name] for name in ("top1", "top5") if len(rows) and not rows[name].null_count}
+    rows = join_rows(records)
     return {
-        "metrics": [
-            mean_metric(name, None, torch.from_numpy(np.array(values.to_pylist(), dtype=np.float64)), True)
-            for name, values in correct.items()
-        ],
+        "metrics": layout_results(ranking_layout(own), ranking_rows(rows)),
         "images": len(rows),
-        "unreadable": [message for record in records for message in record.unreadable],
+        "unreadable": unreadable_images(records),
     }

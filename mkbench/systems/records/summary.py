@@ -1,95 +1,65 @@
-"""From the rows of a run to its metrics, in an order that does not depend on who computed which group."""
+"""From the rows of a run that explains images to its metrics, curves and controls."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from mkbench.metrics.catalogue import COLUMN_CURVES, COLUMN_METRICS, average_column_curve
-from mkbench.metrics.controls import compare_controls
-from mkbench.metrics.functional import bootstrap_interval
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.metrics.catalogue import metrics_of
+from mkbench.metrics.curves import pad_curves
+from mkbench.metrics.entry import MetricEntry
+from mkbench.metrics.functional.removal_curve import average_removal_curve, pad_removal_curves
+from mkbench.metrics.results import control_results
+from mkbench.metrics.row_metric import Rows
+from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.systems.records.metric_rows import (
+    Layout,
+    TableRows,
+    join_rows,
+    layout_results,
+    rows_by,
+    unreadable_images,
+)
 
-Metric = dict[str, Any]
-
-
-def mean_metric(name: str, explainer: str | None, values: Tensor, higher_is_better: bool | None) -> Metric:
-    """Return an entry of ``results.json`` for a metric that is the mean of one value for each image."""
-    low, high = bootstrap_interval(values)
-    return {
-        "name": name,
-        "explainer": explainer,
-        "value": float(values.mean()),
-        "higher_is_better": higher_is_better,
-        "n": len(values),
-        "interval": [low, high],
-    }
-
-
-def _padded(curves: pa.ChunkedArray) -> tuple[Tensor, Tensor]:
-    """Return ragged curves as (images, longest) padded with 0, and their lengths."""
-    rows = curves.to_pylist()
-    lengths = torch.tensor([len(row) for row in rows])
-    padded = torch.zeros(len(rows), int(lengths.max()), dtype=torch.float64)
-    for row, values in zip(padded, rows, strict=True):
-        row[: len(values)] = torch.tensor(values, dtype=torch.float64)
-    return padded, lengths
+#: Column -> averaged curve of ``results.json`` that ends at 0.
+_CURVES = {"curve": "mutual_information", "chance_curve": "mutual_information_chance"}
+#: Column of a scorer -> averaged curve, every step over the images that have it.
+_REMOVAL_CURVES = {
+    "deletion_scores": "deletion",
+    "insertion_scores": "insertion",
+    "deletion_correct": "accuracy_drop",
+    "insertion_correct": "accuracy_increase",
+}
 
 
-def _numpy(column: pa.ChunkedArray) -> NDArray[Any]:
-    return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def summarise_explainer(rows: pa.Table, explainer: str) -> tuple[list[Metric], dict[str, list[float]]]:
-    """Return the metrics of one explainer, and its averaged curves ``mutual_information`` and ``..._chance``."""
-    curves, lengths = _padded(rows["curve"])
-    chance, _ = _padded(rows["chance_curve"])
-    set_auc, set_chance = (
-        curves.mean(1),
-        chance.mean(1),
-    )  # zero-padded to the longest: the mean over images is the set's AUC
-    metrics = [
-        mean_metric("mutual_information", explainer, curves[:, 0], True),
-        mean_metric("mutual_information_auc", explainer, set_auc, True),
-        mean_metric("mutual_information_auc_chance", explainer, set_chance, None),
-        mean_metric("mutual_information_auc_excess", explainer, set_auc - set_chance, True),
-        mean_metric("mutual_information_image_auc", explainer, curves.sum(1) / lengths, True),
-    ]
-    entropy = torch.tensor(rows["concept_entropy"].drop_null().to_pylist(), dtype=torch.float64)
-    if len(entropy):
-        metrics.append(mean_metric("concept_entropy", explainer, entropy, None))
-    averaged = {
-        "mutual_information": curves.mean(0).tolist(),
-        "mutual_information_chance": chance.mean(0).tolist(),
-    }
-    return metrics, averaged
-
-
-def _summarise_scorers(rows: pa.Table, explainer: str | None) -> tuple[list[Metric], dict[str, list[float]]]:
-    """Return the metrics and averaged curves of the scorers' columns; images without a value do not count.
+def explained_layout(
+    columns: Sequence[str], explainers: Collection[str], own: Sequence[MetricEntry] = ()
+) -> dict[str | None, list[MetricEntry]]:
+    """Return which metrics are computed of the model and of each explainer; those of scorers in the order of these.
 
     Args:
-        rows: of one explainer.
-        explainer: its name; None for the metrics that are the same for all of them.
+        columns: of the rows, in their order.
+        explainers: their names.
+        own: a user's metrics.
+
+    >>> layout = explained_layout(["top1", "curve", "localised"], ["pca"])
+    >>> {owner: [entry.name for entry in entries][:2] for owner, entries in layout.items()}
+    {None: ['top1', 'corloc'], 'pca': ['mutual_information', 'mutual_information_auc']}
     """
-    metrics, averaged = [], {}
-    for column in (name for name in rows.column_names if name in COLUMN_METRICS):
-        values = rows[column].drop_null().to_pylist()
-        if not values:
-            continue
-        metrics += [
-            mean_metric(metric.name, explainer, metric.reduce(values), metric.higher_is_better)
-            for metric in COLUMN_METRICS[column]
-            if metric.of_model == (explainer is None)
-        ]
-        if column in COLUMN_CURVES and explainer is not None:
-            averaged[COLUMN_CURVES[column]] = average_column_curve(values)
-    return metrics, averaged
+    scored = {name: place for place, name in enumerate(columns) if name not in ROW_SCHEMA.names}
+
+    def place(entry: MetricEntry) -> int:
+        return max(scored.get(name, -1) for name in entry.columns)
+
+    of_model, of_explainer = (
+        sorted(metrics_of(set(columns), own=own, of_model=either), key=place) for either in (True, False)
+    )
+    return {None: of_model, **dict.fromkeys(explainers, of_explainer)}
+
+
+def explained_rows(rows: pa.Table) -> dict[str | None, Rows]:
+    """Return the columns of the model and of each explainer."""
+    return {owner: TableRows(table) for owner, table in rows_by(rows, "explainer").items()}
 
 
 def add_up_fallbacks(fallbacks: Sequence[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
@@ -107,45 +77,53 @@ def add_up_fallbacks(fallbacks: Sequence[dict[str, dict[str, int]]]) -> dict[str
     return total
 
 
-def summarise(records: Sequence[GroupRecord]) -> dict[str, Any]:
+def average_curves(rows: Rows) -> dict[str, list[float]]:
+    """Return the averaged curves of an explainer, by the name of what falls or rises.
+
+    >>> average_curves({"curve": [[2.0, 0.0], [0.0]], "deletion_scores": [[1.0, 0.5], [0.0]]})
+    {'mutual_information': [1.0, 0.0], 'deletion': [0.5, 0.5]}
+    """
+    averaged = {
+        name: pad_curves(rows[column])[0].mean(dim=0).tolist() for column, name in _CURVES.items() if column in rows
+    }
+    for column in (column for column in rows if column in _REMOVAL_CURVES):
+        known = [curve for curve in rows[column] if curve is not None]
+        if known:
+            averaged[_REMOVAL_CURVES[column]] = average_removal_curve(*pad_removal_curves(known)).tolist()
+    return averaged
+
+
+def summarise(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -> dict[str, Any]:
     """Return the parts of ``results.json`` that follow from the rows.
 
     Args:
         records: all groups of a run, in any order.
+        own: a user's metrics.
 
     Returns:
         ``metrics``, ``curves``, ``controls``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry;
         without any image there are no metrics and no curves, and without labels no ``top1`` and ``top5``.
     """
-    records = sorted(records, key=lambda record: record.key)
-    # A group without a readable image has none of the scorers' columns.
-    rows = pa.concat_tables([record.rows for record in records], promote_options="default")
-    explainers = list(dict.fromkeys(rows["explainer"].to_pylist()))
-    metrics: list[Metric] = []
+    table = join_rows(records)
+    rows = explained_rows(table)
+    explainers = [name for name in rows if name is not None]
+    layout: Layout = explained_layout(table.column_names, explainers, own)
     curves: dict[str, dict[str, list[float]]] = {}
-    images = 0
     for explainer in explainers:
-        own = rows.filter(pc.equal(rows["explainer"], explainer)).sort_by(
-            [("class_index", "ascending"), ("sample_id", "ascending")]
-        )
-        if not metrics:  # neither the prediction nor the foreground depends on the explainer
-            images = len(own)
-            metrics += [
-                mean_metric(name, None, torch.tensor(_numpy(own[name])).double(), True)
-                for name in ("top1", "top5")
-                if not own[name].null_count
-            ]
-            metrics += _summarise_scorers(own, None)[0]
-        of_explainer, averaged = summarise_explainer(own, explainer)
-        of_scorers, more = _summarise_scorers(own, explainer)
-        metrics += of_explainer + of_scorers
-        for name, curve in (averaged | more).items():
+        for name, curve in average_curves(rows[explainer]).items():
             curves.setdefault(name, {})[explainer] = curve
     return {
-        "metrics": metrics,
+        "metrics": layout_results(layout, rows),
         "curves": curves,
-        "controls": compare_controls(rows),
-        "fallbacks": add_up_fallbacks([record.fallbacks for record in records]),
-        "images": images,
-        "unreadable": [message for record in records for message in record.unreadable],
+        "controls": _compare(table, own),
+        "fallbacks": add_up_fallbacks([record.fallbacks for record in sorted(records, key=lambda one: one.key)]),
+        "images": len(next(iter(rows.values()))["sample_id"]) if rows else 0,
+        "unreadable": unreadable_images(records),
     }
+
+
+def _compare(table: pa.Table, own: Sequence[MetricEntry]) -> list[dict[str, Any]]:
+    """Compare the explainers with their controls, over the images in the order of their names alone."""
+    rows: Mapping[str | None, Rows] = explained_rows(table.sort_by("sample_id"))
+    of_explainers = {name: columns for name, columns in rows.items() if name is not None}
+    return control_results(metrics_of(set(table.column_names), own=own, of_model=False), of_explainers)

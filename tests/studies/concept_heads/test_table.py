@@ -6,18 +6,13 @@ import io
 import pytest
 from concept_head_rows import joint_row, printed, words
 
-from mkbench.studies.concept_heads.table import (
-    concept_heads_console,
-    concept_heads_csv,
-    concept_heads_latex,
-    concept_heads_markdown,
-)
+from mkbench.studies.concept_heads.table import concept_heads_console, concept_heads_table
+from mkbench.tables import to_csv, to_latex, to_markdown
 
 
 def test_markdown_has_directions_intervals_and_notes() -> None:
-    text = concept_heads_markdown(
-        [joint_row(), joint_row("RN", "kmeans", excess=None, association=None)], notes=["A note."]
-    )
+    rows = [joint_row(), joint_row("RN", "kmeans", excess=None, association=None)]
+    text = to_markdown(concept_heads_table(rows, notes=["A note."]))
     header, _, first, second, *_ = text.splitlines()
     assert header == (
         "| model | parts | top-1 % ↑ | MI ↑ | AUC ↑ | chance AUC | excess AUC ↑ | entanglement ↓ | association ↑ "
@@ -34,7 +29,7 @@ def test_markdown_has_directions_intervals_and_notes() -> None:
 
 
 def test_csv_has_full_precision_and_empty_cells() -> None:
-    (row,) = csv.DictReader(io.StringIO(concept_heads_csv([joint_row(excess=None, random=True)])))
+    (row,) = csv.DictReader(io.StringIO(to_csv(concept_heads_table([joint_row(excess=None, random=True)]))))
     assert (row["random_weights"], row["images"], row["head_images"]) == ("true", "40", "12")
     assert (row["high_ccs"], row["carried_low"], row["carried_high"]) == ("0.125", "0.7", "0.8")
     assert [row[f"excess_auc{bound}"] for bound in ("", "_low", "_high")] == ["", "", ""]
@@ -42,7 +37,7 @@ def test_csv_has_full_precision_and_empty_cells() -> None:
 
 
 def test_latex_escapes_names() -> None:
-    text = concept_heads_latex([joint_row("a_b")], notes=["Note."])
+    text = to_latex(concept_heads_table([joint_row("a_b")], notes=["Note."]))
     assert r"a\_b & PCA & 50.0 {\scriptsize[50.0, 50.0]} &" in text
     assert r"entanglement $\downarrow$" in text
     assert "\n% Note.\n" in text

@@ -3,14 +3,13 @@ from __future__ import annotations
 import pytest
 from result_documents import make_results
 
-from mkbench.metrics.catalogue import COLUMN_METRICS
+from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.results import Estimate
 from mkbench.studies.faithfulness.study import COLUMNS, CSV_METRICS, MARKS, faithfulness_rows, notes, shown_columns
 
 
 def test_headings_point_where_the_metrics_do() -> None:
-    directions = {metric.name: metric.higher_is_better for own in COLUMN_METRICS.values() for metric in own}
-    directions["concept_entropy"] = None
+    directions = {entry.name: entry.display.higher_is_better for entry in CATALOGUE.values()}
     for column in COLUMNS:
         arrow = {True: "↑", False: "↓", None: ""}[directions[column.metric]]
         assert column.heading.endswith(arrow)

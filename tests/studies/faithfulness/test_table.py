@@ -11,13 +11,8 @@ from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.faithfulness.study import COLUMNS, CSV_METRICS, faithfulness_rows
-from mkbench.studies.faithfulness.table import (
-    faithfulness_console,
-    faithfulness_csv,
-    faithfulness_latex,
-    faithfulness_markdown,
-    write_faithfulness,
-)
+from mkbench.studies.faithfulness.table import faithfulness_table, write_faithfulness
+from mkbench.tables import to_console, to_csv, to_latex, to_markdown
 
 MISSED = [("deletion", "pca", "reversed"), ("deletion_sum", "pca", "random"), ("part_iou", "kmeans", "random")]
 OF_EXPLAINERS = [metric for metric in CSV_METRICS if metric.partition("_")[0] not in ("corloc", "kept")]
@@ -30,14 +25,14 @@ def full_results() -> Any:
 
 def show(width: int, results: Any) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(faithfulness_console(faithfulness_rows([results]), width=width))
+    console.print(to_console(faithfulness_table(faithfulness_rows([results])), width=width))
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, text.splitlines())) <= width
     return text
 
 
 def test_markdown_cells() -> None:
-    lines = faithfulness_markdown(faithfulness_rows([full_results()])).splitlines()
+    lines = to_markdown(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
     assert lines[0].count("|") == len(COLUMNS) + 3
     cells = [cell.strip() for cell in lines[2].strip("|").split(" | ")]
     assert cells[:4] == ["ViT-B/16", "PCA", "-0.25†‡ [-0.35, -0.15]", "-0.25 [-0.35, -0.15]"]
@@ -50,13 +45,13 @@ def test_markdown_cells() -> None:
 
 def test_absent_values_are_dashes() -> None:
     results = make_results(("part_iou", "pca", 0.1), ("descriptor_recall", "kmeans", 0.2))
-    lines = faithfulness_markdown(faithfulness_rows([results])).splitlines()
+    lines = to_markdown(faithfulness_table(faithfulness_rows([results]))).splitlines()
     assert lines[2].startswith("| ViT-B/16 | PCA | \u2013 | 0.100 ")
     assert lines[3].endswith("0.200 [0.100, 0.300] | \u2013 |")
 
 
 def test_csv_has_every_scale_bound_and_control() -> None:
-    rows = list(csv.DictReader(io.StringIO(faithfulness_csv(faithfulness_rows([full_results()])))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(faithfulness_table(faithfulness_rows([full_results()]))))))
     assert [row["explainer"] for row in rows] == ["pca", "kmeans"]
     for row in rows:
         for metric in OF_EXPLAINERS:
@@ -70,7 +65,7 @@ def test_csv_has_every_scale_bound_and_control() -> None:
 
 
 def test_latex() -> None:
-    lines = faithfulness_latex(faithfulness_rows([full_results()])).splitlines()
+    lines = to_latex(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
     assert rf"\begin{{tabular}}{{ll{'r' * len(COLUMNS)}}}" in lines
     body = [line for line in lines if not line.startswith("%")]
     assert r"deletion $\downarrow$ & insertion $\uparrow$" in body[2]

@@ -12,7 +12,8 @@ from rich.console import Console
 from mkbench.heads.neighbors import Neighbors
 from mkbench.heads.patch_maps import ContrastiveMaps, TopicMap
 from mkbench.plotting.style import new_figure
-from mkbench.studies.head_queries.output import Answer, map_answer, neighbor_answer, show_answer, write_answer
+from mkbench.studies.head_queries.output import Answer, answer_table, map_answer, neighbor_answer, write_answer
+from mkbench.tables import to_console
 
 OWL: dict[str, Any] = {"image": "owl.png", "text": "an owl", "head": None, "similarity": "dot"}
 
@@ -58,7 +59,7 @@ def test_three_files_are_written_together(tmp_path: Path, out: str | None, base:
 
 def test_table_shows_texts_as_they_are() -> None:
     console = Console(width=60, record=True)
-    console.print(show_answer(ask(OWL)))
+    console.print(to_console(answer_table(ask(OWL))))
     assert "[bold]" in console.export_text()
 
 

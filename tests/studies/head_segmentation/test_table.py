@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.head_segmentation.table import is_segmentation, to_console, write_segmentation
+from mkbench.studies.head_segmentation.table import is_segmentation, segmentation_table, write_segmentation
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
+from mkbench.tables import to_console
 
 VALUES = {"heads": 0.75, "attention": 0.5, "random_heads": 0.625}
 
@@ -49,7 +50,7 @@ def printed(content: RenderableType, width: int = 200) -> list[str]:
 
 
 def test_a_line_for_each_map_with_a_mark_where_the_heads_do_better() -> None:
-    lines = printed(to_console([run()], width=200))
+    lines = printed(to_console(segmentation_table([run()]), width=200))
     three = " ".join(["0.750 [0.625, 0.875]"] * 3)
     assert f"ViT 7 all heads {three}" in lines
     assert f"raw attention {' '.join(['0.500 ✔ [0.375, 0.625]'] * 3)}" in lines
@@ -58,7 +59,7 @@ def test_a_line_for_each_map_with_a_mark_where_the_heads_do_better() -> None:
 
 @pytest.mark.parametrize(("width", "interval"), [(85, True), (70, False)])
 def test_narrow_terminals(width: int, interval: bool) -> None:
-    lines = printed(to_console([run()], width=width), width=width)
+    lines = printed(to_console(segmentation_table([run()]), width=width), width=width)
     assert any(line.startswith("ViT 7 all heads 0.750 0.750 0.750") for line in lines)
     assert any("[0.375, 0.625]" in line for line in lines) is interval
 
@@ -71,7 +72,7 @@ def test_what_went_otherwise_is_said() -> None:
         "random_heads": {"no_contrast": 2},
         "ground_truth": {"no_mask": 3},
     }
-    lines = printed(to_console([run(settings=settings, fallbacks=fallbacks)], width=200))
+    lines = printed(to_console(segmentation_table([run(settings=settings, fallbacks=fallbacks)]), width=200))
     assert "ViT: maps of the predicted class." in lines
     assert "ViT: 3 images without a visible object are left out." in lines
     assert "ViT: images with a map without contrast, so without an object: random 10 of 20 2." in lines
@@ -79,13 +80,14 @@ def test_what_went_otherwise_is_said() -> None:
 
 def test_run_without_any_mask_has_dashes() -> None:
     top1 = run().results["metrics"][:1]
-    lines = printed(to_console([run(metrics=top1, controls=[])], width=200))
+    lines = printed(to_console(segmentation_table([run(metrics=top1, controls=[])]), width=200))
     assert "ViT – all heads – – –" in lines
 
 
 def test_random_weights_are_named() -> None:
     model = {"name": "vit", "label": "ViT", "random_weights": True}
-    assert any(line.startswith("ViT (random weights) 7") for line in printed(to_console([run(model=model)], width=200)))
+    lines = printed(to_console(segmentation_table([run(model=model)]), width=200))
+    assert any(line.startswith("ViT (random weights) 7") for line in lines)
 
 
 def test_files(tmp_path: Path) -> None:

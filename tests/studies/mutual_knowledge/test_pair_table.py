@@ -4,8 +4,9 @@ import io
 from rich.console import Console
 
 from mkbench.runs.results import Estimate
-from mkbench.studies.mutual_knowledge.pair_table import pairs_console, pairs_csv, pairs_markdown
+from mkbench.studies.mutual_knowledge.pair_table import neighbours_table, pairs_table
 from mkbench.studies.mutual_knowledge.pairs import Pair
+from mkbench.tables import to_console, to_csv, to_markdown
 
 CLEAR = Estimate(0.314, (0.12, 0.5))
 UNCLEAR = Estimate(-0.001, (-0.2, 0.1))
@@ -23,7 +24,7 @@ def _print(table, width):
 
 
 def test_csv_has_every_pair_in_full_precision():
-    rows = list(csv.DictReader(io.StringIO(pairs_csv(PAIRS))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(pairs_table(PAIRS)))))
     assert [(row["first"], row["second"], row["images"]) for row in rows] == [
         ("ViT-L", "ViT-M", "192"),
         ("ViT-L", "[red]RN", "192"),
@@ -35,18 +36,18 @@ def test_csv_has_every_pair_in_full_precision():
 
 
 def test_markdown_has_every_pair_and_says_which_are_not_apart():
-    lines = pairs_markdown(PAIRS, notes=["PCA: 1 of 4 pairs"]).splitlines()
+    lines = to_markdown(pairs_table(PAIRS, notes=["PCA: 1 of 4 pairs"])).splitlines()
     assert lines[2] == (
         "| PCA | ViT-L > ViT-M | 192 | +0.31 [0.12, 0.50] | +0.00 [-0.20, 0.10] not apart | +2.2 [1.0, 3.0] |"
     )
     assert lines[3] == "| PCA | ViT-L > [red]RN | 192 | +0.31 [0.12, 0.50] | +0.31 [0.12, 0.50] | \u2013 |"
     assert lines[4] == "| PCA | ViT-M > [red]RN | 7 | +1.00 | +0.31 [0.12, 0.50] | \u2013 |"
     assert lines[-1] == "PCA: 1 of 4 pairs"
-    assert "+0.3140 [0.1200, 0.5000]" in pairs_markdown(PAIRS, decimals=4)
+    assert "+0.3140 [0.1200, 0.5000]" in to_markdown(pairs_table(PAIRS, decimals=4))
 
 
 def test_console_has_the_neighbours_in_80_columns():
-    lines = _print(pairs_console(PAIRS), 80)
+    lines = _print(to_console(neighbours_table(PAIRS)), 80)
     assert "ViT-L PCA +0.31 +0.00 +2.2" in lines
     assert "> ViT-M n 192 [0.12, 0.50] [-0.20, 0.10] [1.0, 3.0]" in lines
     assert "not apart" in lines

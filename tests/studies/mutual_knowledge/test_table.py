@@ -5,16 +5,8 @@ import pytest
 from result_documents import results
 from rich.console import Console
 
-from mkbench.studies.mutual_knowledge.table import (
-    HEADERS,
-    bench_rows,
-    caption,
-    escape_latex,
-    to_console,
-    to_csv,
-    to_latex,
-    to_markdown,
-)
+from mkbench.studies.mutual_knowledge.table import bench_rows, bench_table, caption
+from mkbench.tables import to_console, to_csv, to_latex, to_markdown
 
 FULL = {"mi": 7.5, "auc": 3.375, "chance": 2.25, "excess": 1.125}
 SPEED = {"images_per_second": 12.34}
@@ -51,7 +43,7 @@ def test_a_row_for_each_model_and_explainer():
 
 
 def test_markdown_cells():
-    lines = to_markdown(_rows()).splitlines()
+    lines = to_markdown(bench_table(_rows())).splitlines()
     cells = [cell.strip() for cell in lines[2].strip("|").split(" | ")]
     assert cells == [
         *("ViT-B/16", "149.6", "68.3 [63.3, 73.3]", "PCA", "7.50 [7.45, 7.55]"),
@@ -65,13 +57,13 @@ def test_markdown_cells():
 
 def test_small_values_get_more_decimals():
     rows = bench_rows([(results(estimator="shannon", pca={"mi": 0.0234, "auc": 0.0111}), {})])
-    assert "0.0234 [-0.0266, 0.0734]" in to_markdown(rows)
+    assert "0.0234 [-0.0266, 0.0734]" in to_markdown(bench_table(rows))
     rows = bench_rows([(results(pca={"mi": 0.3, "auc": 0.1234}), {})])
-    assert "0.123 [0.073, 0.173]" in to_markdown(rows)
+    assert "0.123 [0.073, 0.173]" in to_markdown(bench_table(rows))
 
 
 def test_console_table_is_whole_at_120_columns():
-    text = _print(to_console(_rows()))
+    text = _print(to_console(bench_table(_rows())))
     assert max(len(line) for line in text.splitlines()) <= 120
     for whole in ("[63.3, 73.3]", "[7.45, 7.55]", "[-0.05, 0.05]", "(random weights)", "A|B [red]", "K-means"):
         assert whole in text
@@ -81,7 +73,7 @@ def test_console_table_is_whole_at_120_columns():
 def test_narrow_terminals_keep_names_and_numbers_whole():
     def show(width, label="Critters ViT-L"):
         rows = bench_rows([(results(label, top1=0.922, pca=FULL, kmeans=FULL), SPEED)])
-        text = _print(to_console(rows, width=width), width)
+        text = _print(to_console(bench_table(rows), width=width), width)
         assert max(map(len, text.splitlines())) <= width
         assert "7.50" in text
         return text
@@ -103,22 +95,22 @@ def test_narrow_terminals_keep_names_and_numbers_whole():
 
 def test_random_weights_are_named_once():
     rows = bench_rows([(results("vit (random weights)", random_weights=True, pca=FULL), {})])
-    assert to_markdown(rows).count("random weights") == 1
-    assert _print(to_console(rows)).count("random weights") == 1
+    assert to_markdown(bench_table(rows)).count("random weights") == 1
+    assert _print(to_console(bench_table(rows))).count("random weights") == 1
 
 
 def test_console_blocks():
     def gaps(block):
-        lines = _print(to_console(_rows(), block=block)).rstrip().splitlines()
+        lines = _print(to_console(bench_table(_rows(), block=block))).rstrip().splitlines()
         start = next(index for index, line in enumerate(lines) if "───" in line)
         return sum(not line.strip() for line in lines[start:])
 
     assert gaps("model") == 3  # three models, each followed by a gap
-    assert gaps("parts") == 4  # PCA, K-means, PCA, none
+    assert gaps("explainer") == 4  # PCA, K-means, PCA, none
 
 
 def test_csv_has_full_precision_and_empty_cells():
-    table = list(csv.DictReader(io.StringIO(to_csv(_rows()))))
+    table = list(csv.DictReader(io.StringIO(to_csv(bench_table(_rows())))))
     assert float(table[0]["auc"]) == 3.375
     assert float(table[0]["auc_low"]) == pytest.approx(3.325)
     assert float(table[0]["chance_auc"]) == 2.25
@@ -130,22 +122,19 @@ def test_csv_has_full_precision_and_empty_cells():
 
 
 def test_latex_is_escaped_and_complete():
-    lines = to_latex(_rows()).splitlines()
+    lines = to_latex(bench_table(_rows())).splitlines()
     assert lines[2:4] == [
         r"\toprule",
         r"model & params (M) & top-1 \% $\uparrow$ & parts & MI $\uparrow$ & AUC $\uparrow$ & chance AUC "
         r"& excess AUC $\uparrow$ & images/s $\uparrow$ \\",
     ]
     body = lines[5:9]
-    assert all(line.count("&") == len(HEADERS) - 1 for line in body)
+    assert all(line.count("&") == len(bench_table([]).shown) - 1 for line in body)
     assert r"68.3 {\scriptsize[63.3, 73.3]}" in body[0]
     assert r"0.00 {\scriptsize[$-$0.05, 0.05]}" in body[1]
     assert body[2].startswith(r"ViT-L\_14 (random weights) & ")
     assert body[3].startswith(r"A\textbar{}B {[}red{]} & ")
     assert body[3].count("--") == 5
-    assert escape_latex("\\~^<>{") == (
-        r"\textbackslash{}\textasciitilde{}\textasciicircum{}\textless{}\textgreater{}\{"
-    )
 
 
 def test_caption_names_every_estimator():

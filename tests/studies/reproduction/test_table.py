@@ -12,13 +12,14 @@ from mkbench.studies.reproduction.published import load_published
 from mkbench.studies.reproduction.study import verify
 from mkbench.studies.reproduction.table import (
     explanations,
+    show_verification,
     summary,
-    to_console,
-    to_csv,
     to_json,
-    to_markdown,
     verification_files,
+    verification_markdown,
+    verification_table,
 )
+from mkbench.tables import to_csv
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def verification():
 
 def _print(verification, width, **options):
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(to_console(verification, **options))
+    console.print(show_verification(verification, **options))
     return console.file.getvalue()
 
 
@@ -53,7 +54,7 @@ def test_console_is_whole_at_100_columns(verification):
 
 def test_verdicts_are_told_by_colour_and_by_word(verification):
     console = Console(width=100, file=io.StringIO(), color_system="standard", force_terminal=True)
-    console.print(to_console(verification))
+    console.print(show_verification(verification))
     text = console.file.getvalue()
     assert "\x1b[32mmatch" in text
     assert "\x1b[1;31mmismatch" in text
@@ -67,7 +68,7 @@ def test_summary_tells_success(verification):
         "Verified: 65 numbers match, 0 mismatch, 0 not comparable; 0 of 13 models not run."
     )
     assert "Not comparable" not in _print(full, 100)
-    assert "Not run" not in to_markdown(full)
+    assert "Not run" not in verification_markdown(full)
     single = verify(table, [Run(Path("rn"), "RN-50", reproduction("RN-50"), {})])
     assert summary(single).startswith("Verified: 5 numbers match")
     assert summary(single, complete=True).startswith("Not verified: 5 numbers match")
@@ -82,7 +83,7 @@ def test_variants_that_were_not_run_are_named():
     )
     assert summary(verification, complete=True).startswith("Not verified")
     missing = "Not run in the variant of: RN-50 kept-region top-1 % components; RN-50 kept-region top-1 % crf."
-    assert missing in to_markdown(verification)
+    assert missing in verification_markdown(verification)
     assert missing in " ".join(_print(verification, 100).split())
     assert to_json(verification)["not_measured"] == [["RN-50", "components"], ["RN-50", "crf"]]
 
@@ -95,7 +96,7 @@ def test_each_reason_is_told_once(verification):
 
 
 def test_markdown(verification):
-    lines = to_markdown(verification).splitlines()
+    lines = verification_markdown(verification).splitlines()
     assert lines[0] == "# mutual-knowledge-table3"
     assert "| ViT-B/16 | AUC PCA | 3.62 | 3.67 [3.61, 3.63] | +0.055 | mismatch |" in lines
     assert lines[lines.index("Not comparable:") + 2] == "- no top1 in the results (RN-50; top1)"
@@ -103,7 +104,7 @@ def test_markdown(verification):
 
 
 def test_csv_has_full_precision_and_empty_cells(verification):
-    rows = list(csv.DictReader(io.StringIO(to_csv(verification))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(verification_table(verification)))))
     assert len(rows) == 10
     assert float(rows[3]["difference"]) == pytest.approx(0.0549)
     assert (rows[3]["run"], rows[3]["column"], rows[3]["verdict"]) == ("runs/0", "auc_pca", "mismatch")

@@ -1,0 +1,52 @@
+"""`mkbench metrics`: every metric of the results."""
+
+import argparse
+import json
+from typing import Any
+
+from rich.console import Console
+
+from mkbench.metrics.catalogue import CATALOGUE
+from mkbench.metrics.entry import MetricEntry
+from mkbench.tables import Column, ResultTable, to_console
+
+HELP = "list the metrics: what each means, which way is better, what stands beside it, and where it is defined."
+#: Heading -> key of what is said of a metric.
+_COLUMNS = (
+    *(("metric", "name"), ("meaning", "meaning"), ("better", "better")),
+    *(("unit", "unit"), ("beside it", "beside"), ("source", "source")),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("--json", action="store_true", help="print them as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table, or JSON."""
+    rows = [_describe(entry) for entry in CATALOGUE.values()]
+    if options.json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    columns = [Column(heading, key, text=True, absent="", whole=key == "name") for heading, key in _COLUMNS]
+    console = Console()
+    console.print(to_console(ResultTable(columns, rows, title="Metrics", look="framed"), width=console.width))
+    return 0
+
+
+def _describe(entry: MetricEntry) -> dict[str, Any]:
+    """What is said of a metric."""
+    better = {True: "higher", False: "lower", None: None}[entry.display.higher_is_better]
+    return {
+        "name": entry.name,
+        "heading": entry.display.heading,
+        "meaning": entry.meaning,
+        "better": better,
+        "unit": entry.display.unit,
+        "beside": entry.beside or ("random parts" if entry.against_random else None),
+        "against_random": entry.against_random,
+        "columns": list(entry.columns),
+        "class": entry.metric.__name__,
+        "source": entry.source,
+    }
