@@ -1,8 +1,5 @@
 """How many concepts an image has, and how many of them the text encoder shares, over a set of images."""
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
 from mkbench.metrics.row_metric import MeanMetric, Rows, numbers
@@ -24,7 +21,7 @@ class ConceptCount(MeanMetric):
 
     def image_values(self, rows: Rows) -> Tensor:
         """Return the numbers of concepts, (n,) float64."""
-        return numbers([len(hits) for hits in rows[self.columns[0]]])
+        return numbers([None if hits is None else len(hits) for hits in rows[self.columns[0]]])
 
     def update(self, hits: list[list[bool]]) -> None:
         """Add images by which of their vision concepts are language concepts of the class."""
@@ -47,12 +44,8 @@ class HitShare(MeanMetric):
 
     def image_values(self, rows: Rows) -> Tensor:
         """Return the shares, (n,) float64."""
-        return torch.stack([_share(hits) for hits in rows[self.columns[0]]]) if rows[self.columns[0]] else numbers([])
+        return numbers([sum(hits) / len(hits) if hits else None for hits in rows[self.columns[0]]])
 
     def update(self, hits: list[list[bool]]) -> None:
         """Add images by which of their vision concepts are language concepts of the class."""
         self.add(self.image_values({self.columns[0]: hits}))
-
-
-def _share(hits: list[Any]) -> Tensor:
-    return torch.tensor(hits, dtype=torch.float64).mean()  # NaN without concepts

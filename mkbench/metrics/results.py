@@ -1,6 +1,7 @@
 """Entries of ``results.json`` from the rows of a run: values, intervals, and differences from controls."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from mkbench.concepts.controls import CONTROLS
@@ -34,12 +35,15 @@ def metric_result(entry: MetricEntry, rows: Rows, explainer: str | None = None, 
     values = values[has_value(values)]
     if not len(values):
         return None
+    value = float(metric.compute())
+    if isnan(value):  # such as the correlation of values that are all the same
+        return None
     interval = metric.interval(values, rows)
     shown = {key: value for key, value in entry.display._asdict().items() if key != "higher_is_better"}
     return {
         "name": entry.name,
         "explainer": explainer,
-        "value": float(metric.compute()),
+        "value": value,
         "higher_is_better": entry.display.higher_is_better,
         "n": len(values),
         "interval": None if interval is None else list(interval),

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mkbench.metrics.curves import pad_curves
+from mkbench.metrics.functional.bootstrap import bootstrap_means, quantile_interval
 from mkbench.metrics.row_metric import MeanMetric, Rows, numbers
 
 
@@ -41,7 +42,15 @@ class AucCorrelation(MeanMetric):
         """Return the correlation; NaN where one of them is the same for all images."""
         first, second, squares, other_squares, products = means.unbind(dim=-1)
         spread = (squares - first.square()).clamp(min=0) * (other_squares - second.square()).clamp(min=0)
-        return (products - first * second) / spread.sqrt()
+        # Rounding leaves a little of what is 0.
+        spread = torch.where(spread > 1e-24, spread, 0)
+        return ((products - first * second) / spread.sqrt()).clamp(-1, 1).masked_fill(spread == 0, torch.nan)
+
+    def interval(self, values: Tensor, rows: Rows) -> tuple[float, float] | None:
+        """Return the bootstrap interval over the resamples that have a correlation; None if none has."""
+        drawn = self.reduce(bootstrap_means(values))
+        drawn = drawn[~drawn.isnan()]
+        return quantile_interval(drawn) if len(drawn) else None
 
     def update(self, first: Tensor, second: Tensor) -> None:
         """Add images by both AUCs, (B,) each."""
