@@ -31,6 +31,7 @@ def concept_overlap(first_ids: Tensor, second_ids: Tensor) -> ConceptOverlap:
         ValueError: shapes that do not fit.
 
     Example:
+        >>> import torch
         >>> kept, jaccard = concept_overlap(torch.tensor([[4, 7, 9]]), torch.tensor([[9, 4, 2, -1]]))
         >>> kept.tolist(), jaccard.tolist()
         ([2], [0.5])
@@ -60,6 +61,7 @@ def pearson_correlation(first: Tensor, second: Tensor) -> float:
         ValueError: if the two do not have the same shape (images,).
 
     Example:
+        >>> import torch
         >>> pearson_correlation(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2.0, 4.0, 6.0]))
         1.0
     """
@@ -83,6 +85,7 @@ def flip_share(first: Tensor, second: Tensor) -> float:
         ValueError: if the two do not have the same shape (images,).
 
     Example:
+        >>> import torch
         >>> flip_share(torch.tensor([0.0, 1.2, 0.0, 2.0]), torch.tensor([0.0, 1.1, 0.8, 3.0]))
         0.25
     """
