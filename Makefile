@@ -3,6 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# Where pip looks for torch too; without a GPU its CPU build is a tenth of the size:
+#   make TORCH_INDEX=https://download.pytorch.org/whl/cpu demo
+TORCH_INDEX ?=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint demo-models
 
@@ -12,7 +16,7 @@ help: ## Show the commands
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "mkbench needs Python 3.10 or newer, found " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,data,llm,saliency]'
+	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt -e '.[dev,data,hf,llm,saliency]'
 	touch $@
 
 demo: $(INSTALLED) ## Benchmark the four bundled models on the bundled images (minutes, no GPU, no download)

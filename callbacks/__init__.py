@@ -1,4 +1,4 @@
-"""Callbacks: they only observe, write or draw."""
+"""Lightning callbacks of a run: progress, results, figures and exports."""
 
 from mkbench.callbacks.progress import GroupProgress
 from mkbench.callbacks.result_writer import ResultWriter

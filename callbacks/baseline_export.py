@@ -1,4 +1,4 @@
-"""Writes a trained baseline as a file that explainers and tables read."""
+"""Callback that exports a trained baseline as a safetensors file."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mkbench.systems.features.cached_features import attached_features
 
 
 class BaselineExport(Callback):
-    """Exports the head when training ends, with its top-1 on the test images, and says both on standard output.
+    """Export of the head when training ends, with its top-1 on the test images, and says both on standard output.
 
     Args:
         file: the file to write, safetensors.
@@ -27,7 +27,7 @@ class BaselineExport(Callback):
             raise UsageError(f"Expected a BaselineTraining system to export, found {type(pl_module).__name__}.")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Scorer, while the head is still on its device, and write."""
+        """Measure top-1 while the head is still on its device, and write the file."""
         if not (trainer.is_global_zero and isinstance(pl_module, BaselineTraining)):
             return
         data, head = attached_features(trainer), pl_module.head

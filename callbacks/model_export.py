@@ -1,4 +1,4 @@
-"""Writes a trained model as a folder that `load_backbone("local-dir:FOLDER")` reads."""
+"""Callback that exports a trained model as a folder for `load_backbone("local-dir:FOLDER")`."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mkbench.systems.contrastive import ContrastiveTraining
 
 
 class ModelExport(Callback):
-    """Exports the model when training ends; weights are stored in fp16.
+    """Export of the model when training ends; weights are stored in fp16.
 
     Args:
         folder: the model folder to write.

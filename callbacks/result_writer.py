@@ -1,9 +1,9 @@
-"""Writes every class group as it finishes, and the results at the end."""
+"""Callback that writes every class group as it finishes, and the results at the end."""
 
 import time
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning as L
@@ -13,25 +13,17 @@ from lightning.pytorch.callbacks import Callback
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
+from mkbench.runs.group_files import finished_groups, log_group, read_group, write_group
 from mkbench.runs.manifest import differences, read_manifest
+from mkbench.runs.results import read_environment, read_results
 from mkbench.runs.run_folder import (
-    ANALYSES,
-    CONTRIBUTIONS,
+    CONFIG,
+    DESCRIPTORS,
     ENVIRONMENT,
-    FIGURES,
-    GROUPS,
-    HEAD_REMOVAL,
-    HEADS,
-    LABELS,
-    LOG,
     MANIFEST,
-    PRUNING,
     RESULTS,
-    finished_groups,
-    log_group,
-    read_group,
-    read_results,
-    write_group,
+    clear_run,
+    group_path,
     write_json,
     write_text_atomically,
 )
@@ -40,18 +32,24 @@ from mkbench.systems.provenance import build_results, describe_environment, desc
 
 
 class ResultWriter(Callback):
-    """Keeps the run folder of a run: ``<root>/<model>/``.
+    """Writer of the run folder: ``<root>/<model>/``.
 
     Groups that an earlier, interrupted run of the same model, settings and data has finished are not computed again.
 
     Args:
         root: folder of the bench; the model's own folder is made inside.
         overwrite: delete an earlier run of this model in this folder instead of going on with it.
+        name: what folder and tables call the model, to tell apart two of the same name; None: its own name.
+
+    Attributes:
+        already_finished: whether there was nothing left to compute.
     """
 
-    def __init__(self, root: Path = Path("runs/predict"), overwrite: bool = False) -> None:
-        self.root, self.overwrite = root, overwrite
+    def __init__(self, root: Path = Path("runs/predict"), overwrite: bool = False, *, name: str | None = None) -> None:
+        self.root, self.overwrite, self.name = root, overwrite, name
+        self.already_finished = False
         self._folder: Path | None = None
+        self._smoke_test: TemporaryDirectory[str] | None = None
         self._manifest: dict[str, Any] = {}
         self.config_text: str | None = None
         self._started = 0.0
@@ -67,15 +65,27 @@ class ResultWriter(Callback):
                 f"{type(pl_module).__name__}."
             )
         data = attached_data(trainer)
-        self._folder = self.root / folder_name(pl_module.backbone.name)
-        self._manifest = describe_run(pl_module, data)
+        self._folder = self._place(trainer) / folder_name(self.name or pl_module.backbone.name)
+        self._manifest = self._labelled(describe_run(pl_module, data))
         finished = () if self.overwrite else self._finished(pl_module, data, warn=trainer.is_global_zero)
         data.finished = frozenset(finished)
+        self.already_finished = data.finished >= {spec.key for spec in data.specs}
+
+    def _place(self, trainer: L.Trainer) -> Path:
+        """Return the folder of the bench; a smoke test gets one that is deleted, so that none looks like a run."""
+        if not getattr(trainer, "fast_dev_run", False):
+            return self.root
+        self._smoke_test = TemporaryDirectory(prefix="mkbench-smoke-test-")
+        return Path(trainer.strategy.broadcast(self._smoke_test.name))
+
+    def _labelled(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a document with the name that the user gave the model, if there is one."""
+        return document if self.name is None else {**document, "model": {**document["model"], "label": self.name}}
 
     def _finished(self, system: BenchmarkSystem, data: ClassGroupDataModule, *, warn: bool) -> list[str]:
         """Return the groups that need not be computed: those of this very run whose files are whole."""
         files = finished_groups(self.folder)
-        earlier = read_manifest(self.folder / MANIFEST) or {}
+        earlier = read_manifest(self.folder) or {}
         if files and earlier != self._manifest:
             raise UsageError(
                 f"Expected {self.folder} to be empty or to hold the same run, found one that differs in "
@@ -95,14 +105,15 @@ class ResultWriter(Callback):
     def on_predict_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the run folder: all that could refuse the run has had its say."""
         if trainer.is_global_zero:
-            _clear(self.folder, _WRITTEN if self.overwrite else _LEFT_BEHIND)
+            clear_run(self.folder, finished=self.overwrite)
             write_json(self.folder / MANIFEST, self._manifest)
+            write_json(self.folder / DESCRIPTORS, list(attached_data(trainer).bank.descriptors))
             if self.config_text is not None:
-                write_text_atomically(self.folder / "config.yaml", self.config_text)
+                write_text_atomically(self.folder / CONFIG, self.config_text)
             if isinstance(pl_module, BenchmarkSystem):  # the live metrics are those of the whole run
                 for key in sorted(attached_data(trainer).finished):
-                    pl_module.take_in(read_group(self.folder / GROUPS / f"{key}.parquet"))
-        trainer.strategy.barrier("bundle opened")
+                    pl_module.take_in(read_group(group_path(self.folder, key)))
+        trainer.strategy.barrier("run folder opened")
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
@@ -134,8 +145,8 @@ class ResultWriter(Callback):
             return
         seconds = time.perf_counter() - self._started
         computed_now = float(images)
-        results = build_results(self.folder, pl_module, attached_data(trainer))
-        _, earlier = read_results(self.folder) if (self.folder / RESULTS).is_file() else ({}, {})
+        results = self._build_results(trainer, pl_module)
+        earlier = read_environment(self.folder)
         write_json(self.folder / RESULTS, results)
         if computed_now or not earlier:  # a run that had nothing left to do keeps the timing of the one that did it
             write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, computed_now, seconds))
@@ -148,48 +159,40 @@ class ResultWriter(Callback):
         if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
             return
         if self._lacks_metrics(pl_module):
-            data = attached_data(trainer)
-            pl_module.prepare(data)  # results tell how many texts were truncated
-            write_json(self.folder / RESULTS, build_results(self.folder, pl_module, data))
+            pl_module.prepare(attached_data(trainer))  # results tell how many texts were truncated
+            write_json(self.folder / RESULTS, self._build_results(trainer, pl_module))
+
+    def _build_results(self, trainer: L.Trainer, system: BenchmarkSystem) -> dict[str, Any]:
+        limit = getattr(trainer, "limit_predict_batches", 1.0)
+        partial = isinstance(limit, int) or limit < 1.0  # 1 is one batch, 1.0 is all of them
+        return self._labelled(build_results(self.folder, system, attached_data(trainer), partial=partial))
 
     def _lacks_metrics(self, system: BenchmarkSystem) -> bool:
         """Whether there are no results, or a user's metric is not among them."""
         if not (self.folder / RESULTS).is_file():
             return True
-        results, _ = read_results(self.folder) if system.own_metrics else ({"metrics": []}, {})
-        present = {metric["name"] for metric in results["metrics"]}
+        if not system.own_metrics:
+            return False
+        present = {metric["name"] for metric in read_results(self.folder)["metrics"]}
         return any(entry.name not in present for entry in system.own_metrics)
 
     @property
     def folder(self) -> Path:
-        """Folder of the model's bundle, known from `setup` on."""
+        """The model's run folder, known from `setup` on."""
         if self._folder is None:
-            raise RuntimeError("Expected an open bundle, found none; setup was not called.")
+            raise RuntimeError("Expected an open run folder, found none; setup was not called.")
         return self._folder
 
-
-#: Of a process that was killed while it wrote.
-_TEMPORARY = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*")
-#: With what followed from fewer groups.
-_LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
-#: All that a run writes; anything else in the folder is the user's.
-_WRITTEN = (
-    *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
-    *(MANIFEST, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
-)
-
-
-def _clear(run: Path, patterns: Sequence[str]) -> None:
-    """Delete the files of a run that fit a pattern."""
-    for pattern in patterns:
-        for path in run.glob(pattern):
-            path.unlink()
+    @property
+    def smoke_test(self) -> bool:
+        """Whether the run is one of `fast_dev_run`, of which nothing is kept."""
+        return self._smoke_test is not None
 
 
 def _why_not(run: Path, key: str, samples: set[str], system: BenchmarkSystem) -> str | None:
     """Say why a group file cannot be kept: it, or what lies beside it, is damaged or another's; None if it can."""
     try:
-        record = read_group(run / GROUPS / f"{key}.parquet")
+        record = read_group(group_path(run, key))
     except DataError as error:
         return str(error)
     foreign = set(record.rows["sample_id"].to_pylist()) - samples

@@ -1,5 +1,8 @@
-"""Draws a few explained images of a run, and its mutual-information curve."""
+"""Callback that draws a few explained images of a run, and its mutual-information curve."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
@@ -10,12 +13,13 @@ from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.plotting.sample import sample_figure
 from mkbench.plotting.style import save_figure
-from mkbench.runs.run_folder import FIGURES, RESULTS, read_results
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import FIGURES, RESULTS
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.studies.head_segmentation.figure import segmentation_figure
 from mkbench.studies.head_segmentation.table import method_label
-from mkbench.studies.mutual_knowledge.figure import mi_curve_figure
-from mkbench.studies.mutual_knowledge.sample_view import sample_view
+from mkbench.studies.mutual_knowledge.figure.curve import mi_curve_figure
+from mkbench.studies.mutual_knowledge.figure.sample import sample_view
 from mkbench.systems.head_segmentation import HeadSegmentation
 from mkbench.systems.mutual_knowledge import MutualKnowledge
 from mkbench.systems.records.head_segmentation import METHODS
@@ -37,6 +41,7 @@ class Visualiser(Callback):
 
     def __init__(self, samples: int = 4) -> None:
         self.samples = samples
+        self._failed = False
 
     def on_predict_batch_end(
         self,
@@ -48,6 +53,20 @@ class Visualiser(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw the chosen images of the group."""
+        with self._forgiving():
+            self._draw_group(trainer, pl_module, outputs)
+
+    @contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        """Let no figure end a run: say once what failed, and go on."""
+        try:
+            yield
+        except Exception as error:  # a font without a letter, a full disk, a fault of the drawing
+            if not self._failed:
+                warnings.warn(f"A figure was left out: {type(error).__name__}: {error}", stacklevel=2)
+            self._failed = True
+
+    def _draw_group(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any) -> None:
         if isinstance(outputs, SegmentedGroup) and isinstance(pl_module, HeadSegmentation):
             self._draw_segmented(trainer, pl_module, outputs)
         if not (isinstance(outputs, GroupResult) and isinstance(pl_module, MutualKnowledge)):
@@ -108,5 +127,6 @@ class Visualiser(Callback):
         """Draw the curve of the finished run."""
         run = find_writer(trainer).folder
         if trainer.is_global_zero and isinstance(pl_module, MutualKnowledge) and (run / RESULTS).is_file():
-            results, _ = read_results(run)
-            save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")
+            results = read_results(run)
+            with self._forgiving():
+                save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")

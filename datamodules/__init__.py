@@ -1,4 +1,4 @@
-"""DataModules: they only feed."""
+"""DataModules: images in class groups, with their concept bank and class prompts."""
 
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup

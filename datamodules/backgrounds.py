@@ -1,4 +1,4 @@
-"""Data whose backgrounds are tied to the classes: what a source of images may say of them."""
+"""Backgrounds of images, in data where they are tied to the classes."""
 
 from typing import Protocol, runtime_checkable
 

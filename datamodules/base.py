@@ -1,4 +1,4 @@
-"""What every benchmark DataModule does; a subclass only names its images."""
+"""Base class of the DataModules: class groups, a concept bank and class prompts; a subclass names its images."""
 
 import hashlib
 import json
@@ -24,6 +24,7 @@ from mkbench.datamodules.class_groups import (
     split_groups,
 )
 from mkbench.datamodules.group_loader import group_loader
+from mkbench.datamodules.image_files import MOST_PIXELS, PILLOW_LIMIT, Decoding
 from mkbench.datamodules.images import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import DataError, UsageError
@@ -56,6 +57,15 @@ def load_templates(templates: str | list[str]) -> tuple[str, ...]:
     return tuple(templates)
 
 
+def optional_path(path: str | Path | None) -> Path | None:
+    """Return the path of a file that need not be given.
+
+    >>> optional_path("names.txt") == Path("names.txt"), optional_path(None)
+    (True, None)
+    """
+    return None if path is None else Path(path)
+
+
 def require_at_least(least: int, option: str, value: int | None) -> None:
     """Check a number of the command line; None stands for no limit.
 
@@ -82,15 +92,17 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         group_size: most images that are explained together; None: all of a class, as published.
         resize: ``squash`` (bilinear to a square, as published) or ``model`` (the weights' own transform).
         on_bad_image: ``skip`` names, counts and leaves out images that cannot be read; ``raise`` stops.
+        max_pixels: most pixels of an image file; a larger one counts as one that cannot be read. At most 178,956,970.
         num_workers: processes that decode images; 0 decodes in the process of the model.
 
     Attributes:
         name: how results call the data set.
         labelled: whether the class of every image is known.
+        decoding: how image files are decoded: as they are stored, unless a subclass turns them.
         finished: keys of groups that need not be read again.
 
     Raises:
-        UsageError: a limit below 1, or templates that are none.
+        UsageError: a limit below 1 or above what can be, or templates that are none.
     """
 
     labelled: bool = True
@@ -98,26 +110,34 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
     def __init__(
         self,
         *,
-        bank: Path | None = None,
+        bank: str | Path | None = None,
         templates: str | list[str] = "default",
         limit_classes: int | None = None,
         limit_images_per_class: int | None = None,
-        samples: Path | None = None,
+        samples: str | Path | None = None,
         group_size: int | None = None,
         resize: Resize = "squash",
         on_bad_image: OnBadImage = "skip",
+        max_pixels: int = MOST_PIXELS,
         num_workers: int = 2,
     ) -> None:
         super().__init__()
         require_at_least(1, "limit_classes", limit_classes)
         require_at_least(1, "limit_images_per_class", limit_images_per_class)
         require_at_least(1, "group_size", group_size)
+        require_at_least(1, "max_pixels", max_pixels)
         require_at_least(0, "num_workers", num_workers)
+        if max_pixels > PILLOW_LIMIT:
+            raise UsageError(
+                f"Expected --data.max_pixels to be at most {PILLOW_LIMIT}, which is what Pillow decodes, found "
+                f"{max_pixels}; shrink larger images first."
+            )
         self.name: str = type(self).__name__
-        self.bank_file, self.samples_file = bank, samples
+        self.bank_file, self.samples_file = optional_path(bank), optional_path(samples)
         self.templates = load_templates(templates)
         self.limit_classes, self.limit_images_per_class = limit_classes, limit_images_per_class
         self.group_size, self.resize, self.on_bad_image = group_size, resize, on_bad_image
+        self.decoding = Decoding(max_pixels=max_pixels)
         self.num_workers = num_workers
         self.finished: Collection[str] = ()
 
@@ -225,5 +245,9 @@ def attached_data(trainer: L.Trainer) -> ClassGroupDataModule:
     """
     data: Any = getattr(trainer, "datamodule", None)
     if not isinstance(data, ClassGroupDataModule):
-        raise UsageError(f"Expected a DataModule of class groups in `data`, found {type(data).__name__}.")
+        raise UsageError(
+            f"Expected a DataModule of class groups in `data`, found {type(data).__name__}; take one of "
+            "mkbench.datamodules, or make yours a subclass of mkbench.datamodules.ClassGroupDataModule, of which "
+            "`make_source` returns the images of each class."
+        )
     return data

@@ -9,8 +9,9 @@ import torch
 from mkbench.datamodules.ground_truth import ImageGroundTruth
 from mkbench.datamodules.listed_source import leads_outside
 from mkbench.errors import DataError, UsageError
+from mkbench.text_files import split_lines
 
-#: x0, y0, x1, y1 in pixels of the image file, the corner pixels included.
+#: x0, y0, x1, y1 in pixels of the image as it is read, the corner pixels included.
 Box = tuple[int, int, int, int]
 
 #: Header of the one format, in any order and among others; and the order of the other, which has none.
@@ -44,7 +45,7 @@ def read_boxes(path: Path) -> Mapping[str, tuple[Box, ...]]:
     if not path.is_file():
         raise UsageError(f"Expected a file of boxes at {path}, found none; check --data.boxes.")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = split_lines(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(f"Expected boxes as UTF-8 text in {path}, found something else; save it so.") from error
     boxes: dict[str, tuple[Box, ...]] = {}

@@ -252,13 +252,17 @@ class ClassGroupDataset(Dataset[ClassGroup]):
     def _read(self, class_index: int, sample_id: str) -> tuple[Tensor, ImageGroundTruth | None]:
         """Return an image and, if wanted, what is known of it, both in the model's geometry."""
         image = self.source.read(class_index, sample_id)
+        try:
+            resized = resize_image(image, self.geometry, self.resize)
+        except DataError as error:
+            raise DataError(f"{sample_id}: {error}") from error
         ground_truth = None if self.ground_truth is None else self.ground_truth(class_index, sample_id)
         if ground_truth is not None:
             height, width = image.shape[-2:]
             ground_truth = fit_ground_truth(
                 ground_truth, (height, width), self.geometry, self.resize, sample_id=sample_id
             )
-        return resize_image(image, self.geometry, self.resize), ground_truth
+        return resized, ground_truth
 
 
 def _require_ground_truth(source: ImageSource) -> TruthReader:

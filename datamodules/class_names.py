@@ -1,19 +1,20 @@
-"""Files of class names, which decide the order of the classes."""
+"""Files of class names, and the class order they decide."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mkbench.datamodules.class_order import match_name_list
 from mkbench.errors import DataError, UsageError
+from mkbench.text_files import parse_json, split_lines, unique_pairs
 
 #: A mapping from folder to name in class order, or names in the order of the sorted folders.
 ClassNames = dict[str, str] | list[str]
 
 
-def read_class_names(path: Path) -> ClassNames:
-    """Read class names: JSON {folder: name} or [name, ...], or text lines ``name`` or ``folder<TAB>name``.
+def read_class_names(path: str | Path) -> ClassNames:
+    """Read a file of class names: JSON {folder: name} or [name, ...], or text lines ``name`` or ``folder<TAB>name``.
 
     Returns:
         A mapping from folder to name in class order, or a list of names in the order of the sorted folders; names are
@@ -30,11 +31,12 @@ def read_class_names(path: Path) -> ClassNames:
     ...     read_class_names(path)
     {'n02': 'owl', 'n01': 'bat'}
     """
+    path = Path(path)
     if not path.is_file():
         raise UsageError(f"Expected a file of class names at {path}, found none; check --data.class_names.")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text, object_pairs_hook=_unique) if path.suffix.lower() == ".json" else _parse_lines(text)
+        content = parse_json(text) if path.suffix.lower() == ".json" else _parse_lines(text)
     except ValueError as error:
         raise DataError(
             f"Expected class names as UTF-8 text or JSON in {path}, found a file that cannot be read so ({error}); "
@@ -44,23 +46,11 @@ def read_class_names(path: Path) -> ClassNames:
 
 
 def _parse_lines(text: str) -> ClassNames:
-    rows = [[cell.strip() for cell in line.split("\t", 1)] for line in text.splitlines() if line.strip()]
+    rows = [[cell.strip() for cell in line.split("\t", 1)] for line in split_lines(text) if line.strip()]
     tabs = sum(len(row) == 2 for row in rows)
     if 0 < tabs < len(rows):
         raise ValueError(f"{tabs} of {len(rows)} lines hold a tab: write folder and name on all lines or on none")
-    return _unique([(folder, name) for folder, name in rows]) if tabs else [name for (name,) in rows]
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build a dictionary; a repeated key, which JSON readers pass over in silence, is an error."""
-    repeated = _first_repeated(key for key, _ in pairs)
-    if repeated is not None:
-        raise ValueError(f"{repeated!r} is a key twice")
-    return dict(pairs)
-
-
-def _first_repeated(texts: Iterable[str]) -> str | None:
-    return next((text for text, count in Counter(texts).items() if count > 1), None)
+    return unique_pairs([(folder, name) for folder, name in rows]) if tabs else [name for (name,) in rows]
 
 
 def _check_names(content: Any, path: Path) -> ClassNames:
@@ -108,6 +98,9 @@ def label_positions(names: ClassNames) -> dict[str, int]:
     Labels are the keys of a mapping, or the different names of a list; unless keys are numbers themselves, the numbers
     of the classes, from 0, are labels too.
 
+    Raises:
+        DataError: a name of a list is the number of another class, so that a label would mean either.
+
     >>> label_positions({"n02": "owl", "n01": "bat"})
     {'0': 0, '1': 1, 'n02': 0, 'n01': 1}
     >>> label_positions({"7": "owl", "3": "bat"})
@@ -118,11 +111,17 @@ def label_positions(names: ClassNames) -> dict[str, int]:
     of_text = {label: index for index, label in enumerate(labels) if counts[label] == 1}
     if isinstance(names, dict) and any(label.isdecimal() for label in labels):
         return of_text
+    for index, label in enumerate(labels):
+        if label.isdecimal() and label != str(index):
+            raise DataError(
+                f"Expected class names that are no numbers beside labels that may be, found {label!r} as the name of "
+                f"class {index}; give --data.class_names a mapping: JSON {{label: name}} or lines label<TAB>name."
+            )
     return {str(index): index for index in range(len(labels))} | of_text
 
 
 def match_class_names(folders: Sequence[str], names: ClassNames, path: Path, *, kind: str = "folder") -> dict[str, str]:
-    """Return folder -> name in class order: that of the mapping, or of the sorted folders for a list.
+    """Return folder -> name in class order: that of the mapping, or as :func:`match_name_list` finds it for a list.
 
     Args:
         folders: the class folders, sorted.
@@ -137,12 +136,7 @@ def match_class_names(folders: Sequence[str], names: ClassNames, path: Path, *, 
     {'n02': 'owl', 'n01': 'bat'}
     """
     if isinstance(names, list):
-        if len(names) != len(folders):
-            raise DataError(
-                f"Expected a name for each of the {len(folders)} class {kind}s, found {len(names)} names in {path}; "
-                f"give as many names as {kind}s, or a mapping from {kind} to name."
-            )
-        return dict(zip(folders, names, strict=True))
+        return match_name_list(folders, names, path, kind=kind)
     missing, extra = sorted(set(folders) - set(names)), sorted(set(names) - set(folders))
     if missing or extra:
         found = "; ".join(

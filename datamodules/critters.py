@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -13,12 +12,11 @@ from torch import Tensor
 
 from mkbench.concepts import ConceptBank, label_groups
 from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
-from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.critters_backgrounds import find_background, find_habitat
 from mkbench.datamodules.critters_drawing import PARTS
 from mkbench.datamodules.critters_world import Critter, load_world, render
 from mkbench.datamodules.ground_truth import ImageGroundTruth
-from mkbench.datamodules.images import Resize
+from mkbench.datamodules.options import GroupOptions, Unpack
 
 Split = Literal["test", "val", "train", "background", "background-train"]
 #: An image that is read and whose truth is asked for next is rendered once.
@@ -113,14 +111,8 @@ class Critters(ClassGroupDataModule):
             20 images of a kind show its habitat, and ``"background"``, where every second one does.
         images_per_class: images of each class.
         seed: seed of the images.
-        templates: see :class:`ClassGroupDataModule`, as all that follow.
-        limit_classes: as there.
-        limit_images_per_class: as there.
-        samples: as there.
-        group_size: as there.
-        resize: as there.
-        on_bad_image: as there.
-        num_workers: as there.
+        templates: see :class:`ClassGroupDataModule`.
+        options: see :class:`ClassGroupDataModule`.
 
     Raises:
         UsageError: a number of images below 1, or what :class:`ClassGroupDataModule` refuses.
@@ -137,24 +129,9 @@ class Critters(ClassGroupDataModule):
         images_per_class: int = 10,
         seed: int = 0,
         templates: str | list[str] = "critters",
-        limit_classes: int | None = None,
-        limit_images_per_class: int | None = None,
-        samples: Path | None = None,
-        group_size: int | None = None,
-        resize: Resize = "squash",
-        on_bad_image: OnBadImage = "skip",
-        num_workers: int = 2,
+        **options: Unpack[GroupOptions],
     ) -> None:
-        super().__init__(
-            templates=templates,
-            limit_classes=limit_classes,
-            limit_images_per_class=limit_images_per_class,
-            samples=samples,
-            group_size=group_size,
-            resize=resize,
-            on_bad_image=on_bad_image,
-            num_workers=num_workers,
-        )
+        super().__init__(bank=None, templates=templates, **options)
         require_at_least(1, "images_per_class", images_per_class)
         self.name = f"critters-{split}"
         self.split, self.images_per_class, self.seed = split, images_per_class, seed

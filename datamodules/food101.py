@@ -1,12 +1,9 @@
 """Food-101."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.class_groups import OnBadImage
-from mkbench.datamodules.images import Resize
 from mkbench.datamodules.listed_source import (
     ListedImage,
     ListedSource,
@@ -14,7 +11,9 @@ from mkbench.datamodules.listed_source import (
     read_lines,
     require_every_class,
 )
+from mkbench.datamodules.options import BankOptions, Unpack
 from mkbench.errors import DataError
+from mkbench.text_files import parse_json
 
 Split = Literal["test", "train"]
 _ADVICE = "unpack food-101.tar.gz there, or check --data.root (the folder that holds food-101/, or that folder itself)"
@@ -29,15 +28,8 @@ class Food101(ClassGroupDataModule):
     Args:
         root: the folder that holds ``food-101/``, or that folder itself.
         split: ``"test"`` or ``"train"``.
-        bank: see :class:`ClassGroupDataModule`, as all that follow.
-        templates: as there.
-        limit_classes: as there.
-        limit_images_per_class: as there.
-        samples: as there.
-        group_size: as there.
-        resize: as there.
-        on_bad_image: as there.
-        num_workers: as there.
+        templates: see :class:`ClassGroupDataModule`.
+        options: see :class:`ClassGroupDataModule`.
 
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
@@ -49,32 +41,15 @@ class Food101(ClassGroupDataModule):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         *,
         split: Split = "test",
-        bank: Path | None = None,
         templates: str | list[str] = "food101",
-        limit_classes: int | None = None,
-        limit_images_per_class: int | None = None,
-        samples: Path | None = None,
-        group_size: int | None = None,
-        resize: Resize = "squash",
-        on_bad_image: OnBadImage = "skip",
-        num_workers: int = 2,
+        **options: Unpack[BankOptions],
     ) -> None:
-        super().__init__(
-            bank=bank,
-            templates=templates,
-            limit_classes=limit_classes,
-            limit_images_per_class=limit_images_per_class,
-            samples=samples,
-            group_size=group_size,
-            resize=resize,
-            on_bad_image=on_bad_image,
-            num_workers=num_workers,
-        )
+        super().__init__(templates=templates, **options)
         self.name = f"food101-{split}"
-        self.root, self.split = root, split
+        self.root, self.split = Path(root), split
 
     def make_source(self) -> ListedSource:
         """Read the lists in ``meta/``."""
@@ -91,7 +66,7 @@ class Food101(ClassGroupDataModule):
                 )
             file = f"{stem}.jpg"
             images.append(ListedImage(index, sample_id=file, path=file))
-        source = make_listed_source(root / "images", names, images, listed_in=listed_in)
+        source = make_listed_source(root / "images", names, images, listed_in=listed_in, decoding=self.decoding)
         require_every_class(source, list(classes), listed_in=listed_in, advice="restore the original file")
         return source
 
@@ -115,7 +90,7 @@ def _read_split(meta: Path, split: Split) -> tuple[Path, list[str]]:
     if text.is_file() or not structured.is_file():
         return text, read_lines(text, advice=_ADVICE)
     try:
-        content = json.loads(structured.read_text(encoding="utf-8"))
+        content = parse_json(structured.read_text(encoding="utf-8"))
         stems = [stem for listed in content.values() for stem in listed]
         if not all(isinstance(stem, str) for stem in stems):
             raise ValueError("something else than texts in the lists")

@@ -1,4 +1,4 @@
-"""What is known of images, to compare an explanation with: boxes, the pixels of parts, and visible descriptors."""
+"""Ground truth of images: boxes, masks of parts, and visible descriptors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

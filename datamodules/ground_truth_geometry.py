@@ -1,4 +1,4 @@
-"""Brings what is known of an image to where its pixels go: image, masks and boxes share one geometry."""
+"""Resizing of ground truth, boxes and masks, along with the image."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Reading class groups one after another, in other processes than the model's where that is wanted."""
+"""DataLoader of class groups, with worker processes where that is wanted."""
 
 import torch
 from torch.utils.data import DataLoader

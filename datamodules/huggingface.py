@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.class_groups import ImageSource, OnBadImage
+from mkbench.datamodules.base import optional_path
+from mkbench.datamodules.class_groups import ImageSource
 from mkbench.datamodules.class_names import (
     label_positions,
     match_class_names,
@@ -34,12 +34,13 @@ from mkbench.datamodules.huggingface_table import (
     leave_encoded,
     load_table,
 )
-from mkbench.datamodules.images import Resize
+from mkbench.datamodules.options import OwnImageOptions, Unpack
+from mkbench.datamodules.own_images import OwnImages
 from mkbench.datamodules.sample_subset import read_sample_ids
 from mkbench.errors import DataError
 
 
-class HuggingFace(ClassGroupDataModule):
+class HuggingFace(OwnImages):
     """Any data set of images and labels that the library `datasets` can read, by name or from a folder.
 
     Listing reads the labels alone; an image is decoded when its class is explained. Code in a data set is never run.
@@ -64,18 +65,10 @@ class HuggingFace(ClassGroupDataModule):
         cache: folder in which streamed images stay for later runs, which then need no connection; name a ``revision``
             with it, since a later change on the hub goes unnoticed. None: a temporary folder, deleted at the end; every
             device of a run has its own.
-        bank: see :class:`ClassGroupDataModule`, as all that follow.
-        templates: as there.
-        limit_classes: as there.
-        limit_images_per_class: as there.
-        samples: as there.
-        group_size: as there.
-        resize: as there.
-        on_bad_image: as there.
-        num_workers: as there.
+        options: see :class:`OwnImages`.
 
     Raises:
-        UsageError: what :class:`ClassGroupDataModule` refuses; when the images are first asked for: the library is
+        UsageError: what :class:`OwnImages` refuses; when the images are first asked for: the library is
             missing, or no class names.
         DataError: when the images are first asked for: a data set that cannot be found or is not as described.
 
@@ -85,41 +78,24 @@ class HuggingFace(ClassGroupDataModule):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         *,
         name: str | None = None,
         split: str = "validation",
         image_column: str = "image",
         label_column: str = "label",
-        class_names: Path | None = None,
+        class_names: str | Path | None = None,
         streaming: bool = False,
         revision: str | None = None,
-        cache: Path | None = None,
-        bank: Path | None = None,
-        templates: str | list[str] = "imagenet",
-        limit_classes: int | None = None,
-        limit_images_per_class: int | None = None,
-        samples: Path | None = None,
-        group_size: int | None = None,
-        resize: Resize = "squash",
-        on_bad_image: OnBadImage = "skip",
-        num_workers: int = 2,
+        cache: str | Path | None = None,
+        **options: Unpack[OwnImageOptions],
     ) -> None:
-        super().__init__(
-            bank=bank,
-            templates=templates,
-            limit_classes=limit_classes,
-            limit_images_per_class=limit_images_per_class,
-            samples=samples,
-            group_size=group_size,
-            resize=resize,
-            on_bad_image=on_bad_image,
-            num_workers=num_workers,
-        )
+        super().__init__(**options)
         self.name = f"{Path(path).name}-{split}"
-        self.path, self.config, self.split, self.revision = path, name, split, revision
-        self.image_column, self.label_column, self.class_names_file = image_column, label_column, class_names
-        self.streaming, self.cache = streaming, cache
+        self.path, self.config, self.split, self.revision = str(path), name, split, revision
+        self.image_column, self.label_column = image_column, label_column
+        self.class_names_file, self.streaming = optional_path(class_names), streaming
+        self.cache = optional_path(cache)
 
     def make_source(self) -> ImageSource:
         """Group the rows by class; of a stream, what is wanted is kept first, unless an earlier run has done so."""
@@ -128,14 +104,14 @@ class HuggingFace(ClassGroupDataModule):
             if not folder.is_dir():
                 table, names, positions = self._open()
                 store_images(self._wanted_images(table, len(names), positions), folder, names)
-            return open_stored(folder, self.split)
+            return open_stored(folder, self.split, self.decoding)
         table, names, positions = self._open()
         labels = table.select_columns([self.label_column])[:][self.label_column]
         classes = [self._class_of(label, row, positions) for row, label in enumerate(labels)]
         if not classes:
             raise DataError(f"Expected images in the split {self.split!r} of {self.path!r}, found none; name another.")
         images = table.select_columns([self.image_column])
-        return TableSource(images, self.image_column, self.split, names, group_rows(classes, len(names)))
+        return TableSource(images, self.image_column, self.split, names, group_rows(classes, len(names)), self.decoding)
 
     def _open(self) -> tuple[Any, tuple[str, ...], dict[str, int]]:
         """Return the table, its images not decoded, class names, and the class index of every label as text."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from mkbench.atomic_files import temporary_folder
-from mkbench.datamodules.images import decode_image
+from mkbench.datamodules.image_files import AS_STORED, Decoding, decode_image
 from mkbench.errors import DataError
 
 _INDEX = "index.json"
@@ -78,12 +78,14 @@ class StoredSource:
         split: the split.
         class_names: name of each class, in class order.
         rows: for each class, rows of its images, ascending.
+        decoding: how the images are decoded.
     """
 
     folder: Path
     split: str
     class_names: tuple[str, ...]
     rows: tuple[tuple[int, ...], ...]
+    decoding: Decoding = AS_STORED
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return the ids of a class's images; there may be none."""
@@ -96,7 +98,7 @@ class StoredSource:
             encoded = path.read_bytes()
         except OSError as error:
             raise DataError(f"Expected the image {sample_id} in {self.folder}, found {error.strerror}.") from error
-        return decode_image(encoded, sample_id)
+        return decode_image(encoded, sample_id, self.decoding)
 
 
 def row_id(split: str, row: int) -> str:
@@ -144,12 +146,13 @@ def store_images(images: Iterable[StreamedImage], folder: Path, class_names: Seq
             temporary.rename(folder)
 
 
-def open_stored(folder: Path, split: str) -> StoredSource:
+def open_stored(folder: Path, split: str, decoding: Decoding = AS_STORED) -> StoredSource:
     """Return the images that ``store_images`` has written.
 
     Args:
         folder: where they lie.
         split: the split they are of.
+        decoding: how the images are decoded.
 
     Raises:
         DataError: the folder is damaged.
@@ -167,4 +170,4 @@ def open_stored(folder: Path, split: str) -> StoredSource:
     rows: list[list[int]] = [[] for _ in index["class_names"]]
     for row, class_index in index["rows"]:
         rows[class_index].append(row)
-    return StoredSource(folder, split, tuple(index["class_names"]), tuple(tuple(own) for own in rows))
+    return StoredSource(folder, split, tuple(index["class_names"]), tuple(tuple(own) for own in rows), decoding)

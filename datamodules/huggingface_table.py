@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mkbench.datamodules.huggingface_stream import row_id
-from mkbench.datamodules.images import decode_image
+from mkbench.datamodules.image_files import AS_STORED, Decoding, decode_image
 from mkbench.errors import DataError, UsageError
 
 
@@ -149,6 +149,7 @@ class TableSource:
         split: the split.
         class_names: name of each class, in class order.
         rows: for each class, rows of its images, ascending.
+        decoding: how the images are decoded.
     """
 
     table: Any
@@ -156,6 +157,7 @@ class TableSource:
     split: str
     class_names: tuple[str, ...]
     rows: tuple[NDArray[np.int64], ...]
+    decoding: Decoding = AS_STORED
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return the ids of a class's images; there may be none."""
@@ -167,4 +169,4 @@ class TableSource:
             encoded = encoded_image(self.table[int(sample_id.rpartition("/")[2])][self.column])
         except OSError as error:
             raise DataError(f"Expected the image {sample_id}, found none ({error}); restore the data set.") from error
-        return decode_image(encoded, sample_id)
+        return decode_image(encoded, sample_id, self.decoding)

@@ -2,19 +2,29 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.base import optional_path
 from mkbench.datamodules.boxes import Box, box_ground_truth, read_boxes_of
-from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.class_names import match_class_names, read_class_names
 from mkbench.datamodules.ground_truth import ImageGroundTruth
-from mkbench.datamodules.images import IMAGE_SUFFIXES, Resize, list_image_names, read_image
+from mkbench.datamodules.image_files import (
+    AS_STORED,
+    IMAGE_SUFFIXES,
+    Decoding,
+    list_image_names,
+    list_other_names,
+    read_image,
+    require_utf8_names,
+)
+from mkbench.datamodules.options import OwnImageOptions, Unpack
+from mkbench.datamodules.own_images import OwnImages
 from mkbench.errors import DataError
+from mkbench.text_files import printable
 
 
 @dataclass(frozen=True)
@@ -25,11 +35,13 @@ class FolderSource:
         root: the folder that holds the class folders.
         folders: folder name of each class, in class order.
         class_names: name of each class, in class order.
+        decoding: how the files are decoded.
     """
 
     root: Path
     folders: tuple[str, ...]
     class_names: tuple[str, ...]
+    decoding: Decoding = field(default=AS_STORED, kw_only=True)
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return ``folder/file`` of every image of a class, sorted by name.
@@ -37,7 +49,7 @@ class FolderSource:
         Hidden files and images in folders further down are left out; links count as what they point to.
 
         Raises:
-            DataError: the folder has no image.
+            DataError: the folder has no image, or one whose name is not UTF-8.
         """
         folder = self.root / self.folders[class_index]
         names = list_image_names(folder)
@@ -48,9 +60,14 @@ class FolderSource:
             )
         return [f"{folder.name}/{name}" for name in names]
 
+    def other_files(self, class_index: int) -> Sequence[str]:
+        """Return ``folder/file`` of every visible file of a class that does not count as an image."""
+        folder = self.folders[class_index]
+        return [f"{folder}/{name}" for name in list_other_names(self.root / folder)]
+
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
-        return read_image(self.root / sample_id)
+        return read_image(self.root / sample_id, self.decoding)
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,7 @@ def list_class_folders(root: Path) -> list[str]:
     """Return the names of the class folders of a data set, sorted; hidden ones are left out.
 
     Raises:
-        DataError: no such folder, or nothing in it.
+        DataError: no such folder, nothing in it, or a name that is not UTF-8.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -84,7 +101,8 @@ def list_class_folders(root: Path) -> list[str]:
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise DataError(f"Expected a folder of class folders at {root}, found {found}; check --data.root.")
-    folders = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    visible = (path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    folders = require_utf8_names(visible, root)
     if not folders:
         raise DataError(
             f"Expected one folder for each class in {root}, found no folder; check --data.root (it is the folder above "
@@ -93,7 +111,7 @@ def list_class_folders(root: Path) -> list[str]:
     return folders
 
 
-class ImageFolder(ClassGroupDataModule):
+class ImageFolder(OwnImages):
     """Any data set with a folder for each class.
 
     Args:
@@ -103,18 +121,10 @@ class ImageFolder(ClassGroupDataModule):
             ``val_annotations.txt`` of Tiny ImageNet. Images that it does not name have no box.
         class_names: file of class names: JSON {folder: name} or lines ``folder<TAB>name`` (their order is the class
             order), or a JSON list or one name a line in the order of the sorted folders; None takes the folders' names.
-        bank: see :class:`ClassGroupDataModule`, as all that follow.
-        templates: as there.
-        limit_classes: as there.
-        limit_images_per_class: as there.
-        samples: as there.
-        group_size: as there.
-        resize: as there.
-        on_bad_image: as there.
-        num_workers: as there.
+        options: see :class:`OwnImages`.
 
     Raises:
-        UsageError: what :class:`ClassGroupDataModule` refuses.
+        UsageError: what :class:`OwnImages` refuses.
         DataError: when the images are first asked for: folders, class names or boxes that are not as described.
 
     >>> ImageFolder(Path("images/owls")).name
@@ -123,33 +133,16 @@ class ImageFolder(ClassGroupDataModule):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         *,
-        boxes: Path | None = None,
-        class_names: Path | None = None,
-        bank: Path | None = None,
-        templates: str | list[str] = "imagenet",
-        limit_classes: int | None = None,
-        limit_images_per_class: int | None = None,
-        samples: Path | None = None,
-        group_size: int | None = None,
-        resize: Resize = "squash",
-        on_bad_image: OnBadImage = "skip",
-        num_workers: int = 2,
+        boxes: str | Path | None = None,
+        class_names: str | Path | None = None,
+        **options: Unpack[OwnImageOptions],
     ) -> None:
-        super().__init__(
-            bank=bank,
-            templates=templates,
-            limit_classes=limit_classes,
-            limit_images_per_class=limit_images_per_class,
-            samples=samples,
-            group_size=group_size,
-            resize=resize,
-            on_bad_image=on_bad_image,
-            num_workers=num_workers,
-        )
-        self.name = root.resolve().name
-        self.root, self.class_names_file, self.boxes_file = root, class_names, boxes
+        super().__init__(**options)
+        self.root, self.class_names_file = Path(root), optional_path(class_names)
+        self.boxes_file = optional_path(boxes)
+        self.name = printable(self.root.resolve().name)
 
     def make_source(self) -> FolderSource:
         """List the class folders and match them with the class names, and the boxes with the images."""
@@ -157,7 +150,7 @@ class ImageFolder(ClassGroupDataModule):
         named = dict(zip(folders, folders, strict=True))
         if self.class_names_file is not None:
             named = match_class_names(folders, read_class_names(self.class_names_file), self.class_names_file)
-        source = FolderSource(self.root, tuple(named), tuple(named.values()))
+        source = FolderSource(self.root, tuple(named), tuple(named.values()), decoding=self.decoding)
         return source if self.boxes_file is None else _add_boxes(source, self.boxes_file)
 
     def describe(self) -> dict[str, Any]:
@@ -171,4 +164,4 @@ def _add_boxes(source: FolderSource, path: Path) -> BoxedFolderSource:
     """Give the images their boxes; every box must be that of an image."""
     sample_ids = (sample_id for index in range(len(source.folders)) for sample_id in source.sample_ids(index))
     boxes = read_boxes_of(path, sample_ids, source.root)
-    return BoxedFolderSource(source.root, source.folders, source.class_names, boxes)
+    return BoxedFolderSource(source.root, source.folders, source.class_names, boxes, decoding=source.decoding)

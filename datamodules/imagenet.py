@@ -5,18 +5,16 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mkbench.datamodules.base import ClassGroupDataModule
+from mkbench.datamodules.base import ClassGroupDataModule, optional_path
 from mkbench.datamodules.boxes import Box, box_ground_truth, read_boxes_of
-from mkbench.datamodules.class_groups import OnBadImage
 from mkbench.datamodules.class_names import match_class_names, read_class_names
 from mkbench.datamodules.ground_truth import ImageGroundTruth
+from mkbench.datamodules.image_files import list_image_names
+from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 from mkbench.datamodules.imagenet_devkit import DEVKIT, read_validation_labels
-from mkbench.datamodules.images import Resize, list_image_names
 from mkbench.datamodules.listed_source import (
     ListedImage,
     ListedSource,
@@ -24,22 +22,10 @@ from mkbench.datamodules.listed_source import (
     name_some,
     require_every_class,
 )
+from mkbench.datamodules.options import BankOptions, Unpack
 from mkbench.errors import DataError
 
 _FLAT_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
-
-
-@lru_cache(maxsize=1)
-def load_imagenet_classes() -> Mapping[str, str]:
-    """Return WordNet id -> class name of the 1000 classes, in class order, which is that of the sorted ids.
-
-    >>> list(load_imagenet_classes().items())[0]
-    ('n01440764', 'tench')
-    """
-    # The ids are those of the challenge, as timm lists them (imagenet_synsets.txt); the names are the ones curated by
-    # the authors of CLIP, as open_clip lists them in the same order (IMAGENET_CLASSNAMES). Two names occur twice there.
-    path = resources.files("mkbench") / "assets" / "classes" / "imagenet.tsv"
-    return dict(line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
 
 
 @dataclass(frozen=True)
@@ -71,15 +57,8 @@ class ImageNet(ClassGroupDataModule):
         class_names: file of class names as :class:`ImageFolder` reads it, which replace the packaged ones; the class
             order stays that of the WordNet ids.
         allow_missing_classes: go on if there are no images of some classes; prediction is still among all 1000.
-        bank: see :class:`ClassGroupDataModule`, as all that follow.
-        templates: as there.
-        limit_classes: as there.
-        limit_images_per_class: as there.
-        samples: as there.
-        group_size: as there.
-        resize: as there.
-        on_bad_image: as there.
-        num_workers: as there.
+        templates: see :class:`ClassGroupDataModule`.
+        options: see :class:`ClassGroupDataModule`.
 
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
@@ -92,36 +71,21 @@ class ImageNet(ClassGroupDataModule):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         *,
-        boxes: Path | None = None,
-        devkit: Path | None = None,
-        class_names: Path | None = None,
+        boxes: str | Path | None = None,
+        devkit: str | Path | None = None,
+        class_names: str | Path | None = None,
         allow_missing_classes: bool = False,
-        bank: Path | None = None,
         templates: str | list[str] = "imagenet",
-        limit_classes: int | None = None,
-        limit_images_per_class: int | None = None,
-        samples: Path | None = None,
-        group_size: int | None = None,
-        resize: Resize = "squash",
-        on_bad_image: OnBadImage = "skip",
-        num_workers: int = 2,
+        **options: Unpack[BankOptions],
     ) -> None:
-        super().__init__(
-            bank=bank,
-            templates=templates,
-            limit_classes=limit_classes,
-            limit_images_per_class=limit_images_per_class,
-            samples=samples,
-            group_size=group_size,
-            resize=resize,
-            on_bad_image=on_bad_image,
-            num_workers=num_workers,
-        )
+        super().__init__(templates=templates, **options)
         self.name = "imagenet-val"
-        self.root, self.devkit, self.boxes_file = root, devkit or root / DEVKIT, boxes
-        self.class_names_file, self.allow_missing_classes = class_names, allow_missing_classes
+        self.root = Path(root)
+        self.devkit = self.root / DEVKIT if devkit is None else Path(devkit)
+        self.boxes_file = optional_path(boxes)
+        self.class_names_file, self.allow_missing_classes = optional_path(class_names), allow_missing_classes
 
     def make_source(self) -> ListedSource:
         """List the images of whichever layout is there."""
@@ -131,14 +95,14 @@ class ImageNet(ClassGroupDataModule):
             classes = {wnid: given[wnid] for wnid in classes}
         folder = self.root / "val" if (self.root / "val").is_dir() else self.root
         images = _list_images(folder, list(classes), self.devkit)
-        source = make_listed_source(folder, tuple(classes.values()), images, listed_in=folder)
+        source = make_listed_source(folder, tuple(classes.values()), images, listed_in=folder, decoding=self.decoding)
         if not self.allow_missing_classes:
             advice = "add them, or evaluate the others alone with --data.allow_missing_classes true"
             require_every_class(source, list(classes), listed_in=folder, advice=advice)
         if self.boxes_file is None:
             return source
         boxes = read_boxes_of(self.boxes_file, (name for files in source.files for name in files), folder)
-        return BoxedListedSource(source.root, source.class_names, source.files, boxes)
+        return BoxedListedSource(source.root, source.class_names, source.files, boxes, decoding=source.decoding)
 
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data in a result, the file of boxes with it."""

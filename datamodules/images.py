@@ -1,14 +1,9 @@
-"""Reading images and bringing them into a model's geometry, as uint8 so that regions can still be drawn on them."""
+"""Resizing of images to a model's geometry, as uint8 so that regions can still be drawn on them."""
 
-import io
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
@@ -20,109 +15,9 @@ from mkbench.errors import DataError
 Resize = Literal["squash", "model"]
 #: (..., H, W) image, side S of the square, interpolation -> (..., S, S).
 Resizer = Callable[[Tensor, int, InterpolationMode], Tensor]
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
-
-
-def is_image_name(name: str) -> bool:
-    """Tell whether a file of this name counts as an image: by its suffix, in any case, unless it is hidden.
-
-    >>> is_image_name("owl.JPG"), is_image_name("owl.txt"), is_image_name("._owl.jpg")
-    (True, False, False)
-    """
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-
-
-def list_image_names(folder: Path) -> list[str]:
-    """Return the names of the images directly in a folder, sorted; hidden ones are left out, links are followed.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("2.png", "1.png", "notes.txt"):
-    ...         (Path(folder) / name).touch()
-    ...     list_image_names(Path(folder))
-    ['1.png', '2.png']
-    """
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if is_image_name(entry.name) and not entry.is_dir())
-
-
-def read_image(path: Path) -> Tensor:
-    """Decode an image to uint8 RGB (3, H, W) as it is stored.
-
-    EXIF orientation is not applied: the loaders that published numbers come from ignore it.
-
-    Transparency is dropped; 16-bit grey levels are scaled to 8 bits. Of several frames the first is taken.
-
-    Raises:
-        DataError: the file is missing, truncated or no image.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "red.png"
-    ...     Image.new("RGB", (1, 2), (255, 0, 0)).save(path)
-    ...     image = read_image(path)
-    >>> image.shape, image[:, 0, 0].tolist()
-    (torch.Size([3, 2, 1]), [255, 0, 0])
-    """
-    return _decode(path, str(path))
-
-
-def decode_image(encoded: bytes, where: str) -> Tensor:
-    """Decode the bytes of an image file as :func:`read_image` does.
-
-    Args:
-        encoded: content of the file.
-        where: what to call the image in a message.
-
-    Raises:
-        DataError: they are truncated or no image.
-
-    >>> file = io.BytesIO()
-    >>> Image.new("RGB", (1, 2), (255, 0, 0)).save(file, format="PNG")
-    >>> decode_image(file.getvalue(), "row 7").shape
-    torch.Size([3, 2, 1])
-    """
-    return _decode(io.BytesIO(encoded), where)
-
-
-def _decode(file: Path | io.BytesIO, where: str) -> Tensor:
-    try:
-        with Image.open(file) as image:
-            return image_pixels(image)
-    except Exception as error:  # a damaged file makes the decoders raise nearly anything, and must not end a run
-        raise DataError(
-            f"Expected a readable image at {where}, found {_reason(error)}; replace or remove the file."
-        ) from error
-
-
-def image_pixels(image: Image.Image) -> Tensor:
-    """Return the pixels of a Pillow image as uint8 RGB (3, H, W), as :func:`read_image` does.
-
-    >>> image_pixels(Image.new("L", (4, 2))).shape
-    torch.Size([3, 2, 4])
-    """
-    pixels: Tensor = transforms.pil_to_tensor(_to_rgb(image))
-    return pixels
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range is unknown")
-    if image.mode.startswith("I"):  # Pillow itself would clip 16-bit levels to 255
-        levels = np.asarray(image).astype(np.float64).clip(0, 65535) / 257
-        image = Image.fromarray(np.round(levels).astype(np.uint8))
-    if "transparency" in image.info:  # Pillow warns of what gets lost on the straight way
-        image = image.convert("RGBA")
-    return image.convert("RGB")
-
-
-def _reason(error: Exception) -> str:
-    """Say in words what was found instead of an image."""
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, UnidentifiedImageError):
-        return "something that is no image"
-    return f"one that cannot be decoded ({str(error) or type(error).__name__})"
+#: Longest side, in shortest ones, of an image that is cropped after resizing: 224 x 224 pixels of 20,000 x 2 would be
+#: cut out of 2,240,000 x 224.
+LONGEST_SIDE = 100
 
 
 def resize_squash(image: Tensor, size: int) -> Tensor:
@@ -143,6 +38,7 @@ def resize_image(image: Tensor, geometry: Geometry, resize: Resize) -> Tensor:
         resize: ``"squash"``, bilinear to a square, or ``"model"``, the resizing of ``geometry``.
 
     Raises:
+        DataError: the image is cropped, and more than 100 times as long as wide.
         ValueError: another way of resizing.
 
     >>> geometry = Geometry(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -169,6 +65,7 @@ def source_pixels(shape: tuple[int, int], geometry: Geometry, resize: Resize) ->
         image is padded.
 
     Raises:
+        DataError: as :func:`resize_image`.
         ValueError: another way of resizing.
 
     >>> geometry = Geometry(size=4, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -195,6 +92,12 @@ def _squash(image: Tensor, size: int, interpolation: InterpolationMode) -> Tenso
 
 
 def _shortest(image: Tensor, size: int, interpolation: InterpolationMode) -> Tensor:
+    height, width = image.shape[-2:]
+    if max(height, width) > LONGEST_SIDE * min(height, width):
+        raise DataError(
+            f"Expected an image at most {LONGEST_SIDE} times as long as wide, of which the model's transform crops the "
+            f"centre, found {width} x {height} pixels; remove the image, or give --data.resize squash."
+        )
     return _crop(_resize(image, [size], interpolation), size)
 
 

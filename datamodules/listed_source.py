@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
-from mkbench.datamodules.images import read_image
+from mkbench.datamodules.image_files import AS_STORED, Decoding, read_image
 from mkbench.errors import DataError
+from mkbench.text_files import split_lines
 
 #: Names that a message spells out before it only counts.
 _SHOWN = 10
@@ -37,11 +38,13 @@ class ListedSource:
         root: the folder that paths are relative to.
         class_names: name of each class, in class order.
         files: for each class, sample id -> path below ``root``, in the order of the ids.
+        decoding: how the files are decoded.
     """
 
     root: Path
     class_names: tuple[str, ...]
     files: tuple[Mapping[str, str], ...]
+    decoding: Decoding = field(default=AS_STORED, kw_only=True)
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return the ids of a class's images, sorted; there may be none."""
@@ -49,11 +52,16 @@ class ListedSource:
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
-        return read_image(self.root / self.files[class_index][sample_id])
+        return read_image(self.root / self.files[class_index][sample_id], self.decoding)
 
 
 def make_listed_source(
-    root: Path, class_names: Sequence[str], images: Iterable[ListedImage], *, listed_in: Path
+    root: Path,
+    class_names: Sequence[str],
+    images: Iterable[ListedImage],
+    *,
+    listed_in: Path,
+    decoding: Decoding = AS_STORED,
 ) -> ListedSource:
     """Collect images by class, sorted by sample id, so that the order of the list does not matter.
 
@@ -62,6 +70,7 @@ def make_listed_source(
         class_names: name of each class, in class order.
         images: what to collect.
         listed_in: where the images are named, for messages.
+        decoding: how the files are decoded.
 
     Raises:
         DataError: no such folder, a sample id twice, or a path that leads out of the folder.
@@ -86,7 +95,9 @@ def make_listed_source(
             )
         seen.add(sample_id)
         files[class_index][sample_id] = path
-    return ListedSource(root, tuple(class_names), tuple(dict(sorted(listed.items())) for listed in files))
+    return ListedSource(
+        root, tuple(class_names), tuple(dict(sorted(listed.items())) for listed in files), decoding=decoding
+    )
 
 
 def leads_outside(path: str) -> bool:
@@ -156,7 +167,7 @@ def read_lines(path: Path, *, advice: str) -> list[str]:
     if not path.is_file():
         raise DataError(f"Expected a file {path}, found none; {advice}.")
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = [line.strip() for line in split_lines(path.read_text(encoding="utf-8-sig")) if line.strip()]
     except UnicodeDecodeError as error:
         raise DataError(f"Expected UTF-8 text in {path}, found something else; restore the original file.") from error
     if not lines:

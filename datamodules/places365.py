@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.class_groups import OnBadImage
-from mkbench.datamodules.images import Resize
 from mkbench.datamodules.listed_source import (
     ListedImage,
     ListedSource,
@@ -13,6 +11,7 @@ from mkbench.datamodules.listed_source import (
     read_lines,
     require_every_class,
 )
+from mkbench.datamodules.options import BankOptions, Unpack
 from mkbench.errors import DataError
 
 _ADVICE = "unpack filelist_places365-standard.tar into that folder, or check --data.root"
@@ -37,15 +36,8 @@ class Places365(ClassGroupDataModule):
     Args:
         root: the folder with all of these.
         small: take the images of 256 x 256 pixels in ``val_256/``, not the large ones in ``val_large/``.
-        bank: see :class:`ClassGroupDataModule`, as all that follow.
-        templates: as there.
-        limit_classes: as there.
-        limit_images_per_class: as there.
-        samples: as there.
-        group_size: as there.
-        resize: as there.
-        on_bad_image: as there.
-        num_workers: as there.
+        templates: see :class:`ClassGroupDataModule`.
+        options: see :class:`ClassGroupDataModule`.
 
     Raises:
         UsageError: what :class:`ClassGroupDataModule` refuses.
@@ -57,32 +49,15 @@ class Places365(ClassGroupDataModule):
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         *,
         small: bool = True,
-        bank: Path | None = None,
         templates: str | list[str] = "places365",
-        limit_classes: int | None = None,
-        limit_images_per_class: int | None = None,
-        samples: Path | None = None,
-        group_size: int | None = None,
-        resize: Resize = "squash",
-        on_bad_image: OnBadImage = "skip",
-        num_workers: int = 2,
+        **options: Unpack[BankOptions],
     ) -> None:
-        super().__init__(
-            bank=bank,
-            templates=templates,
-            limit_classes=limit_classes,
-            limit_images_per_class=limit_images_per_class,
-            samples=samples,
-            group_size=group_size,
-            resize=resize,
-            on_bad_image=on_bad_image,
-            num_workers=num_workers,
-        )
+        super().__init__(templates=templates, **options)
         self.name = "places365-val"
-        self.root, self.small = root, small
+        self.root, self.small = Path(root), small
 
     def make_source(self) -> ListedSource:
         """Read the lists; torchvision's own reader would insist on the checksums of the original files."""
@@ -94,7 +69,7 @@ class Places365(ClassGroupDataModule):
         ]
         folder = self.root / ("val_256" if self.small else "val_large")
         names = [place_name(category) for category in categories]
-        source = make_listed_source(folder, names, images, listed_in=listed_in)
+        source = make_listed_source(folder, names, images, listed_in=listed_in, decoding=self.decoding)
         require_every_class(source, categories, listed_in=listed_in, advice="restore the original file")
         return source
 

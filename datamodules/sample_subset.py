@@ -11,6 +11,7 @@ from torch import Tensor
 from mkbench.datamodules.class_groups import ImageSource
 from mkbench.datamodules.ground_truth import TruthReader, ground_truth_reader
 from mkbench.errors import DataError, UsageError
+from mkbench.text_files import split_lines
 
 
 def read_sample_ids(path: Path) -> frozenset[str]:
@@ -30,7 +31,7 @@ def read_sample_ids(path: Path) -> frozenset[str]:
     if not path.is_file():
         raise UsageError(f"Expected a file of sample ids at {path}, found none; check --data.samples.")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = split_lines(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(f"Expected sample ids as UTF-8 text in {path}, found something else; save it so.") from error
     counts = Counter(line.strip() for line in lines if line.strip())

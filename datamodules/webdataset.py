@@ -3,15 +3,16 @@
 import re
 from pathlib import Path
 
-from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.class_groups import OnBadImage
+from mkbench.datamodules.base import optional_path
 from mkbench.datamodules.class_names import label_positions, name_list, require_class_names
-from mkbench.datamodules.images import Resize
+from mkbench.datamodules.options import OwnImageOptions, Unpack
+from mkbench.datamodules.own_images import OwnImages
 from mkbench.datamodules.webdataset_index import TarSource, find_shards, group_samples, index_shards
 from mkbench.errors import DataError
+from mkbench.text_files import printable
 
 
-class WebDataset(ClassGroupDataModule):
+class WebDataset(OwnImages):
     """Tar shards in which the files of a sample share a key: ``000017.jpg`` and its label ``000017.cls``.
 
     The headers are read once; images are then read where they lie, nothing is unpacked, and files of other kinds
@@ -23,18 +24,10 @@ class WebDataset(ClassGroupDataModule):
         label_key: extension of the labels: a number from 0, or a name.
         class_names: file of class names, required: a JSON list or one name a line in the order of the numbers, or, for
             other labels, JSON {label: name} or lines ``label<TAB>name`` in class order.
-        bank: see :class:`ClassGroupDataModule`, as all that follow.
-        templates: as there.
-        limit_classes: as there.
-        limit_images_per_class: as there.
-        samples: as there.
-        group_size: as there.
-        resize: as there.
-        on_bad_image: as there.
-        num_workers: as there.
+        options: see :class:`OwnImages`.
 
     Raises:
-        UsageError: what :class:`ClassGroupDataModule` refuses; when the images are first asked for: no class names.
+        UsageError: what :class:`OwnImages` refuses; when the images are first asked for: no class names.
         DataError: when the images are first asked for: shards, keys or labels that are not as described.
 
     >>> WebDataset("shards/imagenet-val-{000000..000049}.tar").name
@@ -43,35 +36,17 @@ class WebDataset(ClassGroupDataModule):
 
     def __init__(
         self,
-        shards: str,
+        shards: str | Path,
         *,
         image_keys: tuple[str, ...] = ("jpg", "jpeg", "png", "webp"),
         label_key: str = "cls",
-        class_names: Path | None = None,
-        bank: Path | None = None,
-        templates: str | list[str] = "imagenet",
-        limit_classes: int | None = None,
-        limit_images_per_class: int | None = None,
-        samples: Path | None = None,
-        group_size: int | None = None,
-        resize: Resize = "squash",
-        on_bad_image: OnBadImage = "skip",
-        num_workers: int = 2,
+        class_names: str | Path | None = None,
+        **options: Unpack[OwnImageOptions],
     ) -> None:
-        super().__init__(
-            bank=bank,
-            templates=templates,
-            limit_classes=limit_classes,
-            limit_images_per_class=limit_images_per_class,
-            samples=samples,
-            group_size=group_size,
-            resize=resize,
-            on_bad_image=on_bad_image,
-            num_workers=num_workers,
-        )
+        super().__init__(**options)
         stem = re.split(r"[{*?\[]", Path(shards).name.removesuffix(".tar"))[0].strip("-_.")
-        self.name = stem or Path(shards).resolve().parent.name
-        self.shards, self.class_names_file = shards, class_names
+        self.name = printable(stem or Path(shards).resolve().parent.name)
+        self.shards, self.class_names_file = str(shards), optional_path(class_names)
         self.image_keys, self.label_key = tuple(key.lower() for key in image_keys), label_key.lower()
 
     def make_source(self) -> TarSource:
@@ -85,4 +60,4 @@ class WebDataset(ClassGroupDataModule):
                 "--data.shards and --data.image_keys."
             )
         members = group_samples(samples, label_positions(names), len(names), image_keys=self.image_keys)
-        return TarSource(tuple(shards), name_list(names), members)
+        return TarSource(tuple(shards), name_list(names), members, self.decoding)

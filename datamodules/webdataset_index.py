@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mkbench.datamodules.images import decode_image
+from mkbench.datamodules.image_files import AS_STORED, Decoding, decode_image, require_utf8_names
 from mkbench.errors import DataError, UsageError
 
 #: A label is a number or a name; a longer member is something else.
@@ -104,25 +104,76 @@ def index_shards(shards: Sequence[Path], *, image_keys: Sequence[str], label_key
         label_key: extension of the labels.
 
     Returns:
-        Key (path up to the first dot of the file's name) -> what belongs to it, in the order of the shards.
+        Sample id -> what belongs to it, in the order of the shards. The id is the key (path up to the first dot of the
+        file's name), after the name of the shard where a key is in several of them: ``val-000001/17``.
 
     Raises:
-        DataError: a shard that is damaged or compressed, or a key that repeats.
+        DataError: a shard that is damaged or compressed, a key that repeats in a shard, or one that ends at a dot
+            within what was meant as the key.
     """
+    read = [_index_shard(shard, number, image_keys, label_key) for number, shard in enumerate(shards)]
+    repeated = len(set().union(*read)) < sum(map(len, read))
+    stems = [shard.name.removesuffix(".tar") for shard in shards]
+    if repeated and len(set(stems)) < len(stems):
+        raise DataError(
+            "Expected shards of different names, or different keys in them, found neither; rename the shards, from "
+            "whose names the sample ids are made."
+        )
+    return {
+        f"{stem}/{key}" if repeated else key: sample
+        for stem, samples in zip(stems, read, strict=True)
+        for key, sample in samples.items()
+    }
+
+
+def _index_shard(shard: Path, number: int, image_keys: Sequence[str], label_key: str) -> dict[str, Sample]:
+    """Return key -> what belongs to it, of one shard."""
     samples: dict[str, Sample] = {}
-    for number, shard in enumerate(shards):
-        for name, member, label in _read_headers(shard, number, {*image_keys, label_key}, label_key):
-            key, extension = split_name(name)
-            sample = samples.setdefault(key, Sample(number))
-            elsewhere = sample.shard != number
-            if elsewhere or (extension in sample.images if label is None else sample.label is not None):
-                where = f"in {shards[sample.shard]} and in {shard}" if elsewhere else f"twice in {shard}"
-                raise DataError(f"Expected different keys in the shards, found {key!r} {where}; write them anew.")
-            if label is None:
-                sample.images[extension] = member
-            else:
-                sample.label = label
+    dotted = _DottedNames(image_keys, label_key)
+    for name, member, label in _read_headers(shard, number, {*image_keys, label_key}, label_key, dotted):
+        key, extension = split_name(name)
+        sample = samples.setdefault(key, Sample(number))
+        if extension in sample.images if label is None else sample.label is not None:
+            raise DataError(f"Expected different keys in the shards, found {key!r} twice in {shard}; write them anew.")
+        if label is None:
+            sample.images[extension] = member
+        else:
+            sample.label = label
+    dotted.require_none(samples, shard)
+    require_utf8_names(samples, shard)
     return samples
+
+
+class _DottedNames:
+    """Members such as ``22.05.jpg`` that would be passed over: their key is ``22``, their extension ``05.jpg``.
+
+    ``22.seg.png`` beside ``22.jpg`` is of that form too, and rightly passed over. So a name is taken for a mistake only
+    if its key has no image otherwise, or if it has both an image and a label of its own.
+    """
+
+    def __init__(self, image_keys: Sequence[str], label_key: str) -> None:
+        self._image_keys, self._label_key = set(image_keys), label_key
+        self._images: dict[str, str] = {}
+        self._labels: set[str] = set()
+
+    def note(self, name: str) -> None:
+        """Note a member that has none of the extensions."""
+        stem, _, extension = name.removeprefix("./").rpartition(".")
+        if extension.lower() in self._image_keys:
+            self._images.setdefault(stem, name)
+        elif extension.lower() == self._label_key:
+            self._labels.add(stem)
+
+    def require_none(self, samples: Mapping[str, Sample], shard: Path) -> None:
+        """Refuse names that are taken for a mistake."""
+        for stem, name in self._images.items():
+            key, extension = split_name(name)
+            if stem in self._labels or key not in samples or not samples[key].images:
+                raise DataError(
+                    f"Expected keys without a dot in {shard}, found {name!r}, whose key is {key!r} and whose extension "
+                    f"{extension!r} by the rule of WebDataset, so that images would be passed over; write the shards "
+                    f"anew, or give --data.image_keys the extension."
+                )
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -137,14 +188,17 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def _read_headers(
-    shard: Path, number: int, extensions: set[str], label_key: str
+    shard: Path, number: int, extensions: set[str], label_key: str, dotted: "_DottedNames"
 ) -> Iterator[tuple[str, Member, str | None]]:
-    """Yield name, place and, for labels, content of the members with one of the extensions."""
+    """Yield name, place and, for labels, content of the members with one of the extensions; note the others."""
     try:
         with tarfile.open(shard, "r:") as tar:
             for member in tar:
                 extension = split_name(member.name)[1]
-                if not member.isreg() or member.issparse() or extension not in extensions:
+                if not member.isreg() or member.issparse():
+                    continue
+                if extension not in extensions:
+                    dotted.note(member.name)
                     continue
                 label = _read_label(tar, member, shard) if extension == label_key else None
                 yield member.name, Member(number, member.offset_data, member.size), label
@@ -219,11 +273,13 @@ class TarSource:
         shards: the shards.
         class_names: name of each class, in class order.
         members: for each class, key -> image, in the order of the shards.
+        decoding: how the images are decoded.
     """
 
     shards: tuple[Path, ...]
     class_names: tuple[str, ...]
     members: tuple[Mapping[str, Member], ...]
+    decoding: Decoding = AS_STORED
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return the keys of a class's images; there may be none."""
@@ -239,4 +295,4 @@ class TarSource:
                 encoded = file.read(member.size)
         except OSError as error:
             raise DataError(f"Expected {sample_id} in {shard}, found {error.strerror}; restore the shard.") from error
-        return decode_image(encoded, f"{shard}:{sample_id}")
+        return decode_image(encoded, f"{shard}:{sample_id}", self.decoding)

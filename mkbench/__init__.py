@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mkbench.backbones.loading import load_backbone
+    from mkbench.cli.functions import bench, predict
+    from mkbench.runs.finished_runs import read_runs
     from mkbench.single_image import ImageExplainer, ImageExplanation, explain
 
 __version__ = "0.1.0"
-__all__ = ["ImageExplainer", "ImageExplanation", "explain", "load_backbone"]
+__all__ = ["ImageExplainer", "ImageExplanation", "bench", "explain", "load_backbone", "predict", "read_runs"]
 
 _HOMES = dict.fromkeys(("ImageExplainer", "ImageExplanation", "explain"), "mkbench.single_image")
+_HOMES |= dict.fromkeys(("bench", "predict"), "mkbench.cli.functions")
 _HOMES["load_backbone"] = "mkbench.backbones.loading"
+_HOMES["read_runs"] = "mkbench.runs.finished_runs"
 
 
 def __getattr__(name: str) -> Any:

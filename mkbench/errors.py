@@ -1,5 +1,9 @@
 """The errors a user can cause; each message says what was expected, what was found and what to do."""
 
+from difflib import get_close_matches
+
+_NUM_SHOWN = 20
+
 
 class MkbenchError(Exception):
     """An error that the command line shows as one sentence, without a traceback.
@@ -37,3 +41,19 @@ def sentence(error: Exception) -> str:
     kind = type(error)
     lines = str(error).strip().splitlines() or [kind.__name__]
     return lines[-1].removeprefix(f"{kind.__module__}.{kind.__qualname__}: ")
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Phrase the advice after an unknown name: the nearest known ones, or the first few when none is near.
+
+    >>> did_you_mean("vit-b16", ["ViT-B-16", "RN50"])
+    'did you mean ViT-B-16'
+    >>> did_you_mean("?", ["b", "a"])
+    'known are b, a'
+    """
+    folded = {candidate.lower(): candidate for candidate in reversed(known)}
+    nearest = [folded[match] for match in get_close_matches(name.lower(), list(folded), n=3)]
+    if nearest:
+        return f"did you mean {' or '.join(nearest)}"
+    rest = f" and {len(known) - _NUM_SHOWN} more" if len(known) > _NUM_SHOWN else ""
+    return f"known are {', '.join(known[:_NUM_SHOWN])}{rest}"

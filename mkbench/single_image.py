@@ -1,5 +1,8 @@
 """One image explained, without a data set: from Python, and by ``mkbench explain``."""
 
+import base64
+import html
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +20,12 @@ from mkbench.datamodules.base import load_templates
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.class_names import name_list, read_class_names
 from mkbench.datamodules.critters_world import load_world
-from mkbench.datamodules.images import Resize, image_pixels, read_image, resize_image
+from mkbench.datamodules.image_files import Decoding, image_pixels, read_image
+from mkbench.datamodules.images import Resize, resize_image
 from mkbench.errors import UsageError
 from mkbench.plotting.sample import SampleView, sample_figure
 from mkbench.plotting.style import save_figure
-from mkbench.studies.mutual_knowledge.sample_view import sample_view
+from mkbench.studies.mutual_knowledge.figure.sample import sample_view
 from mkbench.systems import MutualKnowledge
 
 #: Published u and pool, and the shares of the bank they are taken down to on a smaller one.
@@ -92,6 +96,13 @@ class ImageExplanation:
             save_figure(figure, Path(path).with_suffix(""))
         return figure
 
+    def _repr_html_(self) -> str:
+        """Return the figure and the text for a notebook."""
+        with io.BytesIO() as file:
+            self.plot().savefig(file, format="png")
+            encoded = base64.b64encode(file.getvalue()).decode("ascii")
+        return f'<img src="data:image/png;base64,{encoded}" alt="explanation"><pre>{html.escape(str(self))}</pre>'
+
     def __str__(self) -> str:
         lines = [
             f"predicted: {self.predictions[0]}",
@@ -106,8 +117,9 @@ class ImageExplainer:
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
-        class_names: names to predict among, or a file of them; None, for a bundled model: the kinds of critters.
-        bank: descriptors, or a file of them; None, for a bundled model: the descriptors of critters.
+        class_names: names to predict among, or the path of a file of them; None, for a bundled model: the kinds of
+            critters.
+        bank: descriptors, or the path of a file of them; None, for a bundled model: the descriptors of critters.
         templates: class prompts: the name of a packaged set, or texts with ``{}``.
         explainer: ``pca`` or ``kmeans`` parts.
         refine: pixels of the foreground: ``none``, ``components`` or ``crf``.
@@ -129,8 +141,8 @@ class ImageExplainer:
         self,
         backbone: str | Backbone = "critters-vit-l",
         *,
-        class_names: Sequence[str] | Path | None = None,
-        bank: Sequence[str] | Path | None = None,
+        class_names: Sequence[str] | str | Path | None = None,
+        bank: Sequence[str] | str | Path | None = None,
         templates: str | list[str] = "default",
         explainer: Literal["pca", "kmeans"] = "pca",
         refine: Literal["none", "components", "crf"] = "crf",
@@ -155,7 +167,7 @@ class ImageExplainer:
         """Explain an image.
 
         Args:
-            image: a file, a Pillow image, or uint8 RGB (3, H, W).
+            image: a file, a Pillow image (both are turned as their EXIF data say), or uint8 RGB (3, H, W).
 
         Raises:
             DataError: the file is no image that can be read.
@@ -201,7 +213,7 @@ class ImageExplainer:
 
 
 def _texts(
-    backbone: str | Backbone, class_names: Sequence[str] | Path | None, bank: Sequence[str] | Path | None
+    backbone: str | Backbone, class_names: Sequence[str] | str | Path | None, bank: Sequence[str] | str | Path | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return class names and descriptors, those of the bundled world where a bundled model is given neither."""
     bundled = any(entry.bundled and entry.name == backbone for entry in model_entries())
@@ -214,9 +226,12 @@ def _texts(
             f"Expected class names and a bank of descriptors, found no {missing.removeprefix('a ')}; give both, as "
             "lists or as files (a bundled model has its own where both are left out)."
         )
-    if isinstance(class_names, Path):
+    if isinstance(class_names, (str, Path)):
         class_names = name_list(read_class_names(class_names))
-    descriptors = load_bank(bank).descriptors if isinstance(bank, Path) else tuple(dict.fromkeys(bank))
+    descriptors = load_bank(bank).descriptors if isinstance(bank, (str, Path)) else tuple(dict.fromkeys(bank))
+    for kind, texts in (("class name", class_names), ("descriptor", descriptors)):
+        if not texts:
+            raise UsageError(f"Expected at least one {kind}, found an empty list; give some.")
     return tuple(class_names), descriptors
 
 
@@ -225,16 +240,25 @@ def _pixels(image: str | Path | Image.Image | Tensor) -> Tensor:
     if isinstance(image, Tensor):
         if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
             raise ValueError(f"Expected a uint8 image (3, H, W), found {image.dtype} {tuple(image.shape)}.")
+        if not image.numel():
+            raise ValueError(f"Expected an image with pixels, found one of shape {tuple(image.shape)}.")
         return image
-    return image_pixels(image) if isinstance(image, Image.Image) else read_image(Path(image))
+    if not isinstance(image, (str, Path, Image.Image)):
+        raise UsageError(
+            f"Expected a file, a Pillow image or a uint8 tensor (3, H, W), found {type(image).__name__}; for an array "
+            "(H, W, 3) give PIL.Image.fromarray(array)."
+        )
+    if isinstance(image, Image.Image):
+        return image_pixels(image, exif_orientation=True)
+    return read_image(Path(image), Decoding(exif_orientation=True))
 
 
 def explain(
     image: str | Path | Image.Image | Tensor,
     backbone: str | Backbone = "critters-vit-l",
     *,
-    class_names: Sequence[str] | Path | None = None,
-    bank: Sequence[str] | Path | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
+    bank: Sequence[str] | str | Path | None = None,
     templates: str | list[str] = "default",
     explainer: Literal["pca", "kmeans"] = "pca",
     random_weights: bool = False,

@@ -34,7 +34,7 @@ def joint_row(model: str = "ViT", explainer: str = "pca", *, random: bool = Fals
     return row
 
 
-def class_carriers(scores: list[list[float]], *, heads: int = 2, **changes: Any) -> ClassConceptHeads:
+def class_concept_heads(scores: list[list[float]], *, heads: int = 2, **changes: Any) -> ClassConceptHeads:
     """ConceptHeads of classes by the scores of their heads; the strongest concept of a head is that of its own
     number."""
     table = torch.tensor(scores, dtype=torch.float64).view(len(scores), -1, heads)

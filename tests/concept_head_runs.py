@@ -16,8 +16,9 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.heads import HeadContributions
 from mkbench.heads.store import write_contributions
 from mkbench.runs.finished_runs import Run, read_runs
-from mkbench.runs.run_folder import write_group, write_json
-from mkbench.studies.concept_heads.models import ConceptHeadModel
+from mkbench.runs.group_files import write_group
+from mkbench.runs.run_folder import write_json
+from mkbench.studies.concept_heads.choice import ConceptHeadModel
 from mkbench.systems.records.images import ranking_record
 
 CLASSES = ("ant", "bee", "cat")
@@ -69,7 +70,7 @@ def heads_run(
     described: bool = True,
 ) -> Path:
     """Write a run of heads: image -> what they add, (L, H, d); its embedding has length 2."""
-    document = results(name, top1=0.25)
+    document = results(name, top1=0.25) | {"system": "head_decomposition"}
     metrics = [{"name": key, "explainer": None, "value": value, "n": 8} for key, value in OF_HEADS.items()]
     for metric in metrics if described else []:
         document["metrics"].append(metric | {"interval": [metric["value"] - 0.1, metric["value"] + 0.1]})
@@ -86,10 +87,18 @@ def heads_run(
             write_contributions(folder, key, terms, own, fingerprint=fingerprint)
         ranking = torch.zeros(len(own), 3, dtype=torch.int64) if own else None
         write_group(folder, ranking_record(group, ranking, list(CLASSES)))
-    settings = {"system": "HeadDecomposition", "layers": list(LAYERS)}
-    manifest = {"model": {"fingerprint": fingerprint}, "settings": settings, "groups": groups}
+    settings = {"layers": list(LAYERS)}
+    manifest = {
+        "system": "head_decomposition",
+        "model": {"fingerprint": fingerprint},
+        "settings": settings,
+        "groups": groups,
+    }
     write_json(folder / "manifest.json", manifest)
-    document = of_model(document, fingerprint, settings, data) | {"class_names": list(CLASSES)}
+    document = of_model(document, fingerprint, settings, data) | {
+        "system": "head_decomposition",
+        "class_names": list(CLASSES),
+    }
     write_json(folder / "results.json", document)
     return folder
 

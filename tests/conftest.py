@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from toy_data import CONFIGS, DESCRIPTORS
 
 from mkbench.backbones import save_local
-from mkbench.backbones.openclip import seeded
+from mkbench.backbones.building import seeded
 from mkbench.cli.main import main
 from mkbench.datamodules.critters_vocabulary import write_vocabulary
 

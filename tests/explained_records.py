@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 
 
 def make_records(seed=0, groups=6, images=4):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord, write_group
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord, write_group
 
 
 def write_rows(run: Path, rows: list[dict], *, key: str = "00000-000") -> Path:

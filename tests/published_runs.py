@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from result_documents import model_entry
+
 from mkbench.backbones import model_entries
 from mkbench.studies.reproduction.published import load_published, with_columns
 
@@ -34,8 +36,14 @@ def reproduction(
     entry = next(entry for entry in model_entries() if entry.label == model)
     results: dict[str, Any] = {
         "schema_version": 1,
-        "model": {"name": entry.name, "label": model, "family": entry.family, "parameters": 1, "random_weights": False},
-        "data": {"name": published.data_names[0], "classes": published.classes, "images": published.images},
+        "system": "mutual_knowledge",
+        "model": model_entry(model, name=entry.name, family=entry.family),
+        "data": {
+            "name": published.data_names[0],
+            "classes": published.classes,
+            "images": published.images,
+            "unreadable": [],
+        },
         "settings": {},
         "metrics": [],
         "curves": {},

@@ -14,14 +14,30 @@ METRICS = {
 }
 
 
+def model_entry(label="ViT-B/16", *, name=None, family=None, random_weights=False):
+    """The entry ``model`` of a ``results.json``."""
+    return {
+        "name": name or label.lower(),
+        "label": label,
+        "family": family,
+        "parameters": 149_620_737,
+        "random_weights": random_weights,
+        "fingerprint": "f",
+        "image_size": 8,
+        "grid": [2, 2],
+        "precision": "32",
+    }
+
+
 def results(label="ViT-B/16", *, top1=None, random_weights=False, estimator="paper", data="toy", **explainers):
     """A ``results.json``; each explainer maps keys of METRICS to values with intervals of 0.05 on both sides."""
     entries = [] if top1 is None else [("top1", None, top1)]
     entries += [(METRICS[key], name, value) for name, values in explainers.items() for key, value in values.items()]
     return {
         "schema_version": 1,
-        "model": {"name": label.lower(), "label": label, "parameters": 149_620_737, "random_weights": random_weights},
-        "data": {"name": data, "classes": 4, "images": 40},
+        "system": "mutual_knowledge",
+        "model": model_entry(label, random_weights=random_weights),
+        "data": {"name": data, "classes": 4, "images": 40, "unreadable": []},
         "settings": {"estimator": estimator},
         "metrics": [
             {"name": name, "explainer": explainer, "value": value, "interval": [value - 0.05, value + 0.05], "n": 40}

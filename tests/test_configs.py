@@ -21,7 +21,7 @@ from mkbench.baselines import load_head
 from mkbench.cli.bench_config import list_jobs, read_config
 from mkbench.cli.commands.mined_descriptors import read_mining
 from mkbench.cli.trainer import MkbenchCLI
-from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 from mkbench.metrics.catalogue import CATALOGUE
 
 ALL = sorted(CONFIGS.rglob("*.yaml"))

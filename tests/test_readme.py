@@ -1,16 +1,45 @@
-"""The README's Python runs, and its commands and links name what exists."""
+"""README and docs are true: their Python runs, their commands parse, and what they link to or name exists."""
 
 from __future__ import annotations
 
+import argparse
+import ast
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from mkbench.cli.main import COMMANDS, TRAINER_COMMANDS
+from mkbench.cli.bench_config import read_config
+from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, load_command
+from mkbench.cli.commands.mined_descriptors import read_mining
+from mkbench.cli.plugins import take_plugins
+from mkbench.cli.trainer import MkbenchCLI
+from mkbench.errors import UsageError
+from mkbench.runs.group_files import ROW_SCHEMA
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: How the protocol of a command that runs `predict` on many models is read.
+PROTOCOLS = {"bench": read_config, "mined-descriptors": read_mining}
+
+
+def commands(page: Path) -> list[str]:
+    """The commands of mkbench that a page prints in shell blocks, without their comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.partition(" #")[0] for line in lines if line.startswith("mkbench ")]
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub and most renderers make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def by_page(pattern: str) -> list[tuple[str, str]]:
+    """Pairs of a page's name and what it says that fits a pattern."""
+    return [(page.name, found) for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8"))]
 
 
 def test_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,14 +51,119 @@ def test_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tmp_path / "explanation.png").is_file()
 
 
-def test_commands_exist() -> None:
-    commands = set(
-        re.findall(r"\bmkbench ([a-z]+)\b(?= )", "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL)))
+def test_readme_is_one_page() -> None:
+    assert len(README.split()) <= 1000
+
+
+def test_readme_leads_to_every_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert pages == set(re.findall(r"\(docs/([\w.-]+\.md)", README))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_commands_parse(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command exists and takes the options it is shown with; nothing is run."""
+    monkeypatch.chdir(ROOT)
+    for line in commands(page):
+        words = shlex.split(line.partition("mkbench ")[2])
+        if words[0] in TRAINER_COMMANDS:
+            MkbenchCLI(take_plugins(words[1:]), run=False)
+        else:
+            parse(words)
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command without a trainer, and the options that it hands on to `predict`."""
+    name = next(name for name in (" ".join(words[:2]), words[0]) if name in COMMANDS)
+    module = load_command(name)
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    module.add_arguments(parser)
+    options, rest = parser.parse_known_args(words[len(name.split()) :])
+    if hasattr(options, "overrides"):
+        read = PROTOCOLS.get(name, read_config)
+        MkbenchCLI(["--config", str(read(Path(options.config)).protocol), *rest], run=False)
+    else:
+        assert rest == []
+
+
+def test_a_wrong_option_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(AssertionError):
+        parse(["compare", "RUN", "--outt", "runs"])
+    with pytest.raises(UsageError, match="rot"):
+        parse(["bench", "--config", "configs/paper/table3.yaml", "--data.rot", "DIR"])
+
+
+def test_commands_in_the_text_exist() -> None:
+    known = {*COMMANDS, *TRAINER_COMMANDS}
+    named = by_page(r"`mkbench ([a-z][a-z-]*(?: [a-z][a-z-]*)?)")
+    assert [(page, name) for page, name in named if name not in known and name.split()[0] not in known] == []
+    second = {name.split()[0] for name in COMMANDS if " " in name}
+    assert [(page, name) for page, name in named if name.split()[0] in second and name not in known] == []
+    assert {"predict", "doctor", "compare", "heads remove"} <= {name for _, name in named}
+
+
+def test_links_lead_somewhere() -> None:
+    links = by_page(r"\]\(([^)\s]+)\)")
+    assert len(links) > 30
+    assert [(page, target) for page, target in links if not leads_somewhere(page, target)] == []
+
+
+def leads_somewhere(page: str, target: str) -> bool:
+    """Whether the file of a relative link exists, and its heading, if it names one."""
+    if target.startswith("https://"):
+        return True
+    file, _, anchor = target.partition("#")
+    start = next(path for path in PAGES if path.name == page)
+    path = start.parent / file if file else start
+    if not anchor:
+        return path.exists()
+    headings = re.findall(r"^#+ (.*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return anchor in map(slug, headings)
+
+
+def test_a_broken_link_is_found() -> None:
+    assert leads_somewhere("README.md", "docs/data.md")
+    assert not leads_somewhere("README.md", "docs/no_such_page.md")
+    assert not leads_somewhere("README.md", "docs/metrics.md#no-such-heading")
+
+
+def test_paths_exist() -> None:
+    """Files and folders of the project, in backticks or in commands; `<stem>` stands for any name."""
+    named = by_page(
+        r"(?<![\w./-])((?:configs|docs|examples|mkbench|callbacks|datamodules|tests|benchmarks)/[\w/.<>*-]*)"
     )
-    assert {"predict", "bench", "doctor", "verify"} <= commands <= {*COMMANDS, *TRAINER_COMMANDS}
+    assert len(named) > 30
+    missing = [(page, path) for page, path in named if not list(ROOT.glob(re.sub(r"<\w+>", "*", path).rstrip("./")))]
+    assert missing == []
 
 
-def test_files_exist() -> None:
-    named = set(re.findall(r"(?:configs|docs)/[\w/.-]+\.(?:yaml|png)", README))
-    assert len(named) > 5
-    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+def test_modules_run_by_name_exist() -> None:
+    modules = by_page(r"python -m ([\w.]+)")
+    assert modules
+    assert [name for _, name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
+
+
+def defined(path: Path) -> set[str]:
+    """The functions, classes, methods and constants that a module defines itself."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def test_architecture_names_what_is_there() -> None:
+    """Each place that answers a question defines the name that is given beside it."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    places = re.findall(r"`([\w/.]+\.py)`: `(\w+)`", page)
+    assert len(places) > 30
+    files = {path: ROOT / path for path, _ in places}
+    assert [(path, name) for path, name in places if name not in defined(files[path])] == []
+
+
+def test_columns_of_the_rows_are_listed() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert [name for name in ROW_SCHEMA.names if f"`{name}`" not in page] == []

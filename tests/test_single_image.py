@@ -8,6 +8,7 @@ import matplotlib.image
 import pytest
 import torch
 from PIL import Image
+from toy_classes import ColourBackbone
 from toy_data import DESCRIPTORS
 
 import mkbench
@@ -52,12 +53,30 @@ def test_any_form_of_an_image_gives_the_same(
     assert texts[0].startswith("predicted: ")
 
 
+def test_a_backbone_by_its_class_path(photo: torch.Tensor) -> None:
+    options: Any = {"class_names": NAMES, "bank": DESCRIPTORS}
+    by_path = mkbench.explain(photo, "toy_classes.ColourBackbone", **options)
+    assert str(by_path) == str(mkbench.explain(photo, ColourBackbone(), **options))
+
+
 def test_names_and_bank_from_files(tiny_model: Path, photo: torch.Tensor, tmp_path: Path, write_bank: Any) -> None:
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
     backbone = load_backbone(f"local-dir:{tiny_model}")
     by_files = mkbench.explain(photo, backbone, class_names=tmp_path / "names.txt", bank=write_bank())
     by_lists = mkbench.explain(photo, backbone, class_names=NAMES, bank=DESCRIPTORS)
-    assert str(by_files) == str(by_lists)
+    by_texts = mkbench.explain(photo, backbone, class_names=str(tmp_path / "names.txt"), bank=str(write_bank()))
+    assert str(by_files) == str(by_lists) == str(by_texts)
+
+
+def test_phone_images_are_turned(explainer: mkbench.ImageExplainer, photo: torch.Tensor, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the first row is seen at the right
+    stored = Image.fromarray(photo.rot90(1, (1, 2)).permute(1, 2, 0).contiguous().numpy())
+    stored.save(tmp_path / "phone.png", exif=exif)
+    with Image.open(tmp_path / "phone.png") as opened:
+        texts = [str(explainer(form)) for form in (photo, tmp_path / "phone.png", opened)]
+    assert len(set(texts)) == 1
+    assert str(explainer(stored)) != texts[0]
 
 
 def test_published_numbers_are_shares_of_a_small_bank(explainer: mkbench.ImageExplainer) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mkbench.backbones import OpenClipBackbone
-from mkbench.backbones.openclip import seeded
+from mkbench.backbones.building import seeded
 
 WIDTH = 12  # of the joint space; wider than the heads, so that their rank is their width
 TEXT = {"context_length": 8, "vocab_size": 32, "width": 16, "heads": 2, "layers": 1}

@@ -28,7 +28,8 @@ from torch import Tensor
 from mkbench.backbones import Backbone, Geometry, PatchFeatures
 from mkbench.callbacks import ResultWriter
 from mkbench.datamodules import ImageFolder
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord, write_group, write_json
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord, write_group
+from mkbench.runs.run_folder import write_json
 from mkbench.systems import DescriptorZeroShot
 from mkbench.systems.provenance import describe_model
 
@@ -116,9 +117,12 @@ def write_mined(folder: Path, data: ImageFolder, found: Mapping[str, Sequence[in
         write_group(folder, GroupRecord(spec.key, table))
     results = {
         "schema_version": 1,
+        "system": "mutual_knowledge",
         "model": describe_model(backbone),
-        "data": {**data.describe(), "images": sum(len(spec.sample_ids) for spec in data.specs)},
+        "data": {**data.describe(), "images": sum(len(spec.sample_ids) for spec in data.specs), "unreadable": []},
         "settings": {"explainers": {"pca": {}}},
+        "metrics": [],
+        "fallbacks": {},
     }
     write_json(folder / "results.json", results)
     return folder

@@ -6,19 +6,21 @@ The names that need open_clip are imported when first used, because open_clip ta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mkbench.backbones.base import AttentionPass, Backbone, Geometry, PatchFeatures
+from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures
+from mkbench.backbones.geometry import Geometry
 from mkbench.backbones.registry import ModelEntry, find_model, model_entries
 
 if TYPE_CHECKING:
+    from mkbench.backbones.bpe_vocabulary import write_bpe
     from mkbench.backbones.loading import load_backbone
-    from mkbench.backbones.local import save_local, write_bpe
+    from mkbench.backbones.local import save_local
     from mkbench.backbones.openclip import OpenClipBackbone
 
 _LAZY = {
     "OpenClipBackbone": "mkbench.backbones.openclip",
     "load_backbone": "mkbench.backbones.loading",
     "save_local": "mkbench.backbones.local",
-    "write_bpe": "mkbench.backbones.local",
+    "write_bpe": "mkbench.backbones.bpe_vocabulary",
 }
 
 __all__ = [

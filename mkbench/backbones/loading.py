@@ -1,20 +1,21 @@
-"""From a name to a backbone."""
+"""Loading of backbones by name: named models, open_clip pairs, model folders, class paths and entry points."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import open_clip
 
 from mkbench.backbones.base import Backbone
+from mkbench.backbones.building import build_random, build_with_weights
+from mkbench.backbones.deferred_text import has_hugging_face_text, needing_hugging_face
+from mkbench.backbones.finite import require_finite_weights
 from mkbench.backbones.local import PREFIX, WEIGHTS_FILE, load_local
-from mkbench.backbones.openclip import OpenClipBackbone, check_activation, seeded
-from mkbench.backbones.registry import did_you_mean, model_entries
-from mkbench.errors import BackboneError, UsageError
-
-GROUP = "mkbench.backbones"
+from mkbench.backbones.openclip import DeferredTokenizer, OpenClipBackbone, check_activation
+from mkbench.backbones.plugins import find_plugin, load_plugin, published_names
+from mkbench.backbones.registry import model_entries
+from mkbench.errors import BackboneError, UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ def load_backbone(name: str, *, pretrained: str | None = None, random_weights: b
 
     Args:
         name: a name of ``model_entries()``; an open_clip pair ``"ViT-B-16-quickgelu,openai"``; an architecture of
-            open_clip, with ``pretrained``; ``"local-dir:FOLDER"``; or a name that another distribution publishes
-            under the entry-point group ``mkbench.backbones`` (a callable without arguments returning a Backbone).
+            open_clip, with ``pretrained``; ``"local-dir:FOLDER"``; a name that another distribution publishes under
+            the entry-point group ``mkbench.backbones`` (a callable without arguments returning a Backbone); or the
+            class path ``"module.Class"`` of a Backbone that takes no arguments.
         pretrained: open_clip's tag of the weights, if ``name`` is an architecture.
         random_weights: build the architecture with random weights, for trials without a download. The geometry is
             still that of the weights named, if any are, and the name of the backbone ends in "(random weights)".
@@ -41,31 +43,57 @@ def load_backbone(name: str, *, pretrained: str | None = None, random_weights: b
 
     Raises:
         UsageError: for an unknown name or tag, or for an architecture without weights.
-        BackboneError: if the weights cannot be had or do not fit the architecture.
+        BackboneError: if the weights cannot be had, do not fit the architecture or are not finite.
 
     >>> backbone = load_backbone("ViT-S-32-alt", random_weights=True)
     >>> backbone.name, backbone.grid, backbone.embed_dim
     ('ViT-S-32-alt (random weights)', (7, 7), 256)
     """
-    published = _published(name)
-    if published is not None:
+    backbone = _load(name, pretrained, random_weights, seed)
+    if not backbone.random_weights:
+        require_finite_weights(backbone, backbone.name)
+    return backbone
+
+
+def _load(name: str, pretrained: str | None, random_weights: bool, seed: int) -> Backbone:
+    # The package's own names come first, so that none can be taken over.
+    plugin = None if _is_known(name) else find_plugin(name)
+    if plugin is not None:
         if pretrained is not None or random_weights:
-            raise UsageError(f"The backbone {name} of the group {GROUP} takes neither pretrained nor random_weights.")
-        return _load_published(name, published)
+            raise UsageError(f"The backbone {name} of {plugin.origin} takes neither pretrained nor random_weights.")
+        return load_plugin(plugin)
     source = _find_source(name, pretrained)
     if source.folder is not None:
         shown = _random_name(source.name) if random_weights else source.name
         return load_local(source.folder, name=shown, random_weights=random_weights, seed=seed)
     if source.tag is not None:
         check_activation(source.architecture, source.tag)
-    model = _build_random(source, seed) if random_weights else _build_pretrained(source)
     return OpenClipBackbone(
-        model,
-        _build_tokenizer(source.architecture),
+        _build_random(source, seed) if random_weights else _build_pretrained(source),
+        DeferredTokenizer(partial(_load_tokenizer, source.architecture)),
         name=_random_name(source.name) if random_weights else source.name,
         embed_dim=open_clip.get_model_config(source.architecture)["embed_dim"],
         random_weights=random_weights,
     )
+
+
+def _is_known(name: str) -> bool:
+    return name in {entry.name for entry in model_entries()} or name in open_clip.list_models()
+
+
+def backbone_name(name: str, *, pretrained: str | None = None, random_weights: bool = False) -> str:
+    """Return what results will call a model, without loading it; arguments as of :func:`load_backbone`.
+
+    Raises:
+        UsageError: for an unknown name or tag.
+
+    >>> backbone_name("ViT-B-16-quickgelu,openai"), backbone_name("RN50", random_weights=True)
+    ('vit-b-16-openai', 'RN50 (random weights)')
+    """
+    if not _is_known(name) and find_plugin(name) is not None:
+        return name
+    source = _find_source(name, pretrained)
+    return _random_name(source.name) if random_weights else source.name
 
 
 def _random_name(name: str) -> str:
@@ -86,7 +114,7 @@ def _find_source(name: str, pretrained: str | None) -> Source:
             return Source(name, folder=_bundled_folder(name, entry.folder))
         return Source(name, entry.architecture, entry.pretrained)
     if architecture not in open_clip.list_models():
-        known = [*entries, *(entry.name for entry in _entry_points()), *open_clip.list_models()]
+        known = [*entries, *published_names(), *open_clip.list_models()]
         raise UsageError(f"Expected the name of a model, got {name!r}; {did_you_mean(architecture, known)}.")
     return _pair(architecture, tag or pretrained)
 
@@ -114,13 +142,14 @@ def _bundled_folder(name: str, folder: Path) -> Path:
 
 def _build_random(source: Source, seed: int) -> Any:
     geometry = open_clip.get_pretrained_cfg(source.architecture, source.tag) if source.tag else None
+    build = partial(build_random, source.architecture, seed=seed, preprocess=geometry)
+    if has_hugging_face_text(open_clip.get_model_config(source.architecture)):
+        with needing_hugging_face(f"The text tower of {source.architecture}"):
+            return build()
     try:
-        with seeded(seed):
-            return open_clip.create_model(
-                source.architecture, force_preprocess_cfg=geometry, pretrained_image=False, pretrained_text=False
-            )
-    except Exception as error:  # a text encoder of Hugging Face, whose configuration is downloaded
-        raise BackboneError(f"The architecture {source.architecture} cannot be built offline: {error}.") from error
+        return build()
+    except Exception as error:  # an image tower that this version of timm does not know
+        raise BackboneError(f"The architecture {source.architecture} cannot be built: {error}.") from error
 
 
 def _build_pretrained(source: Source) -> Any:
@@ -129,7 +158,12 @@ def _build_pretrained(source: Source) -> Any:
         known = f"name one of its tags ({', '.join(tags)})" if tags else "open_clip publishes none for it"
         raise UsageError(f"The architecture {source.architecture} needs weights: {known}, or ask for random_weights.")
     try:
+        if has_hugging_face_text(open_clip.get_model_config(source.architecture)):
+            geometry = open_clip.get_pretrained_cfg(source.architecture, source.tag)
+            return build_with_weights(source.architecture, open_clip.download_pretrained(geometry), preprocess=geometry)
         return open_clip.create_model_from_pretrained(source.architecture, source.tag, return_transform=False)
+    except BackboneError:
+        raise
     except Exception as error:  # the network, the hub, the cache or a damaged file: the remedy is the same
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
         raise BackboneError(
@@ -151,35 +185,6 @@ def _by_hand(config: dict[str, Any]) -> str:
     return f"fetch {config.get('url')} elsewhere and put the file into ~/.cache/clip"
 
 
-def _build_tokenizer(architecture: str) -> Any:
-    try:
+def _load_tokenizer(architecture: str) -> Any:
+    with needing_hugging_face(f"The tokenizer of {architecture}"):
         return open_clip.get_tokenizer(architecture)
-    except Exception as error:
-        raise BackboneError(
-            f"The tokenizer of {architecture} cannot be had ({type(error).__name__}); it comes from Hugging Face and "
-            "needs the package transformers and, once, a network."
-        ) from error
-
-
-def _entry_points() -> list[Any]:
-    return list(entry_points(group=GROUP))
-
-
-def _published(name: str) -> Any:
-    """Find an entry point by name; the package's own names come first, so that none can be taken over."""
-    if name in {entry.name for entry in model_entries()} or name in open_clip.list_models():
-        return None
-    return next((entry for entry in _entry_points() if entry.name == name), None)
-
-
-def _load_published(name: str, published: Any) -> Backbone:
-    try:
-        factory: Callable[[], Any] = published.load()
-        backbone = factory()
-    except Exception as error:
-        raise BackboneError(f"The entry point {name} of the group {GROUP} cannot be loaded: {error}.") from error
-    if not isinstance(backbone, Backbone):
-        raise BackboneError(
-            f"Expected the entry point {name} of the group {GROUP} to return a Backbone, got {type(backbone).__name__}."
-        )
-    return backbone.eval().requires_grad_(False)

@@ -9,11 +9,12 @@ A folder holds
   chooses from the configuration (its own 49,408 tokens unless the configuration names another).
 """
 
-import gzip
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,60 +22,21 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
-from mkbench.backbones.openclip import OpenClipBackbone, seeded
+from mkbench.backbones.building import build_random, build_with_weights
+from mkbench.backbones.deferred_text import needing_hugging_face
+from mkbench.backbones.openclip import DeferredTokenizer, OpenClipBackbone
 from mkbench.errors import BackboneError
+from mkbench.text_files import parse_json
 
 PREFIX = "local-dir:"
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 VOCABULARY_FILE = "vocab.bpe.gz"
 
-# 256 bytes, the same 256 at the end of a word, and the tokens that start and end a text.
-BASE_TOKENS = 514
-# open_clip reads no more merges than this, and would leave the rest out silently.
-MAX_MERGES = 49408 - BASE_TOKENS
-
 # The settings of a tokenizer that name no file and run no code.
 TOKENIZER_SETTINGS = frozenset({"clean", "language", "reduction_mask", "strip_sep_token"})
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TIMM_NAME = re.compile(r"\w[\w.-]*")
-
-
-def write_bpe(merges: Sequence[tuple[str, str]], path: str | Path) -> int:
-    """Write a byte-pair vocabulary that open_clip's ``SimpleTokenizer(bpe_path=...)`` reads.
-
-    The file is gzip-compressed text: a header line, then one merge a line, the most frequent first, no newline at the
-    end (an empty last line would become a token). Symbols are single characters or earlier results; the last symbol
-    of a word ends in ``</w>``. The file carries no time stamp.
-
-    Args:
-        merges: pairs of symbols to join, in the order in which they apply.
-        path: the file to write, ``vocab.bpe.gz`` in a model folder.
-
-    Returns:
-        The ``vocab_size`` to put into the text configuration: 514 more than there are merges.
-
-    Raises:
-        ValueError: for a symbol that is empty or holds white space, for two merges with the same result, or for
-            more merges than open_clip reads.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     size = write_bpe([("c", "a"), ("ca", "t</w>")], Path(folder) / VOCABULARY_FILE)
-    ...     tokenizer = open_clip.SimpleTokenizer(bpe_path=str(Path(folder) / VOCABULARY_FILE), context_length=4)
-    >>> size, tokenizer.vocab_size, tokenizer(["cat"]).tolist()
-    (516, 516, [[514, 513, 515, 0]])
-    """
-    symbols = [symbol for merge in merges for symbol in merge]
-    if any(not symbol or symbol.split() != [symbol] for symbol in symbols):
-        raise ValueError("Expected merges of two symbols without white space, got an empty or a divided symbol.")
-    if len({"".join(merge) for merge in merges}) != len(merges):
-        raise ValueError("Expected merges with different results, got two that give the same token.")
-    if len(merges) > MAX_MERGES:
-        raise ValueError(f"Expected at most {MAX_MERGES} merges, got {len(merges)}.")
-    text = "\n".join(["#version: 0.2", *(" ".join(merge) for merge in merges)])
-    Path(path).write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
-    return BASE_TOKENS + len(merges)
 
 
 def save_local(
@@ -129,23 +91,33 @@ def load_local(folder: str | Path, *, name: str, random_weights: bool = False, s
             f"Expected the weights in {source / WEIGHTS_FILE}, found no such file; weights in a pickle format "
             "(.bin, .pt) must be converted to safetensors first."
         )
-    tokenizer = load_tokenizer(source, config)
+    tokenizer = _defer_tokenizer(source, config)
     try:
         if random_weights:
-            with seeded(seed):
-                model = open_clip.create_model(f"{PREFIX}{source}", load_weights=False, pretrained_text=False)
+            model = build_random(f"{PREFIX}{source}", seed=seed)
         else:
-            # Of several weight files open_clip takes the one whose presence was checked.
-            model = open_clip.create_model_from_pretrained(f"{PREFIX}{source}", return_transform=False)
+            model = build_with_weights(f"{PREFIX}{source}", source / WEIGHTS_FILE)
+    except BackboneError:
+        raise
     except Exception as error:  # whatever the configuration makes open_clip, timm or safetensors stumble over
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise BackboneError(
-            f"The model in {source} cannot be built: {reason[0]} Check that {CONFIG_FILE} and {WEIGHTS_FILE} belong "
-            "to each other."
+            f"The model in {source} cannot be built: {reason[0].rstrip('.')}; check that {CONFIG_FILE} and "
+            f"{WEIGHTS_FILE} belong to each other."
         ) from error
     return OpenClipBackbone(
         model, tokenizer, name=name, embed_dim=config["model_cfg"]["embed_dim"], random_weights=random_weights
     )
+
+
+def _defer_tokenizer(folder: Path, config: Mapping[str, Any]) -> Any:
+    """Load a tokenizer that comes with the folder or with open_clip, and put off one of Hugging Face."""
+    load = partial(load_tokenizer, folder, config)
+    if not config["model_cfg"]["text_cfg"].get("hf_tokenizer_name"):
+        return load()
+    if (folder / VOCABULARY_FILE).is_file():
+        raise BackboneError(f"Expected either {VOCABULARY_FILE} or text_cfg.hf_tokenizer_name in {folder}, found both.")
+    return DeferredTokenizer(load)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -156,7 +128,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG_FILE
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BackboneError(f"Expected a model folder with {CONFIG_FILE}, found no {path}; check the path.") from error
     except (OSError, ValueError) as error:
@@ -171,7 +143,8 @@ def check_config(config: Any, folder: Path) -> None:
     Raises:
         BackboneError: naming the setting.
 
-    >>> check_config({"model_cfg": {"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}}}, Path("model"))
+    >>> model = {"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}}
+    >>> check_config({"model_cfg": model, "preprocess_cfg": {"mean": 0.5, "std": 0.5}}, Path("model"))
     """
     where = f"{CONFIG_FILE} of {folder}"
     model_cfg = config.get("model_cfg") if isinstance(config, Mapping) else None
@@ -185,12 +158,36 @@ def check_config(config: Any, folder: Path) -> None:
         value = section.get(key.split(".")[1])
         if value is not None and not pattern.fullmatch(str(value)):
             raise BackboneError(f"Expected a model name, not a path, for {key} in {where}, got {value!r}.")
+    _check_preprocessing(config.get("preprocess_cfg", {}), vision.get("image_size", 224), where)
     surplus = sorted(set(text.get("tokenizer_kwargs") or {}) - TOKENIZER_SETTINGS)
     if surplus:
         raise BackboneError(
             f"Expected only {', '.join(sorted(TOKENIZER_SETTINGS))} in text_cfg.tokenizer_kwargs of {where}, got "
             f"{', '.join(surplus)}; a vocabulary belongs into {VOCABULARY_FILE}."
         )
+
+
+def _check_preprocessing(preprocess: Any, image_size: Any, where: str) -> None:
+    if not isinstance(preprocess, Mapping):
+        raise BackboneError(f"Expected preprocess_cfg to hold settings by name in {where}, got {preprocess!r}.")
+    unknown = [f"preprocess_cfg.{name}" for name in ("mean", "std") if preprocess.get(name) is None]
+    if unknown:
+        warnings.warn(
+            f"There is no {' and no '.join(unknown)} in {where}, so images are normalised as those of OpenAI's CLIP; "
+            "add it if the model was trained otherwise.",
+            stacklevel=2,
+        )
+    size = preprocess.get("size")
+    if size is not None and _sides(size) != _sides(image_size):
+        raise BackboneError(
+            f"Expected preprocess_cfg.size to be the {image_size} of vision_cfg.image_size in {where}, got {size}; "
+            "correct the one that is wrong."
+        )
+
+
+def _sides(size: Any) -> tuple[Any, Any]:
+    """Height and width of a size given as one number or as a sequence, perhaps with the channels before them."""
+    return (size[-2:][0], size[-1]) if isinstance(size, list | tuple) and size else (size, size)
 
 
 def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Any:
@@ -202,8 +199,9 @@ def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Any:
     text = config["model_cfg"]["text_cfg"]
     vocabulary = folder / VOCABULARY_FILE
     settings = {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
-    if settings and text.get("hf_tokenizer_name"):
-        raise BackboneError(f"Expected either {VOCABULARY_FILE} or text_cfg.hf_tokenizer_name in {folder}, found both.")
+    if text.get("hf_tokenizer_name"):
+        with needing_hugging_face(f"The tokenizer of {folder}"):
+            return open_clip.get_tokenizer(f"{PREFIX}{folder}")
     try:
         tokenizer = open_clip.get_tokenizer(f"{PREFIX}{folder}", **settings)
     except Exception as error:

@@ -1,19 +1,32 @@
 """The adapter of open_clip models; the model itself stays as open_clip builds it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from functools import cached_property
+from typing import Any, NamedTuple, get_args
 
 import open_clip
 import torch
 from torch import Tensor
 
-from mkbench.backbones.base import AttentionPass, Backbone, Geometry, Kind, PatchFeatures
-from mkbench.backbones.towers.attention_weights import expose_attention
-from mkbench.backbones.towers.patch_readers import TowerReader, intercept, tower_reader, watch
+from mkbench.backbones.base import AttentionPass, Backbone, Kind, PatchFeatures
+from mkbench.backbones.deferred_text import DeferredTextTower, needing_hugging_face
+from mkbench.backbones.geometry import Geometry
+from mkbench.backbones.towers.attention_maps import expose_attention
+from mkbench.backbones.towers.hooks import intercept, watch
+from mkbench.backbones.towers.patch_readers import TowerReader, tower_reader
 from mkbench.errors import BackboneError
+
+
+class DeferredTokenizer(NamedTuple):
+    """A tokenizer that is loaded when first asked for.
+
+    Attributes:
+        load: loads it.
+    """
+
+    load: Callable[[], Any]
 
 
 class OpenClipBackbone(Backbone):
@@ -21,14 +34,15 @@ class OpenClipBackbone(Backbone):
 
     Args:
         model: a model made by ``open_clip.create_model``; put into evaluation mode and frozen.
-        tokenizer: a tokenizer of open_clip: a list of texts -> (T, context) token ids.
+        tokenizer: a tokenizer of open_clip: a list of texts -> (T, context) token ids; or a function that loads one,
+            marked as ``DeferredTokenizer`` and called for the first text.
         name: how results call the model.
         embed_dim: width d of the joint space (``embed_dim`` of the model's configuration).
         random_weights: whether the weights are random.
 
     Attributes:
         model: the open_clip model, for readers that need its blocks.
-        tokenizer: the tokenizer.
+        tokenizer: the tokenizer, loaded when first asked for.
 
     Raises:
         BackboneError: if the image tower is of an unknown kind or its preprocessing cannot be followed.
@@ -42,7 +56,7 @@ class OpenClipBackbone(Backbone):
     def __init__(
         self,
         model: torch.nn.Module,
-        tokenizer: Callable[..., Tensor],
+        tokenizer: Callable[..., Tensor] | DeferredTokenizer,
         *,
         name: str,
         embed_dim: int,
@@ -61,9 +75,19 @@ class OpenClipBackbone(Backbone):
             random_weights=random_weights,
         )
         self.model: Any = model
-        self.tokenizer: Any = tokenizer
+        self._given_tokenizer = tokenizer
         self._reader: TowerReader = reader
         self.eval()
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer; loaded when first asked for.
+
+        Raises:
+            BackboneError: if it cannot be had.
+        """
+        given = self._given_tokenizer
+        return given.load() if isinstance(given, DeferredTokenizer) else given
 
     @torch.no_grad()
     def encode_image(self, pixels: Tensor) -> Tensor:
@@ -76,6 +100,7 @@ class OpenClipBackbone(Backbone):
 
         Raises:
             ValueError: for one bare string, whose letters would be taken for texts.
+            BackboneError: if the tokenizer or the text tower cannot be had.
         """
         if isinstance(texts, str):
             raise ValueError(f"Expected a list of texts, got the text {texts!r}; put it into a list.")
@@ -83,6 +108,7 @@ class OpenClipBackbone(Backbone):
             return torch.zeros(0, self.embed_dim, device=self.device)
         tokens: Tensor = self.tokenizer(list(texts))  # (T, context)
         self.truncated_texts += sum(count > tokens.shape[1] for count in self.count_tokens(texts))
+        self._build_text_tower()
         embedding: Tensor = self.model.encode_text(tokens.to(self.device), normalize=False)  # (T, d)
         return embedding.float()
 
@@ -143,6 +169,12 @@ class OpenClipBackbone(Backbone):
             embedding = self._embed(self.prepare_pixels(pixels))
         return AttentionPass(embedding, tuple(weights))
 
+    def _build_text_tower(self) -> None:
+        text = getattr(self.model, "text", None)
+        if isinstance(text, DeferredTextTower):
+            with needing_hugging_face(f"The text tower of {self.name}"):
+                self.model.text = text.build()
+
     def _embed(self, prepared: Tensor) -> Tensor:
         embedding: Tensor = self.model.encode_image(prepared, normalize=False)
         return embedding.float()
@@ -152,7 +184,7 @@ def model_geometry(config: dict[str, Any]) -> Geometry:
     """Translate open_clip's preprocessing configuration.
 
     Args:
-        config: ``model.visual.preprocess_cfg``.
+        config: ``model.visual.preprocess_cfg``; a mean or deviation of one number counts for all channels.
 
     Raises:
         BackboneError: if the images are not square or the values cannot be followed.
@@ -165,26 +197,17 @@ def model_geometry(config: dict[str, Any]) -> Geometry:
     height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
     if height != width:
         raise BackboneError(f"Expected a model of square images, got {height} x {width}; choose another model.")
-    mean, std = (tuple(float(value) for value in config[name]) for name in ("mean", "std"))
     try:
-        return Geometry(height, mean, std, config["interpolation"], config["resize_mode"])  # type: ignore[arg-type]
-    except ValueError as error:
+        mean, std = (_of_channels(config[name]) for name in ("mean", "std"))
+        return Geometry(height, mean, std, config["interpolation"], config["resize_mode"])
+    except (TypeError, ValueError) as error:
         raise BackboneError(f"The preprocessing of the weights cannot be followed: {error}") from error
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw random weights from a seed; the caller's random state is as before afterwards.
-
-    >>> before = torch.random.get_rng_state()
-    >>> with seeded(0):
-    ...     _ = torch.rand(3)
-    >>> torch.equal(before, torch.random.get_rng_state())
-    True
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # weights are drawn on the CPU; leave the other devices alone
-        yield
+def _of_channels(value: float | Sequence[float]) -> tuple[float, float, float]:
+    """Read a mean or deviation; one number counts for all three channels."""
+    values = [value] * 3 if isinstance(value, int | float) else value
+    return tuple(float(each) for each in values)  # type: ignore[return-value]  # Geometry counts them
 
 
 def check_activation(architecture: str, tag: str) -> None:

@@ -1,17 +1,16 @@
-"""The models known by name; they are data (``assets/models.json``)."""
+"""Registry of the models known by name, which are data (``assets/models.json``)."""
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from mkbench.errors import UsageError
+from mkbench.errors import UsageError, did_you_mean
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 BUNDLED = "bundled"
-NUM_SHOWN = 20
+Family = Literal["ViT", "ResNet", "ConvNeXt", "FastViT", "ViTamin"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class ModelEntry:
     label: str
     architecture: str
     pretrained: str
-    family: Literal["ViT", "ResNet", "ConvNeXt"]
+    family: Family
     sets: tuple[str, ...]
     note: str = ""
 
@@ -69,7 +68,7 @@ def model_set(name: str) -> tuple[ModelEntry, ...]:
     """
     sets = list(dict.fromkeys(name for entry in model_entries() for name in entry.sets))
     if name not in sets:
-        raise UsageError(f"Expected the name of a set of models out of {', '.join(sets)}, found {name!r}.")
+        raise UsageError(f"Expected the name of a set of models, found {name!r}; {did_you_mean(name, sets)}.")
     return tuple(entry for entry in model_entries() if name in entry.sets)
 
 
@@ -86,19 +85,3 @@ def find_model(name: str) -> ModelEntry:
     if name not in entries:
         raise UsageError(f"Expected the name of a model, got {name!r}; {did_you_mean(name, list(entries))}.")
     return entries[name]
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """Phrase the advice after an unknown name: the nearest known ones, or the first few when none is near.
-
-    >>> did_you_mean("vit-b16", ["ViT-B-16", "RN50"])
-    'did you mean ViT-B-16'
-    >>> did_you_mean("?", ["b", "a"])
-    'known are b, a'
-    """
-    folded = {candidate.lower(): candidate for candidate in reversed(known)}
-    nearest = [folded[match] for match in get_close_matches(name.lower(), list(folded), n=3)]
-    if nearest:
-        return f"did you mean {' or '.join(nearest)}"
-    rest = f" and {len(known) - NUM_SHOWN} more" if len(known) > NUM_SHOWN else ""
-    return f"known are {', '.join(known[:NUM_SHOWN])}{rest}"

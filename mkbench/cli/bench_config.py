@@ -1,4 +1,4 @@
-"""What a bench runs: its configuration, and the jobs that follow from it."""
+"""Configuration of `mkbench bench`, and the list of jobs that follows from it."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from mkbench.backbones.registry import model_set
+from mkbench.cli.config_files import find_config
 from mkbench.errors import UsageError
 
 #: Begins an option of every training.
@@ -18,11 +19,11 @@ TRAINING = "--train."
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """What a bench runs.
+    """Configuration of a bench.
 
     Attributes:
         protocol: configuration of `mkbench predict` that every model is evaluated with.
-        models: options of `--model` for each model; at least `backbone`.
+        models: options of `--model` for each model, at least `backbone`; and maybe `name`, what results call it.
         variants: name -> options that override the protocol's; every model is evaluated in each, in a folder by the
             variant's name. The entry `models` of a variant, if there is one, says which models those are.
         train: configurations of `mkbench fit` to be trained before, unless that is done already, with options that
@@ -35,12 +36,12 @@ class BenchConfig:
     train: Mapping[Path, dict[str, Any]] = field(default_factory=dict)
 
 
-class Job(NamedTuple):
-    """One model in one variant.
+class BenchJob(NamedTuple):
+    """One model in one variant, with the words of its `mkbench predict`.
 
     Attributes:
         name: for messages.
-        model: options of `--model`.
+        model: as in ``BenchConfig.models``.
         folder: of the variant, within that of the bench; empty where there is only one.
         words: those of `mkbench predict`, but for where results go.
     """
@@ -52,11 +53,12 @@ class Job(NamedTuple):
 
 
 def read_config(path: Path) -> BenchConfig:
-    """Read a bench configuration; `protocol` is a path relative to it.
+    """Read a bench configuration; `protocol` is a path relative to it, or that of a packaged configuration.
 
     Raises:
         UsageError: the file does not exist, or an entry is missing, unknown or of the wrong type.
     """
+    path = find_config(path)
     content = read_yaml(path, kind="a bench configuration")
     required, optional = {"protocol", "models"}, {"variants", "train"}
     if not isinstance(content, dict) or not required <= set(content) <= required | optional:
@@ -69,10 +71,10 @@ def read_config(path: Path) -> BenchConfig:
     if not isinstance(recipes, dict) or not all(isinstance(options, dict) for options in recipes.values()):
         raise UsageError(f"Expected `train` in {path} to map configurations to options, found {recipes!r}.")
     return BenchConfig(
-        path.parent / str(content["protocol"]),
+        find_config(Path(str(content["protocol"])), beside=path),
         read_models(content["models"], path),
         _read_variants(content.get("variants", {"": {}}), path),
-        {path.parent / str(recipe): options for recipe, options in recipes.items()},
+        {find_config(Path(str(recipe)), beside=path): options for recipe, options in recipes.items()},
     )
 
 
@@ -96,7 +98,7 @@ def read_yaml(path: Path, *, kind: str) -> Any:
         UsageError: the file does not exist or is no YAML.
     """
     if not path.is_file():
-        raise UsageError(f"Expected {kind} at {path}, found none; check --config.")
+        raise UsageError(f"Expected {kind} at {path}, found none; check --config, or take one of `mkbench configs`.")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -111,7 +113,7 @@ def read_models(models: Any, path: Path) -> tuple[dict[str, Any], ...]:
         path: the file it stands in, for messages.
 
     Raises:
-        UsageError: something else.
+        UsageError: something else, or a name that is no text.
 
     >>> read_models(["a", {"backbone": "b", "pretrained": "c"}], Path("bench.yaml"))
     ({'backbone': 'a'}, {'backbone': 'b', 'pretrained': 'c'})
@@ -130,12 +132,12 @@ def _list_models(models: Any, path: Path) -> Sequence[Any]:
 def _model_options(entry: Any, path: Path) -> dict[str, Any]:
     if isinstance(entry, str):
         return {"backbone": entry}
-    if isinstance(entry, dict) and "backbone" in entry:
+    if isinstance(entry, dict) and "backbone" in entry and isinstance(entry.get("name", ""), str):
         return entry
     raise UsageError(f"Expected a model in {path} to be a name or a mapping with `backbone`, found {entry!r}.")
 
 
-def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[Job]:
+def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[BenchJob]:
     """List what a bench runs, variant by variant.
 
     >>> config = BenchConfig(Path("p.yaml"), ({"backbone": "a"},), {"saliency: pca": {"model.saliency": "pca"}})
@@ -148,11 +150,25 @@ def list_jobs(config: BenchConfig, overrides: Sequence[str] = ()) -> list[Job]:
         changes = {name: value for name, value in options_of_variant.items() if name != "models"}
         models = read_models(options_of_variant.get("models", list(config.models)), config.protocol)
         for model in models:
-            options = {**{f"model.{name}": value for name, value in model.items()}, **changes}
+            options = {**options_of(model), **changes}
             words = [f"--{name}={option_word(value)}" for name, value in options.items()]
-            name = f"{model['backbone']} ({variant})" if variant else str(model["backbone"])
-            jobs.append(Job(name, model, _slug(variant), ("--config", str(config.protocol), *overrides, *words)))
+            name = f"{shown_name(model)} ({variant})" if variant else shown_name(model)
+            jobs.append(BenchJob(name, model, _slug(variant), ("--config", str(config.protocol), *overrides, *words)))
     return jobs
+
+
+def options_of(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of `mkbench predict` for an entry of `models`.
+
+    >>> options_of({"backbone": "a", "name": "epoch 3"})
+    {'model.backbone': 'a', 'results.name': 'epoch 3'}
+    """
+    return {"results.name" if name == "name" else f"model.{name}": value for name, value in model.items()}
+
+
+def shown_name(model: Mapping[str, Any]) -> str:
+    """Return what messages call an entry of `models`."""
+    return str(model.get("name", model["backbone"]))
 
 
 def _slug(variant: str) -> str:

@@ -1,44 +1,19 @@
-"""The command line: LightningCLI for `predict` and `fit`, and the commands that need no trainer."""
+"""Entry point of the command line: finds the command, and turns errors into sentences and exit codes."""
 
-import argparse
 import errno
-import shutil
+import io
+import os
 import sys
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from mkbench import __version__
-from mkbench.errors import MkbenchError, UsageError, sentence
+from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, list_commands, load_command, make_parser
+from mkbench.cli.plugins import take_plugins
+from mkbench.cli.stopping import say_stopped, stoppable
+from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
 
-#: Verb, of one word or two -> module or `module:object`, imported only when it is used, with `HELP`,
-#: `add_arguments(parser)` and `run(options) -> int`.
-COMMANDS: Mapping[str, str] = {
-    "demo": "mkbench.cli.commands.demo",
-    "doctor": "mkbench.cli.commands.doctor",
-    "bench": "mkbench.cli.commands.bench",
-    "mined-descriptors": "mkbench.cli.commands.mined_descriptors",
-    "heads": "mkbench.cli.commands.heads",
-    "heads property-neighbors": "mkbench.cli.commands.head_queries:PROPERTY_NEIGHBORS",
-    "heads image-neighbors": "mkbench.cli.commands.head_queries:IMAGE_NEIGHBORS",
-    "heads text-neighbors": "mkbench.cli.commands.head_queries:TEXT_NEIGHBORS",
-    "heads topic-segmentation": "mkbench.cli.commands.head_queries:TOPIC_SEGMENTATION",
-    "heads contrastive-segmentation": "mkbench.cli.commands.head_queries:CONTRASTIVE_SEGMENTATION",
-    "heads remove": "mkbench.cli.commands.head_removal",
-    "heads prune": "mkbench.cli.commands.head_pruning",
-    "compare": "mkbench.cli.commands.compare",
-    "verify": "mkbench.cli.commands.verify",
-    "explain": "mkbench.cli.commands.explain",
-    "models": "mkbench.cli.commands.models",
-    "metrics": "mkbench.cli.commands.metrics",
-}
-TRAINER_COMMANDS: Mapping[str, str] = {
-    "predict": "evaluate one model: mkbench predict --config FILE [--data.root DIR ...]",
-    "fit": "train a model: mkbench fit --config FILE",
-}
 _HELP = """usage: mkbench COMMAND [options]
 
 What the image and text encoders of a CLIP model know in common. Start with `mkbench demo`.
@@ -49,8 +24,8 @@ What can be done with a run of attention heads:
 
 {analyses}
 
-`mkbench COMMAND --help` explains the options of a command. Exit codes: 0 done, 1 failed, 2 wrong usage,
-3 verify found a mismatch.
+`mkbench COMMAND --help` explains the options of a command; --plugins FILE.py imports classes of your own.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 verify found a mismatch, 130 Ctrl-C, 143 SIGTERM.
 """
 
 
@@ -65,11 +40,23 @@ def main(args: Sequence[str] | None = None) -> int:
     0
     """
     words = list(sys.argv[1:] if args is None else args)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 must not end a command at an arrow
+            stream.reconfigure(errors="replace")
+    with stoppable():
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:  # noqa: PLR0911 - one for each kind of error
+    """Run a command; turn what a user can mend into a sentence and an exit code."""
     try:
         return _dispatch(words)
     except MkbenchError as error:
         print(f"mkbench: {sentence(error)}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # `mkbench ... | head` has read enough; at exit Python would write to the pipe once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:  # a full disk, a folder without permission: the user's to mend, not a fault to trace
         where = f" ({error.filename})" if error.filename else ""
         remedy = "; free some, then run the same command again to go on" if error.errno == errno.ENOSPC else ""
@@ -78,37 +65,54 @@ def main(args: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse ends this way, after saying why
         # Lightning exits so after an interrupt.
         if isinstance(stop.__context__, KeyboardInterrupt):
-            return _interrupted()
+            return _stopped(stop.__context__)
         return stop.code if isinstance(stop.code, int) else 2
-    except KeyboardInterrupt:
-        return _interrupted()
+    except KeyboardInterrupt as stop:
+        return _stopped(stop)
 
 
-def _interrupted() -> int:
-    print("mkbench: interrupted; the finished class groups are kept.", file=sys.stderr)
-    return 130
+def _stopped(reason: KeyboardInterrupt) -> int:
+    said, exit_code = say_stopped(reason)
+    print(f"mkbench: {said}.", file=sys.stderr)
+    return exit_code
 
 
 def _dispatch(words: list[str]) -> int:
+    words = take_plugins(words)
     command = words[0] if words else "--help"
     if command in ("-h", "--help"):
         names = [*TRAINER_COMMANDS, *COMMANDS]
-        short, long = ([name for name in names if (" " in name) == two] for two in (False, True))
-        print(_HELP.format(commands=_list_commands(short), analyses=_list_commands(long)))
+        of_heads = [name for name in names if name.startswith("heads ")]
+        others = [name for name in names if name not in of_heads]
+        print(_HELP.format(commands=list_commands(others), analyses=list_commands(of_heads)))
         return 0
     if command == "--version":
         print(f"mkbench {__version__}")
         return 0
     if command in TRAINER_COMMANDS:
-        run_trainer(words)
-        return 0
+        return _run_trainer(words)
     command = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else command
     if command not in COMMANDS:
         known = [*TRAINER_COMMANDS, *(name for name in COMMANDS if " " not in name)]
-        raise UsageError(f"expected a command out of {', '.join(known)}, found {command!r}.")
+        raise UsageError(f"Expected a command, found {command!r}; {did_you_mean(command, known)}.")
     rest = words[len(command.split()) :]
     _refuse_misspelt(command, rest)
     return _run_command(command, rest)
+
+
+def _run_trainer(words: list[str]) -> int:
+    """Run `predict` or `fit`, and show what came of it."""
+    # These take seconds to import.
+    from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
+    from mkbench.cli.trainer_help import show_help  # noqa: PLC0415
+
+    if "--help-all" in words:
+        words = [words[0], "--help"]
+    elif set(words) & {"-h", "--help"}:
+        show_help(words)
+        return 0
+    MkbenchCLI(words).show_outcome()
+    return 0
 
 
 def _refuse_misspelt(command: str, rest: list[str]) -> None:
@@ -117,60 +121,21 @@ def _refuse_misspelt(command: str, rest: list[str]) -> None:
     nearest = get_close_matches(rest[0], seconds, n=1, cutoff=0.8) if rest else []
     if nearest and not Path(rest[0]).exists():
         raise UsageError(
-            f"expected a folder or a command, found {' '.join([command, rest[0]])!r}; did you mean {nearest[0]}?"
+            f"Expected a folder or a command, found {' '.join([command, rest[0]])!r}; did you mean {nearest[0]}?"
         )
 
 
 def _run_command(command: str, words: list[str]) -> int:
-    module = _load_command(command)
-    parser = argparse.ArgumentParser(
-        prog=f"mkbench {command}",
-        description=textwrap.fill(module.HELP, shutil.get_terminal_size().columns - 2),
-        epilog=_list_commands(name for name in COMMANDS if name.startswith(f"{command} ")),
-        formatter_class=_HelpFormatter,
-    )
-    module.add_arguments(parser)
+    parser = make_parser(command)
     options, rest = parser.parse_known_args(words)
     if rest and not hasattr(options, "overrides"):
-        parser.error(f"unknown options: {' '.join(rest)}")
+        nearest = get_close_matches(rest[0].partition("=")[0], list(parser._option_string_actions), n=1)
+        advice = f"; did you mean {nearest[0]}?" if nearest else ""
+        parser.error(f"unknown options: {' '.join(rest)}{advice}")
     if rest:
         options.overrides = rest
-    exit_code: int = module.run(options)
+    exit_code: int = load_command(command).run(options)
     return exit_code
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Names the defaults of options that have one, and leaves the lines of the commands below them alone."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default is None else super()._get_help_string(action)
-
-
-def _load_command(command: str) -> Any:
-    module, _, name = COMMANDS[command].partition(":")
-    loaded = import_module(module)
-    return getattr(loaded, name) if name else loaded
-
-
-def _list_commands(commands: Iterable[str]) -> str:
-    """Return a line of help for each command, in columns."""
-    lines = {
-        command: TRAINER_COMMANDS.get(command) or _load_command(command).HELP.split(". ")[0].rstrip(".")
-        for command in commands
-    }
-    width = max(map(len, lines), default=0)
-    return "\n".join(f"  {command:<{width}} {line}" for command, line in lines.items())
-
-
-def run_trainer(words: Sequence[str]) -> Path | None:
-    """Run `predict` or `fit` with the given words, in this process; return the folder of the run, if it has one.
-
-    Raises:
-        MkbenchError: whatever a user's mistake leads to.
-    """
-    from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415 - torch and Lightning take seconds to import
-
-    return MkbenchCLI(list(words)).run_folder
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs jobs one after another; one that fails never costs the others."""
+"""Runner of many jobs, one after another; one that fails never costs the others."""
 
 import errno
 import os
@@ -7,23 +7,34 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from rich.console import Console
 
+from mkbench.cli.bench_config import shown_name
+from mkbench.cli.plugins import plugin_words
+from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping
 from mkbench.errors import MkbenchError, UsageError, sentence
 
 
-def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -> int:
-    """Run jobs, each of which returns its run folder, and report; one that fails never costs the others.
+class JobsOutcome(NamedTuple):
+    """Folders and failures of jobs.
+
+    Attributes:
+        finished: folders of the finished runs, in the order of the jobs.
+        failures: name of a job and what it failed with.
+    """
+
+    finished: list[Path]
+    failures: list[tuple[str, Exception]]
+
+
+def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]]) -> JobsOutcome:
+    """Run jobs, each of which returns its run folder; one that fails never costs the others.
 
     Args:
         jobs: name, for messages, and what to call.
-        out: folder of tables and figures.
-
-    Returns:
-        0, or 1 if a job failed.
 
     Raises:
         UsageError: the same one from every job, such as an unknown option.
@@ -32,6 +43,7 @@ def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -
     finished: list[Path] = []
     failures: list[tuple[str, Exception]] = []
     for name, job in jobs:
+        raise_if_stopping()
         try:
             folder = job()
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
@@ -43,11 +55,21 @@ def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]], out: Path) -
         else:
             finished += [folder] if folder is not None else []
     _raise_common([error for _, error in failures], len(jobs))
-    if finished:
-        report(finished, out)
-    for name, reason in failures:
+    return JobsOutcome(finished, failures)
+
+
+def report_outcome(outcome: JobsOutcome, out: Path) -> int:
+    """Write and print the tables of the finished runs, say what failed, and return 0, or 1 if something did.
+
+    Args:
+        outcome: of ``run_jobs``.
+        out: folder of tables and figures.
+    """
+    if outcome.finished:
+        report(outcome.finished, out)
+    for name, reason in outcome.failures:
         print(f"mkbench: {name} failed: {sentence(reason)}", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if outcome.failures else 0
 
 
 def _raise_common(failures: Sequence[Exception], models: int) -> None:
@@ -62,11 +84,11 @@ def run_predict(words: Sequence[str], root: Path, model: dict[str, Any], *, apar
 
     Args:
         words: the words of the command, beginning with `predict`.
-        root: folder of the bundles, as in `words`.
+        root: parent of the run folders, as in `words`.
         model: options of `--model`, as in `words`.
         apart: run it in a process of its own.
     """
-    from mkbench.cli.main import run_trainer  # noqa: PLC0415 - the command line imports the commands
+    from mkbench.cli.trainer import run_trainer  # noqa: PLC0415 - torch and Lightning take seconds to import
 
     return _run_apart(words, root, model) if apart else run_trainer(list(words))
 
@@ -86,22 +108,45 @@ def starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
 
 def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
     """Run one model in a process of its own, so that only its `predict` is started again for each device."""
-    finished = subprocess.run([sys.executable, "-m", "mkbench", *words], check=False)
-    if finished.returncode:
-        raise MkbenchError(f"its process ended with exit code {finished.returncode}; see what it said above.")
+    from mkbench.cli.trainer import with_absolute_paths  # noqa: PLC0415 - torch and Lightning take seconds to import
+
+    exit_code = run_process([sys.executable, "-m", "mkbench", *words, *plugin_words()])
+    if exit_code in (INTERRUPTED, TERMINATED):
+        raise KeyboardInterrupt if exit_code == INTERRUPTED else Terminated
+    if exit_code:
+        raise MkbenchError(f"its process ended with exit code {exit_code}; see what it said above.")
     for path in out.glob("*/config.yaml"):
-        used = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["init_args"]
-        if all(used.get(name) == value for name, value in model.items()):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        used = content["model"]["init_args"] | {"name": content["results"]["name"]}
+        if all(used.get(name) == value for name, value in with_absolute_paths(model).items()):
             return path.parent
-    raise MkbenchError(f"Expected a run folder of {model['backbone']} in {out}, found none; run the bench again.")
+    raise MkbenchError(f"Expected a run folder of {shown_name(model)} in {out}, found none; run the bench again.")
+
+
+def run_process(words: Sequence[str]) -> int:
+    """Run a process without its standard output, and end it when this one is stopped; return its exit code.
+
+    >>> run_process([sys.executable, "-c", "raise SystemExit(3)"])
+    3
+    """
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
 
 
 def report(runs: Sequence[Path], out: Path) -> None:
     """Write tables and figures of finished runs to `out`, and print the tables: one for each kind of run."""
+    from mkbench.cli.run_summary import partial_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.registry import write_report  # noqa: PLC0415 - these take seconds to import
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
-        console = Console()
-        for table in write_report(read_runs(runs), out, width=console.width):
+        console, finished = Console(), read_runs(runs)
+        for table in write_report(finished, out, width=console.width):
             console.print(table)
+        for sentence_of_run in partial_sentences(finished):
+            print(sentence_of_run)

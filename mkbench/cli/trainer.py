@@ -2,24 +2,35 @@
 
 import argparse
 import logging
+import os
+import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
+import torch
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+from mkbench.backbones.local import PREFIX
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
-from mkbench.errors import MkbenchError, UsageError
+from mkbench.cli.config_files import with_found_configs
+from mkbench.cli.option_errors import nearest_option, one_line, own_error
+from mkbench.cli.run_seed import unify_seeds
+from mkbench.cli.stopping import raise_if_stopping, stop_on_sigterm
+from mkbench.errors import UsageError
 
-#: Lines in which jsonargparse repeats what it was given; the reason stands in the others.
-_REPETITIONS = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
+#: What constructors raise that refuse an option.
+_REFUSALS = (ValueError, TypeError, MisconfigurationException)
 
 
 def _quieten() -> None:
-    """Silence what Lightning says about hardware and loaders on every start; errors still show."""
+    """Suppress what Lightning says about hardware and loaders on every start; errors still show."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
@@ -37,6 +48,56 @@ class Trainer(L.Trainer):
     ) -> Any:
         """Run the predict loop; returns None."""
         return super().predict(model, dataloaders, datamodule, return_predictions=False, ckpt_path=ckpt_path)
+
+
+def with_absolute_paths(value: Any) -> Any:
+    """Return a part of a configuration with absolute paths, so that it can be built again from any folder.
+
+    >>> with_absolute_paths({"file": Path("/a"), "names": ["local-dir:/b"], "number": 3})
+    {'file': PosixPath('/a'), 'names': ['local-dir:/b'], 'number': 3}
+    """
+    if isinstance(value, Namespace):
+        make: Any = Namespace
+        return make(**{name: with_absolute_paths(entry) for name, entry in vars(value).items()})
+    if isinstance(value, dict):
+        return {name: with_absolute_paths(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [with_absolute_paths(entry) for entry in value]
+    if isinstance(value, str) and value.startswith(PREFIX):
+        return PREFIX + os.path.abspath(Path(value.removeprefix(PREFIX)).expanduser())
+    return value.absolute() if isinstance(value, Path) else value
+
+
+class StopOnSigterm(Callback):
+    """Handler of SIGTERM while the trainer runs, in the place of Lightning's, under which `predict` goes on."""
+
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the signal back from Lightning."""
+        stop_on_sigterm()
+
+    on_train_start = on_predict_start
+
+    def on_predict_batch_end(self, *hook: Any) -> None:
+        """Stop here if the signal was lost in a finaliser."""
+        raise_if_stopping()
+
+    def on_train_batch_end(self, *hook: Any) -> None:
+        """As after a batch of predictions."""
+        raise_if_stopping()
+
+
+def usable_accelerator(asked: str) -> str:
+    """Return the accelerator to run on: the one that was asked for, but the CPU where `auto` means Apple's MPS.
+
+    Sums are in float64, which MPS does not have.
+
+    >>> usable_accelerator("cpu")
+    'cpu'
+    """
+    if asked != "auto" or torch.cuda.is_available() or not torch.backends.mps.is_available():
+        return asked
+    print("mkbench: runs on the CPU, since MPS has no float64, which the metrics need.", file=sys.stderr)
+    return "cpu"
 
 
 class MkbenchCLI(LightningCLI):
@@ -61,7 +122,7 @@ class MkbenchCLI(LightningCLI):
             subclass_mode_data=True,
             auto_configure_optimizers=False,
             save_config_callback=None,
-            seed_everything_default=0,
+            seed_everything_default=False,  # so that a seed that was given can be told; 0 is what runs without,
             trainer_class=Trainer,
             trainer_defaults={
                 "logger": False,
@@ -69,9 +130,10 @@ class MkbenchCLI(LightningCLI):
                 "enable_progress_bar": args[:1] == ["fit"],  # `predict` has a bar of its own, over class groups
                 "enable_model_summary": False,
                 "num_sanity_val_steps": 0,
+                "callbacks": [StopOnSigterm()],
             },
             parser_kwargs={"prog": "mkbench", **raising, "fit": raising, "predict": raising},
-            args=args,
+            args=with_found_configs(args),
             run=run,
         )
 
@@ -80,9 +142,12 @@ class MkbenchCLI(LightningCLI):
         try:
             super().parse_arguments(parser, args)
         except argparse.ArgumentError as error:
+            reason = one_line(str(error))
+            advice = nearest_option(reason, self._known_options(parser))
             raise UsageError(
-                f"Expected options that fit, found: {one_line(str(error))}; `mkbench COMMAND --help` lists them."
+                f"Expected options that fit, found: {reason}{advice or '; `mkbench COMMAND --help` lists them.'}"
             ) from error
+        unify_seeds(self.config.get(str(self.config.get("subcommand")), self.config))
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -98,17 +163,30 @@ class MkbenchCLI(LightningCLI):
         parser.add_lightning_class_args(GroupProgress, "progress")
         parser.add_lightning_class_args(Visualiser, "figures")
 
+    def instantiate_trainer(self, **options: Any) -> L.Trainer:
+        """Build the trainer, on the CPU where `auto` would mean a device without float64."""
+        asked = str(self._get(self.config_init, "trainer")["accelerator"])
+        return super().instantiate_trainer(accelerator=usable_accelerator(asked), **options)
+
     def instantiate_classes(self) -> None:
         """Build everything, then give the writer the configuration to keep."""
         if self.subcommand is None:
             return
         try:
             super().instantiate_classes()
-        except (ValueError, MisconfigurationException) as error:  # jsonargparse wraps what a constructor raises
+        except _REFUSALS as error:  # jsonargparse wraps what a constructor raises
             raise own_error(error) from error
         subcommand = str(self.subcommand)
         parser = self._parser(subcommand)  # as LightningCLI itself saves a configuration
-        find_writer(self.trainer).config_text = parser.dump(self.config[subcommand], skip_none=False)
+        kept = with_absolute_paths(self.config[subcommand])
+        find_writer(self.trainer).config_text = parser.dump(kept, skip_none=False)
+
+    @staticmethod
+    def _known_options(parser: LightningArgumentParser) -> list[str]:
+        """Return the option strings of the parser and those below it."""
+        below: Any = getattr(parser, "_subcommands_action", None)
+        parsers = [parser, *(below._name_parser_map.values() if below is not None else ())]
+        return [option for each in parsers for option in each._option_string_actions]
 
     def build(self, part: Literal["model", "data", "trainer"]) -> Any:
         """Build one part alone, so that a fault of one hides none of another; only without `run`.
@@ -125,34 +203,32 @@ class MkbenchCLI(LightningCLI):
         try:
             self.config_init = instantiate(config)
             return self.instantiate_trainer() if part == "trainer" else self.config_init[part]
-        except (ValueError, MisconfigurationException) as error:
+        except _REFUSALS as error:
             raise own_error(error) from error
+
+    def show_outcome(self) -> None:
+        """Print the table of a finished `predict`, from the first device."""
+        if self.subcommand != "predict" or not self.trainer.is_global_zero:
+            return
+        from mkbench.cli.run_summary import show_run  # noqa: PLC0415 - takes a second to import
+
+        writer = find_writer(self.trainer)
+        if writer.smoke_test:
+            print("smoke test: the first class group went through; nothing was kept.")
+        else:
+            show_run(writer.folder, already_finished=writer.already_finished)
 
     @property
     def run_folder(self) -> Path | None:
-        """Folder of the run folder; None after training."""
-        return find_writer(self.trainer).folder if self.subcommand == "predict" else None
+        """Folder of the run; None after training and after a smoke test."""
+        writer = find_writer(self.trainer)
+        return writer.folder if self.subcommand == "predict" and not writer.smoke_test else None
 
 
-def one_line(message: str) -> str:
-    r"""Return the reason in a message of jsonargparse as one line.
+def run_trainer(words: Sequence[str]) -> Path | None:
+    """Run `predict` or `fit` with the given words, in this process; return the folder of the run, if it has one.
 
-    >>> one_line("Parser key 'model':\n  Errors:\n    - Option 'pol' is not accepted\n  Given value: {}")
-    "Parser key 'model': Option 'pol' is not accepted"
+    Raises:
+        MkbenchError: whatever a user's mistake leads to.
     """
-    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith(_REPETITIONS)).rstrip(".")
-
-
-def own_error(error: BaseException) -> MkbenchError:
-    """Return the mkbench error behind another one, or a usage error with the reason that was given first.
-
-    >>> own_error(ValueError("num_parts must be at least 1, found 0"))
-    UsageError('Expected options that fit, found: num_parts must be at least 1, found 0; correct the option.')
-    """
-    first = error
-    while first.__cause__ is not None and not isinstance(first, MkbenchError):
-        first = first.__cause__
-    if isinstance(first, MkbenchError):
-        return first
-    return UsageError(f"Expected options that fit, found: {one_line(str(first))}; correct the option.")
+    return MkbenchCLI(list(words)).run_folder

@@ -28,7 +28,7 @@ from mkbench.concepts.saliency import spectral_saliency
 from mkbench.concepts.saliency_parts import SaliencyMethod, SaliencyParts
 from mkbench.concepts.text import TextEncoder, bank_embeddings, class_embeddings
 from mkbench.concepts.transport import sinkhorn
-from mkbench.concepts.upscale import upscale_nearest
+from mkbench.concepts.upscale import covered_pixels, upscale_nearest
 from mkbench.concepts.whole_image import WholeImage
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "blur",
     "class_embeddings",
     "cluster_groups",
+    "covered_pixels",
     "find_foreground",
     "fit_ellipse",
     "kmeans_parts",

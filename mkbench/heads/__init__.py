@@ -1,4 +1,4 @@
-"""What the attention heads of an image encoder say: pure torch, without a trainer."""
+"""Attention heads of CLIP image encoders: decomposition, TEXTSPAN, search, pruning and segmentation, in pure torch."""
 
 from mkbench.heads.ablation import mean_ablate, reconstruct_heads, replace_heads
 from mkbench.heads.contributions import HeadContributions

@@ -1,4 +1,4 @@
-"""Edits of stored contributions: terms replaced by their mean, heads replaced by what their texts keep."""
+"""Mean ablation of MLPs, heads and tokens, and reconstruction of heads from their TEXTSPAN texts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

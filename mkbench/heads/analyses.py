@@ -1,4 +1,4 @@
-"""Five questions to the heads of an image encoder: neighbours by property, by head and by text, and maps of texts.
+"""Five analyses of attention heads: nearest images by property, image or text, and topic and contrastive maps.
 
 The contributions of the query are scaled so that its embedding has length 1, those of a ``HeadBank`` are so already,
 and texts are brought to length 1.

@@ -1,4 +1,4 @@
-"""Which heads carry the concepts of a class: its descriptors projected on what the heads add to its images."""
+"""Concept heads: scores of attention heads by how much of a class's descriptors they add to its images."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ _ELEMENTS = 2**22
 
 @dataclass(frozen=True)
 class ConceptHeads:
-    """What the heads carry of C classes, float64; NaN for a class without descriptors.
+    """Scores of every head as a concept head of C classes, float64; NaN for a class without descriptors.
 
     Attributes:
         scores: (C, L, H), how much more the head adds along the class's descriptors to its images than to the others;
-            positive where it carries them.
+            positive for a concept head of the class.
         strongest: (C, L, H) int64, the descriptor with the largest part in that; -1 for a class without descriptors.
         own: (C,), the score of the class's best head.
         others: (C,), what its best head would score with the descriptors of another class, averaged over other classes;
@@ -163,7 +163,7 @@ def _strongest(heads: Tensor, texts: Tensor, shares: Tensor) -> Tensor:
 
 
 def _against_others(heads: Tensor, sums: Tensor, known: Tensor, num_others: int, seed: int) -> Tensor:
-    """Return ``own``, ``others`` and ``beaten`` of the concept heads, (3, C)."""
+    """Return ``own``, ``others`` and ``beaten`` of ``ConceptHeads``, (3, C)."""
     against = heads.new_full((3, len(heads)), torch.nan)
     count = int(known.sum())
     if not count:

@@ -1,4 +1,4 @@
-"""What each part of an image tower adds to the image embedding."""
+"""Contributions of attention heads, MLPs and tokens to the image embedding."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace

@@ -1,4 +1,4 @@
-"""The exact decomposition of an image embedding over attention heads and tokens, read off an unmodified model."""
+"""Exact decomposition of image embeddings over attention heads and tokens of an unmodified model."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers.adapters import find_tower
 from mkbench.backbones.towers.attention import Norm
-from mkbench.backbones.towers.folding import Fold, fold_layer
-from mkbench.backbones.towers.head_reading import Reading, read_layer
-from mkbench.backbones.towers.hooks import Keep, tap
-from mkbench.backbones.towers.patch_readers import WatchPoint
+from mkbench.backbones.towers.find_tower import find_tower
+from mkbench.backbones.towers.folded_heads import FoldedHeads, fold_heads
+from mkbench.backbones.towers.head_outputs import HeadOutputs, head_outputs
+from mkbench.backbones.towers.hooks import Keep, WatchPoint, tap
 from mkbench.heads.contributions import HeadContributions
 from mkbench.heads.token_readings import TokenReadings
 
@@ -28,7 +27,7 @@ class Tape:
     """
 
     streams: dict[tuple[str, int], Tensor] = field(default_factory=dict)
-    readings: dict[int, Reading] = field(default_factory=dict)
+    readings: dict[int, HeadOutputs] = field(default_factory=dict)
 
 
 class Decomposer:
@@ -59,7 +58,7 @@ class Decomposer:
         self.backbone = backbone
         self._tower = find_tower(backbone)
         self._model: Any = backbone.model
-        self._folds: dict[int, Fold] = {}
+        self._folds: dict[int, FoldedHeads] = {}
         self.num_layers = len(self._tower.layers)
         self.num_heads = self._tower.layers[0].attention.num_heads
         self.head_width = self._tower.layers[0].attention.head_width
@@ -141,9 +140,9 @@ class Decomposer:
             raise ValueError(f"Expected every layer at most once, got {asked}.")
         return chosen
 
-    def _fold(self, layer: int) -> Fold:
+    def _fold(self, layer: int) -> FoldedHeads:
         if layer not in self._folds:
-            self._folds[layer] = fold_layer(self._tower, self._tower.layers[layer], self.dtype)
+            self._folds[layer] = fold_heads(self._tower, self._tower.layers[layer], self.dtype)
         return self._folds[layer]
 
     def _token_shares(self, pixels: Tensor, norm: Norm) -> Tensor:
@@ -178,11 +177,11 @@ class Decomposer:
             else:
                 yield WatchPoint(layer.branch, "output"), pooled("branch", index)
 
-    def _reader(self, kept: dict[int, Reading], index: int, shares: Tensor | None, by_token: bool) -> Keep:
+    def _reader(self, kept: dict[int, HeadOutputs], index: int, shares: Tensor | None, by_token: bool) -> Keep:
         layer, rows = self._tower.layers[index], self._tower.rows
 
         def keep(stream: Tensor, rope: Tensor | None) -> None:
-            kept[index] = read_layer(layer, stream.to(self.dtype), rows, rope=rope, shares=shares, by_token=by_token)
+            kept[index] = head_outputs(layer, stream.to(self.dtype), rows, rope=rope, shares=shares, by_token=by_token)
 
         return keep
 
@@ -206,7 +205,7 @@ class Decomposer:
             layers=chosen,
         )
 
-    def _read_heads(self, index: int, reading: Reading, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def _read_heads(self, index: int, reading: HeadOutputs, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Bring a layer to the joint space: its heads (B, H, d) or (B, T, H, d), and its biases (B, d)."""
         fold = self._fold(index)
         shape = (-1,) + (1,) * (reading.mixed.ndim - 1)

@@ -1,4 +1,4 @@
-"""What the attention heads add for many images, kept with the names of the images to search in."""
+"""Bank of head contributions of many images, searched for nearest images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Soft pruning: heads silenced in the running model, so that later layers see their absence (the total effect)."""
+"""Soft pruning of attention heads in the running model (the total effect), and matched random heads as its control."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,14 +9,14 @@ import torch
 from torch.nn import Module, Parameter
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers.adapters import find_tower
-from mkbench.backbones.towers.base import Tower
+from mkbench.backbones.towers.find_tower import find_tower
+from mkbench.backbones.towers.residual_tower import ResidualTower
 from mkbench.heads.head_values import Head
 
 
 @contextmanager
 def prune_heads(backbone: Backbone, heads: Iterable[Head]) -> Iterator[None]:
-    """Silence heads of the image tower while the context is open: all tokens lose what the heads add, biases stay.
+    """Prune heads of the image tower while the context is open: all tokens lose what the heads add, biases stay.
 
     The output weights of a layer make way for a copy whose columns of the heads are zero. The model's own weights are
     never written, and are back at the end, whatever happens inside.
@@ -50,13 +50,13 @@ def prune_heads(backbone: Backbone, heads: Iterable[Head]) -> Iterator[None]:
             )
         chosen.setdefault(layer, set()).add(head)
     with ExitStack() as stack:
-        for layer, silent in sorted(chosen.items()):
-            stack.enter_context(_silenced(backbone, tower, layer, silent))
+        for layer, pruned in sorted(chosen.items()):
+            stack.enter_context(_pruned(backbone, tower, layer, pruned))
         yield
 
 
 @contextmanager
-def _silenced(backbone: Backbone, tower: Tower, layer: int, silent: set[int]) -> Iterator[None]:
+def _pruned(backbone: Backbone, tower: ResidualTower, layer: int, heads: set[int]) -> Iterator[None]:
     attention = tower.layers[layer].attention
     weight = attention.output.weight  # (D, H k)
     # By identity, for every library has names of its own; PyTorch's attention never calls its output layer, so that a
@@ -64,11 +64,11 @@ def _silenced(backbone: Backbone, tower: Tower, layer: int, silent: set[int]) ->
     owner: Module = next(
         module for module in backbone.modules() if getattr(module, "_parameters", {}).get("weight") is weight
     )
-    pruned = weight.detach().clone()
-    columns = pruned.view(len(pruned), attention.num_heads, attention.head_width)
-    columns[:, sorted(silent)] = 0
+    without = weight.detach().clone()
+    columns = without.view(len(without), attention.num_heads, attention.head_width)
+    columns[:, sorted(heads)] = 0
     original = owner._parameters["weight"]
-    owner._parameters["weight"] = Parameter(pruned, requires_grad=False)
+    owner._parameters["weight"] = Parameter(without, requires_grad=False)
     try:
         yield
     finally:
@@ -123,7 +123,7 @@ class RandomSets(NamedTuple):
 
 
 def matched_random_sets(heads: Sequence[Head], *, num_heads: int, seeds: Iterable[int]) -> RandomSets:
-    """Draw several such sets, outside the given one if every layer has room for that.
+    """Draw several random sets of heads of the same layers, outside the given one if every layer has room for that.
 
     Args:
         heads: different pairs of a layer and a head.

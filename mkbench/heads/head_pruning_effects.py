@@ -1,4 +1,4 @@
-"""What silencing heads does to accuracy: the total effect of a set of heads, beside that of random ones."""
+"""Effect of pruning sets of attention heads on accuracy, beside that of matched random heads."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.heads.head_pruning import RandomSets, matched_random_sets, prune_heads
 from mkbench.heads.head_values import Head
 
@@ -42,7 +42,7 @@ def pruning_effects(
 ) -> list[PruningEffect]:
     """Classify images with all heads of the running model, without those of each set, and without random ones.
 
-    What is measured is the total effect: later layers see that the heads are silent. ``remove_heads`` has the direct
+    What is measured is the total effect: later layers see that the heads are gone. ``remove_heads`` has the direct
     one alone. The images are read once; each batch goes through the model for every set.
 
     Args:
@@ -72,8 +72,8 @@ def pruning_effects(
         raise ValueError("Expected at least one seed, got none.")
     num_heads = find_tower(backbone).layers[0].attention.num_heads
     drawn = [matched_random_sets(heads, num_heads=num_heads, seeds=seeds) for heads in sets]
-    silent = [(), *(each for heads, random in zip(sets, drawn, strict=True) for each in (heads, *random.sets))]
-    correct = _classify_without(backbone, batches, classify, silent)
+    pruned = [(), *(each for heads, random in zip(sets, drawn, strict=True) for each in (heads, *random.sets))]
+    correct = _classify_without(backbone, batches, classify, pruned)
     own = correct[1:].view(len(sets), 1 + len(seeds), -1)  # (sets, the set and its random ones, K)
     return [PruningEffect(correct[0], one[0], one[1:], random) for one, random in zip(own, drawn, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Spurious features: embeddings without what some heads add to them, and how the worst group of images fares then."""
+"""Head removal: embeddings without the direct effect of some heads, and the accuracy of the worst group of images."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -32,7 +32,7 @@ class GroupScores(NamedTuple):
 
 
 def group_scores(correct: Tensor, groups: Tensor, *, num_groups: int) -> GroupScores:
-    """Scorer accuracy overall, in each group, on average over the groups, and in the worst one.
+    """Accuracy overall, in each group, on average over the groups, and in the worst one.
 
     Args:
         correct: (..., K) bool or 0/1, whether each image was classified rightly.
@@ -55,7 +55,7 @@ def group_scores(correct: Tensor, groups: Tensor, *, num_groups: int) -> GroupSc
 def resample_group_scores(
     correct: Tensor, groups: Tensor, *, num_groups: int, resamples: int = 1000, seed: int = 0
 ) -> GroupScores:
-    """Scorer the same on bootstrap samples that draw with replacement within each group, so that none is ever empty.
+    """Group scores of bootstrap samples, drawn with replacement within each group, so that none is ever empty.
 
     All rows see the same samples: differences between rows are paired. The worst of several noisy groups is lower on
     average than the accuracy of the group that is truly worst, in a sample more so than in the images themselves; the
@@ -125,7 +125,7 @@ def remove_heads(
         ValueError: for heads that the store does not have, or one twice in a set.
         DataError: a file is damaged or gone.
 
-    Source: the removal of spurious features in Gandelsman, Efros & Steinhardt, ICLR 2024 (arXiv 2310.05916).
+    Source: the removal of heads of spurious cues in Gandelsman, Efros & Steinhardt, ICLR 2024 (arXiv 2310.05916).
 
     >>> import tempfile
     >>> from pathlib import Path

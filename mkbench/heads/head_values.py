@@ -1,4 +1,4 @@
-"""Parts of what the attention heads add: scaled to unit embeddings, some heads alone, the patches alone."""
+"""Selections of head contributions: at unit embeddings, of some heads, of the patches alone."""
 
 from collections.abc import Sequence
 

@@ -1,14 +1,12 @@
-"""The images that come closest to a direction: exact search in chunks, and its result."""
+"""Exact nearest-neighbour search among rows, in chunks, and its result."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from mkbench.concepts.linalg import require_finite, unit_rows
-from mkbench.plotting.head_queries import neighbors_figure
 
 #: ``dot``: as published; ``cosine``: both of length 1; ``centred``: without the mean of what is searched in.
 Similarity = Literal["dot", "cosine", "centred"]
@@ -112,21 +110,3 @@ class Neighbors:
     scores: Tensor
     similarity: Similarity
     query_id: str | None = None
-
-    def plot(self, images: Tensor | None = None, *, query: Tensor | None = None) -> Figure:
-        """Draw the neighbours with their scores: the images, or bars with the names where none are given.
-
-        Args:
-            images: (top, 3, S, S) uint8, of the neighbours in their order.
-            query: (3, S, S) uint8, the image that was asked with.
-
-        Raises:
-            ValueError: for images of another number or shape.
-
-        >>> found = Neighbors("colour, image a", ("b",), torch.tensor([1]), torch.tensor([0.5]), "dot")
-        >>> found.plot(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)).axes[0].texts[0].get_text()
-        'Nearest images: colour, image a (dot)'
-        """
-        heading = f"Nearest images: {self.title} ({self.similarity})"
-        scores = self.scores.tolist()
-        return neighbors_figure(heading, self.ids, scores, images=images, query=query, query_id=self.query_id)

@@ -1,14 +1,12 @@
-"""How much of a text the heads write while they attend to each patch, and the results that hold such maps."""
+"""Patch maps of a text: how much of it the heads add while they attend to each patch."""
 
 from dataclasses import dataclass
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from mkbench.concepts.linalg import unit_rows
 from mkbench.heads.neighbors import Similarity, check_similarity
-from mkbench.plotting.head_queries import maps_figure
 
 
 def patch_maps(patches: Tensor, texts: Tensor, *, grid: tuple[int, int], similarity: Similarity = "dot") -> Tensor:
@@ -57,21 +55,10 @@ class TopicMap:
     heads: str
     similarity: Similarity
 
-    def plot(self, image: Tensor | None = None) -> Figure:
-        """Draw the map, alone or beside and over the image.
-
-        Args:
-            image: (3, S, S) uint8.
-
-        Raises:
-            ValueError: for another image.
-
-        >>> found = TopicMap(torch.eye(2), "an owl", "all heads", "dot")
-        >>> len(found.plot().axes), len(found.plot(torch.zeros(3, 8, 8, dtype=torch.uint8)).axes)
-        (3, 5)
-        """
-        heading = f"“{self.text}” in {self.heads} ({self.similarity})"
-        return maps_figure(heading, [(self.text, self.values)], image=image, overlay=True)
+    @property
+    def maps(self) -> dict[str, Tensor]:
+        """The map by its title."""
+        return {self.text: self.values}
 
 
 @dataclass(frozen=True)
@@ -100,20 +87,12 @@ class ContrastiveMaps:
         """The largest magnitude of the difference: both views are shown between its negative and itself."""
         return float(self.difference.abs().max())
 
-    def plot(self, image: Tensor | None = None) -> Figure:
-        """Draw M1 - M2 and M2 - M1 on one common scale.
+    @property
+    def maps(self) -> dict[str, Tensor]:
+        """M1 - M2 and M2 - M1 by their titles, (h, w) each.
 
-        Args:
-            image: (3, S, S) uint8, drawn beside them.
-
-        Raises:
-            ValueError: for another image.
-
-        >>> found = ContrastiveMaps(torch.eye(2), 3 * torch.eye(2), ("an owl", "a tree"), "dot")
-        >>> [axes.images[0].get_clim() for axes in found.plot().axes[1:3]]
-        [(-2.0, 2.0), (-2.0, 2.0)]
+        >>> list(ContrastiveMaps(torch.eye(2), 3 * torch.eye(2), ("an owl", "a tree"), "dot").maps)
+        ['an owl − a tree', 'a tree − an owl']
         """
         one, other = self.texts
-        panels = [(f"{one} \u2212 {other}", self.difference), (f"{other} \u2212 {one}", -self.difference)]
-        heading = f"“{one}” against “{other}” in all heads ({self.similarity})"
-        return maps_figure(heading, panels, image=image)
+        return {f"{one} \u2212 {other}": self.difference, f"{other} \u2212 {one}": -self.difference}

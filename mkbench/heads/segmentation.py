@@ -1,4 +1,4 @@
-"""Zero-shot segmentation: the object is where the heads write the name of the class rather than other names."""
+"""Zero-shot segmentation from what the attention heads add along class names."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mkbench.concepts.upscale import covered_pixels
 from mkbench.heads.contributions import HeadContributions
 from mkbench.heads.head_values import Head, patch_contributions, pick_heads
 from mkbench.heads.token_readings import TokenReadings
@@ -33,10 +34,11 @@ def segment(maps: Tensor, size: int) -> Segmentation:
             the image (``mkbench.datamodules.ground_truth_geometry``).
 
     Returns:
-        ``Segmentation``; a map without contrast has scores of 0 and no object.
+        ``Segmentation``; pixels that no patch covers are background with a score of 0. A map without contrast has
+        scores of 0 and no object.
 
     Raises:
-        ValueError: for maps of another shape, or a size below 1.
+        ValueError: for maps of another shape, or a size below a pixel for each patch.
 
     >>> segment(torch.tensor([[[0.0, 4.0]]]), 2)
     Segmentation(scores=tensor([[[0., 1.],
@@ -45,12 +47,15 @@ def segment(maps: Tensor, size: int) -> Segmentation:
     """
     if maps.ndim != 3 or 0 in maps.shape[1:] or size < 1:
         raise ValueError(f"Expected maps (B, h, w) and a size of at least 1, got {tuple(maps.shape)} and {size}.")
-    pixels = F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]  # (B, S, S)
+    height, width = (covered_pixels(size, side) for side in maps.shape[1:])
+    pixels = F.interpolate(maps[:, None], (height, width), mode="bilinear", align_corners=False)[:, 0]
     low, high = pixels.amin(dim=(1, 2), keepdim=True), pixels.amax(dim=(1, 2), keepdim=True)
     span = high - low
     # Clamped, because a quotient of rounded numbers may leave 0..1.
     scores = ((pixels - low) / torch.where(span > 0, span, 1)).clamp(0, 1)
-    return Segmentation(scores, scores > scores.mean(dim=(1, 2), keepdim=True))
+    masks = scores > scores.mean(dim=(1, 2), keepdim=True)
+    left_over = (0, size - width, 0, size - height)
+    return Segmentation(F.pad(scores, left_over), F.pad(masks, left_over))  # (B, S, S)
 
 
 def class_maps(

@@ -1,4 +1,4 @@
-"""How well maps of patches find the true object: the numbers of every image."""
+"""Segmentation scores of patch maps: pixel accuracy, mIoU and average precision of every image."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""TEXTSPAN of all heads of a run, layer by layer, and embeddings rebuilt from what it keeps."""
+"""TEXTSPAN of all heads of a run, layer by layer, and embeddings rebuilt from its texts."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

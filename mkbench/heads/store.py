@@ -1,4 +1,4 @@
-"""Contributions of heads on disk: a file for each class group of a run, read back without loading it whole."""
+"""Store of head contributions: a safetensors file for each class group of a run, read in parts."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,9 @@ from torch import Tensor
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, MkbenchError, UsageError
 from mkbench.heads.contributions import HeadContributions
+from mkbench.runs.group_files import finished_groups, read_group
 from mkbench.runs.manifest import read_manifest
-from mkbench.runs.run_folder import CONTRIBUTIONS, GROUPS, MANIFEST, finished_groups, read_group
+from mkbench.runs.run_folder import CONTRIBUTIONS, group_path
 
 SCHEMA_VERSION = 1
 _META_KEY = "mkbench"
@@ -37,10 +38,10 @@ class StoredGroup:
     class_index: int | None
 
 
-def group_path(run: Path, key: str) -> Path:
+def contributions_path(run: Path, key: str) -> Path:
     """Return where the contributions of a class group lie.
 
-    >>> group_path(Path("runs"), "00007-000").as_posix()
+    >>> contributions_path(Path("runs"), "00007-000").as_posix()
     'runs/contributions/00007-000.safetensors'
     """
     return run / CONTRIBUTIONS / f"{key}.safetensors"
@@ -92,7 +93,7 @@ def write_contributions(
             "--model.stored_as fp32."
         )
     meta = _describe(key, fingerprint, terms.layers, sample_ids) | {"shape": list(tensors["heads"].shape)}
-    path = group_path(run, key)
+    path = contributions_path(run, key)
     with written_whole(path) as temporary:
         # Not safetensors' own file: of a full disk it makes an error that is no OSError.
         temporary.write_bytes(save(tensors, metadata={_META_KEY: json.dumps(meta)}))
@@ -127,7 +128,7 @@ def read_shape(
     Raises:
         DataError: they are not.
     """
-    path = group_path(run, key)
+    path = contributions_path(run, key)
     try:
         with safe_open(path, framework="pt") as file:
             said = json.loads((file.metadata() or {})[_META_KEY])
@@ -277,9 +278,8 @@ def open_store(run: Path) -> ContributionStore:
     Traceback (most recent call last):
     mkbench.errors.UsageError: Expected the folder of a run of ...HeadDecomposition, found none at nowhere; run...
     """
-    manifest = read_manifest(run / MANIFEST) or {}
-    settings = manifest.get("settings", {})
-    if settings.get("system") != "HeadDecomposition":
+    manifest = read_manifest(run) or {}
+    if manifest.get("system") != "head_decomposition":
         raise UsageError(
             f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found none at {run}; run `mkbench "
             "predict` with a configuration such as critters/heads.yaml first."
@@ -290,14 +290,14 @@ def open_store(run: Path) -> ContributionStore:
             f"Expected a finished run at {run}, found one that lacks {len(missing)} of {len(manifest['groups'])} class "
             "groups; run the same `mkbench predict` again to go on with it."
         )
-    layers, fingerprint = tuple(settings["layers"]), manifest["model"]["fingerprint"]
+    layers, fingerprint = tuple(manifest["settings"]["layers"]), manifest["model"]["fingerprint"]
     groups, shapes = [], set()
     for key in sorted(manifest["groups"]):
-        rows = read_group(run / GROUPS / f"{key}.parquet").rows
+        rows = read_group(group_path(run, key)).rows
         sample_ids = tuple(rows["sample_id"].to_pylist())
         if sample_ids:  # a group without a readable image has no contributions
             shapes.add(read_shape(run, key, sample_ids, fingerprint=fingerprint, layers=layers)[2:])
-            groups.append(StoredGroup(group_path(run, key), sample_ids, rows["class_index"][0].as_py()))
+            groups.append(StoredGroup(contributions_path(run, key), sample_ids, rows["class_index"][0].as_py()))
     if len(shapes) != 1:
         raise DataError(f"Expected contributions of one shape in {run}, found {len(shapes)}; run it again.")
     ((num_heads, width),) = shapes

@@ -1,4 +1,4 @@
-"""What heads read from every token, before it is written out in the joint space, which takes many times the memory."""
+"""Mixed values of attention heads by token, before the joint space, which would take many times the memory."""
 
 from dataclasses import dataclass
 

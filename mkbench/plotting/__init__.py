@@ -1,1 +1,1 @@
-"""Plots on matplotlib: style, point labels, panels; none of them knows a run or a model."""
+"""Plots on matplotlib: style, point labels, panels and figures; none of them knows a run or a model."""

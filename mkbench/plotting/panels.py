@@ -1,4 +1,4 @@
-"""The three images of an explained sample: the image, its signed saliency, and its numbered parts."""
+"""Panels of image figures: an image, its signed saliency, and its numbered parts."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
+from torch import Tensor
 
+from mkbench.concepts.upscale import covered_pixels
 from mkbench.plotting.style import PALETTE, ink_on
 
 Segments = NDArray[np.float64]
@@ -28,7 +30,7 @@ def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
 
     Args:
         labels: (h, w), -1 on the background.
-        size: side of the square image that the grid covers, in pixels.
+        size: side of the square image, in pixels; each patch has a whole number of them.
 
     Returns:
         (segments, 2, 2): the two ends of each line as (x, y) pixels.
@@ -43,7 +45,7 @@ def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
     row, column = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])  # lines above a patch
     horizontal = np.stack([np.stack([column, row], 1), np.stack([column + 1, row], 1)], 1)
     height, width = labels.shape
-    segments: Segments = np.concatenate([vertical, horizontal]) * np.array([size / width, size / height])
+    segments: Segments = np.concatenate([vertical, horizontal]) * np.array([size // width, size // height])
     return segments
 
 
@@ -83,6 +85,39 @@ def number_places(labels: NDArray[np.int64]) -> dict[int, tuple[tuple[float, flo
     return places
 
 
+def check_images(name: str, images: Tensor | None, shape: tuple[int | None, ...]) -> None:
+    """Check square uint8 images; None is fine.
+
+    Args:
+        name: what the message calls them.
+        images: one or several.
+        shape: what they must be, None where any size will do.
+
+    Raises:
+        ValueError: for another shape or type.
+
+    >>> check_images("the image", None, (3, None, None))
+    """
+    if images is None:
+        return
+    fits = images.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, images.shape, strict=True)
+    )
+    if not fits or images.shape[-1] != images.shape[-2] or str(images.dtype) != "torch.uint8":
+        wanted = tuple("S" if size is None else size for size in shape)
+        raise ValueError(f"Expected {name} {wanted} uint8, got {tuple(images.shape)} {images.dtype}.")
+
+
+def image_pixels(image: Tensor) -> NDArray[np.uint8]:
+    """Return the pixels of an image on any device, (3, S, S).
+
+    >>> import torch
+    >>> image_pixels(torch.zeros(3, 2, 2, dtype=torch.uint8)).shape
+    (3, 2, 2)
+    """
+    return np.asarray(image.detach().cpu().numpy(), dtype=np.uint8)
+
+
 def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     """Show a (3, S, S) image without ticks.
 
@@ -93,6 +128,12 @@ def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.imshow(image.transpose(1, 2, 0), extent=(0, size, size, 0))
     axes.set(xticks=[], yticks=[], xlim=(0, size), ylim=(size, 0))
     axes.spines[:].set_visible(False)
+
+
+def _extent(patches: NDArray[np.generic], size: int) -> tuple[int, int, int, int]:
+    """Return the left, right, bottom and top pixel of what the patches, (h, w), cover of an image."""
+    height, width = patches.shape
+    return 0, covered_pixels(size, width), covered_pixels(size, height), 0
 
 
 def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np.int64], size: int) -> AxesImage:
@@ -115,7 +156,7 @@ def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np
     """
     largest = float(np.abs(saliency).max()) or 1.0
     shown = axes.imshow(
-        saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=(0, size, size, 0), interpolation="nearest"
+        saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=_extent(saliency, size), interpolation="nearest"
     )
     outline = boundary_segments(np.where(labels >= 0, 0, -1), size)
     axes.add_collection(LineCollection(list(outline), colors="black", linewidths=1.0, capstyle="projecting"))
@@ -145,13 +186,14 @@ def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64]) 
     colours = np.zeros((*labels.shape, 4))
     for part in np.unique(labels[labels >= 0]):
         colours[labels == part] = (*to_rgb(part_colour(int(part))), 0.5)
-    axes.imshow(colours, extent=(0, size, size, 0), interpolation="nearest")
+    extent = _extent(labels, size)
+    axes.imshow(colours, extent=extent, interpolation="nearest")
     lines = boundary_segments(labels, size)
     axes.add_collection(LineCollection(list(lines), colors="white", linewidths=0.7, capstyle="projecting"))
     for part, (place, anchor) in number_places(labels).items():
         if place != anchor:
-            axes.plot(*np.multiply([place, anchor], size).T, color="black", linewidth=0.6)
-        draw_number(axes, part, place[0] * size, place[1] * size)
+            axes.plot(*np.multiply([place, anchor], extent[1:3]).T, color="black", linewidth=0.6)
+        draw_number(axes, part, place[0] * extent[1], place[1] * extent[2])
     axes.set(xlim=(0, size), ylim=(size, 0))
 
 

@@ -1,4 +1,4 @@
-"""Where the names of points go so that they hide neither each other nor the data."""
+"""Label placement for scatter plots."""
 
 from collections.abc import Sequence
 from itertools import product

@@ -1,4 +1,4 @@
-"""One image explained: saliency, parts, their descriptors, the concepts' importance, and what both encoders name."""
+"""Figure of an explained image: saliency, parts, descriptors, importance of concepts, and a Venn diagram of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,6 @@ from mkbench.plotting.style import (
     write_lines,
 )
 from mkbench.plotting.venn import MUTUAL, VISION, draw_venn, lay_out_venn
-from mkbench.runs.results import explainer_label
 
 _MARGIN, _GUTTER = 6.0, 12.0  # points
 _IMAGE = 112.0  # side of each of the three images, points
@@ -49,8 +48,7 @@ class SampleView:
         language: language concepts of the class, closest first (the published image shows 15).
         class_name: the true class, None for an image without a label.
         predicted_name: the predicted class.
-        explainer: name of the explainer, such as ``pca``.
-        model: name of the model as it is to be printed.
+        heading: of the figure, such as the model and the explainer.
     """
 
     image: NDArray[np.uint8]
@@ -61,8 +59,7 @@ class SampleView:
     language: Sequence[str]
     class_name: str | None
     predicted_name: str
-    explainer: str
-    model: str
+    heading: str
 
 
 def _check(sample: SampleView) -> None:
@@ -103,7 +100,7 @@ def sample_figure(sample: SampleView) -> Figure:
         >>> sample = SampleView(
         ...     image=np.zeros((3, 80, 80), np.uint8), saliency=np.eye(5), part_labels=np.eye(5, dtype=np.int64) - 1,
         ...     part_descriptors=[["four legs"]], concepts=[("four legs", 0.7)], language=["four legs", "wings"],
-        ...     class_name="dog", predicted_name="cat", explainer="pca", model="ViT-B/16",
+        ...     class_name="dog", predicted_name="cat", heading="ViT-B/16, PCA parts",
         ... )
         >>> figure = sample_figure(sample)
         >>> figure.axes[0].texts[0].get_text()
@@ -123,8 +120,7 @@ def sample_figure(sample: SampleView) -> Figure:
     venn_top = max(bars_bottom, _MARGIN + 2 * _TITLE + _parts_height(parts)) + 10
     with print_style():
         page = Page(PAGE_WIDTH, venn_top + _TITLE + venn.height + _MARGIN)
-        heading = f"{sample.model}, {explainer_label(sample.explainer)} parts"
-        page.canvas.text(_MARGIN, _MARGIN + 8, heading, fontsize=8.5)
+        page.canvas.text(_MARGIN, _MARGIN + 8, sample.heading, fontsize=8.5)
         _draw_images(page, sample, captions)
         _draw_descriptors(page, parts)
         _draw_bars(page, sample, labels, top=bars_top, right=bars_right)

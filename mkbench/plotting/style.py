@@ -1,4 +1,4 @@
-"""What all figures share: the palette, the print style, measured text, and writing files that carry no dates."""
+"""Print style of all figures: palette, fonts, measured and wrapped text, and saving without dates."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Two overlapping shapes with the concepts of the vision encoder, of the language encoder and of both inside."""
+"""Venn diagram of the concepts of the vision encoder, of the language encoder and of both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

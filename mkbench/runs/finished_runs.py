@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from mkbench.errors import UsageError
-from mkbench.runs.results import Document, model_label
-from mkbench.runs.run_folder import RESULTS, read_results
+from mkbench.runs.results import model_label, read_environment, read_results
+from mkbench.runs.run_folder import RESULTS
+from mkbench.runs.schema import Environment, RunResults
+from mkbench.runs.tidy_tables import TidyTable, metric_rows, sample_rows
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,15 @@ class Run:
 
     folder: Path
     label: str
-    results: Document
-    environment: Document
+    results: RunResults
+    environment: Environment
 
-    def labelled(self) -> Document:
+    @property
+    def system(self) -> str:
+        """What was run, such as ``mutual_knowledge``."""
+        return self.results["system"]
+
+    def labelled(self) -> RunResults:
         """Return the results with the run's label as the label of the model.
 
         >>> run = Run(Path("b"), "ViT (b)", {"model": {"name": "vit", "label": "ViT"}}, {})
@@ -34,6 +42,68 @@ class Run:
         'ViT (b)'
         """
         return {**self.results, "model": {**self.results["model"], "label": self.label}}
+
+    def metrics(self) -> TidyTable:
+        """Return the metrics of this run, as ``Runs.metrics`` does."""
+        return Runs([self]).metrics()
+
+    def samples(self) -> TidyTable:
+        """Return the rows of this run's images, as ``Runs.samples`` does."""
+        return Runs([self]).samples()
+
+
+class Runs(Sequence[Run]):
+    """Finished runs in the order in which they were named, and their numbers as tables.
+
+    Args:
+        runs: the runs.
+    """
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self._runs = tuple(runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Runs": ...
+
+    def __getitem__(self, index: int | slice) -> "Run | Runs":
+        return Runs(self._runs[index]) if isinstance(index, slice) else self._runs[index]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __repr__(self) -> str:
+        return f"Runs({[run.label for run in self]})"
+
+    def metrics(self) -> TidyTable:
+        """Return a row for each metric of each run.
+
+        Columns: ``run`` (its folder), ``model``, ``explainer`` (null for a metric of the model alone), ``metric``,
+        ``value`` and the ends ``low`` and ``high`` of its 95 % interval in the metric's own unit (null where the run
+        has none), ``n`` (images or heads it is over) and ``higher_is_better`` (null where neither is).
+
+        >>> metric = {"name": "top1", "explainer": None, "value": 0.5, "interval": [0.25, 0.75], "n": 8}
+        >>> run = Run(Path("runs/vit"), "ViT", {"model": {"name": "vit"}, "metrics": [metric]}, {})
+        >>> table = Runs([run]).metrics().to_arrow()
+        >>> table.select(["run", "model", "metric", "value", "low", "high"]).to_pylist()
+        [{'run': 'runs/vit', 'model': 'ViT', 'metric': 'top1', 'value': 0.5, 'low': 0.25, 'high': 0.75}]
+        """
+        return metric_rows([(run.folder, run.label, run.results) for run in self])
+
+    def samples(self) -> TidyTable:
+        """Return a row for each image and explainer of each run; for each image where a run explains none.
+
+        Columns: ``run`` (its folder), ``model``, and those of the group files; null where a run lacks one of them.
+
+        Raises:
+            DataError: a group file is damaged, or two runs hold different kinds of values in one column.
+
+        >>> Runs([]).samples().to_arrow().column_names
+        ['run', 'model']
+        """
+        return sample_rows([(run.folder, run.label) for run in self])
 
 
 def find_runs(paths: Iterable[Path]) -> list[Path]:
@@ -70,19 +140,36 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """Read finished runs, in the order given.
+def read_runs(folders: str | Path | Iterable[str | Path]) -> Runs:
+    """Read finished runs.
+
+    Args:
+        folders: of models, or of benches, which stand for the runs inside; one or several.
+
+    Returns:
+        The runs in the order given, those of a bench by name; a run that is named twice is read once.
 
     Raises:
         UsageError: no finished run in a folder.
         DataError: a damaged file, or one of another schema version.
+
+    Example, after ``mkbench demo``::
+
+        import mkbench
+
+        runs = mkbench.read_runs("runs/demo")
+        metrics = runs.metrics().to_pandas()
+        print(metrics[metrics.metric == "top1"][["model", "value", "low", "high"]])
+        runs.samples().to_pandas().groupby("model")["concept_entropy"].mean()
     """
-    contents = [read_results(folder) for folder in folders]
-    labels = _tell_apart([model_label(results) for results, _ in contents], folders)
-    return [
+    named = [folders] if isinstance(folders, (str, Path)) else list(folders)
+    found = find_runs(map(Path, named))
+    contents = [(read_results(folder), read_environment(folder)) for folder in found]
+    labels = _tell_apart([model_label(results) for results, _ in contents], found)
+    return Runs(
         Run(folder, label, results, environment)
-        for folder, label, (results, environment) in zip(folders, labels, contents, strict=True)
-    ]
+        for folder, label, (results, environment) in zip(found, labels, contents, strict=True)
+    )
 
 
 def _tell_apart(names: Sequence[str], folders: Sequence[Path]) -> list[str]:

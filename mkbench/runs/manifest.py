@@ -1,22 +1,27 @@
-"""What a run consists of, so that groups of two different runs are never mixed."""
+"""Manifest of a run: what it consists of, so that groups of two different runs are never mixed."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mkbench.errors import DataError
+from mkbench.runs.run_folder import MANIFEST
+from mkbench.text_files import parse_json
 
 
-def read_manifest(path: Path) -> dict[str, Any] | None:
+def read_manifest(run: Path) -> dict[str, Any] | None:
     """Return the manifest of an earlier run, None if there is none.
+
+    Args:
+        run: folder of the run.
 
     Raises:
         DataError: the file is damaged.
     """
+    path = run / MANIFEST
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(
             f"Expected a manifest in {path}, found a damaged file; run with --results.overwrite true."

@@ -1,11 +1,12 @@
-"""Look-ups in a parsed ``results.json``: metrics with their intervals, the explainers of a run, names for print."""
+"""Reading of ``results.json``: metrics with their intervals, the explainers of a run, names for print."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeGuard, cast
 
-#: A parsed ``results.json`` or ``environment.json``.
-Document = Mapping[str, Any]
+from mkbench.errors import DataError, UsageError
+from mkbench.runs.run_folder import ENVIRONMENT, RESULTS, read_object
+from mkbench.runs.schema import SCHEMA_VERSION, Environment, RunResults, find_fault
 
 EXPLAINER_LABELS = {
     "pca": "PCA",
@@ -43,11 +44,11 @@ class Estimate(NamedTuple):
         return Estimate(self.value * factor, interval)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: float | None) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def find_metric(results: Document, name: str, explainer: str | None = None) -> Estimate | None:
+def find_metric(results: RunResults, name: str, explainer: str | None = None) -> Estimate | None:
     """Look a metric up; None where the run has no finite value of it.
 
     Args:
@@ -66,16 +67,15 @@ def find_metric(results: Document, name: str, explainer: str | None = None) -> E
         True
     """
     for metric in results["metrics"]:
-        if metric["name"] == name and metric["explainer"] == explainer and _is_number(metric["value"]):
-            interval: Sequence[float] | None = metric.get("interval")
-            if interval is None or not all(_is_number(bound) for bound in interval):
-                return Estimate(float(metric["value"]))
-            low, high = interval
-            return Estimate(float(metric["value"]), (float(low), float(high)))
+        value = metric["value"]
+        if metric["name"] == name and metric["explainer"] == explainer and _is_number(value):
+            low, high = metric.get("interval") or (math.nan, math.nan)
+            bounded = _is_number(low) and _is_number(high)
+            return Estimate(float(value), (float(low), float(high)) if bounded else None)
     return None
 
 
-def explainer_names(results: Document) -> list[str]:
+def explainer_names(results: RunResults) -> list[str]:
     """List the explainers of a run: PCA, K-means, then others in alphabetical order.
 
     >>> explainer_names({"metrics": [{"explainer": "other"}, {"explainer": "kmeans"}, {"explainer": None}]})
@@ -103,7 +103,7 @@ def explainer_label(name: str) -> str:
     return EXPLAINER_LABELS.get(name, name)
 
 
-def family_name(results: Document) -> str:
+def family_name(results: RunResults) -> str:
     """Return the family of the model's image tower, ``other`` where it is unknown.
 
     >>> family_name({"model": {"family": "ViT"}}), family_name({"model": {"family": None}})
@@ -122,7 +122,7 @@ def sort_families(names: set[str]) -> list[str]:
     return known + sorted(names - {*known, _OTHER_FAMILY}) + sorted(names & {_OTHER_FAMILY})
 
 
-def model_label(results: Document) -> str:
+def model_label(results: RunResults) -> str:
     """Return the model's name as it is printed.
 
     >>> model_label({"model": {"name": "vit-b-16", "label": "ViT-B/16"}})
@@ -130,3 +130,48 @@ def model_label(results: Document) -> str:
     """
     model = results["model"]
     return str(model.get("label") or model["name"])
+
+
+def read_results(run: Path) -> RunResults:
+    """Read the results of a finished run.
+
+    Args:
+        run: folder of the run.
+
+    Raises:
+        UsageError: no finished run in this folder.
+        DataError: ``results.json`` is damaged, or of another schema version.
+    """
+    path = run / RESULTS
+    content = read_object(path)
+    if content is None:
+        raise UsageError(
+            f"Expected the folder of a finished run with {RESULTS}, found none at {run}; name a model's folder."
+        )
+    if content.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(
+            f"Expected {path} of schema version {SCHEMA_VERSION}, found {content.get('schema_version')}; "
+            "run the benchmark again with this version."
+        )
+    _require_schema(path, content, RunResults)
+    return cast(RunResults, content)
+
+
+def read_environment(run: Path) -> Environment:
+    """Read how fast and where a run was computed; empty where it does not say.
+
+    Args:
+        run: folder of the run.
+
+    Raises:
+        DataError: ``environment.json`` is damaged.
+    """
+    content = read_object(run / ENVIRONMENT) or {}
+    _require_schema(run / ENVIRONMENT, content, Environment)
+    return cast(Environment, content)
+
+
+def _require_schema(path: Path, content: object, schema: type) -> None:
+    fault = find_fault(content, schema)
+    if fault is not None:
+        raise DataError(f"Expected in {path} {fault}; run the benchmark again with this version.")

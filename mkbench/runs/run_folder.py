@@ -1,69 +1,53 @@
-"""The run folder on disk: group files as they finish, and the results that can always be rebuilt from them."""
+"""Names of the files in a run folder, and JSON files that are written whole."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from mkbench.atomic_files import written_whole
-from mkbench.errors import DataError, UsageError
+from mkbench.errors import DataError
+from mkbench.text_files import parse_json
 
-SCHEMA_VERSION = 1
 GROUPS, LOG, FIGURES = "groups", "groups.log", "figures"
-RESULTS, ENVIRONMENT, MANIFEST = "results.json", "environment.json", "manifest.json"
+RESULTS, ENVIRONMENT, MANIFEST, CONFIG = "results.json", "environment.json", "manifest.json", "config.yaml"
+#: The texts that descriptor ids of the rows stand for, by their place in the list.
+DESCRIPTORS = "descriptors.json"
 #: What runs that decompose attention heads have beside these.
 CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.json", "answers.jsonl"
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"
-_META_KEY = b"mkbench"
 
-#: One row for each image and explainer. Of images without labels class_index, class_name, top1 and top5 are null.
-ROW_SCHEMA = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("class_index", pa.int64()),
-        ("class_name", pa.string()),
-        ("explainer", pa.string()),
-        ("predicted_index", pa.int64()),
-        ("top1", pa.bool_()),
-        ("top5", pa.bool_()),
-        ("num_parts", pa.int64()),
-        ("descriptor_ids", pa.list_(pa.int64())),
-        ("importance", pa.list_(pa.float64())),
-        ("part_descriptor_ids", pa.list_(pa.int64())),
-        ("hits", pa.list_(pa.bool_())),
-        ("curve", pa.list_(pa.float64())),
-        ("chance_curve", pa.list_(pa.float64())),
-        ("concept_entropy", pa.float64()),
-    ]
-)
-
-#: The columns of a run without explanations, which has one row for each image.
-IMAGE_SCHEMA = pa.schema(
-    [ROW_SCHEMA.field(name) for name in ("sample_id", "class_index", "class_name", "predicted_index", "top1")]
+#: Of a process that was killed while it wrote.
+_TEMPORARY = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*")
+#: With what followed from fewer groups.
+_LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
+#: All that a run writes; anything else in the folder is the user's.
+_WRITTEN = (
+    *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
+    *(MANIFEST, DESCRIPTORS, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
 )
 
 
-@dataclass(frozen=True)
-class GroupRecord:
-    """What is kept of one class group.
+def clear_run(run: Path, *, finished: bool) -> None:
+    """Delete what an earlier run left half done, and what followed from fewer groups.
 
-    Attributes:
-        key: name of the group, ``GroupSpec.key``.
-        rows: columns of ``ROW_SCHEMA``, then those of the run's measures; a row for each image and explainer. Without
-            explanations: columns of ``IMAGE_SCHEMA``, then those of the system; a row for each image.
-        fallbacks: explainer -> rule -> how often it applied; ``foreground`` for the stage before the explainers.
-        unreadable: messages about images that were left out.
+    Args:
+        run: folder of the run.
+        finished: delete what it finished, too; anything that a run does not write stays.
+
+    >>> clear_run(Path("nowhere"), finished=True)
     """
+    for pattern in _WRITTEN if finished else _LEFT_BEHIND:
+        for path in run.glob(pattern):
+            path.unlink()
 
-    key: str
-    rows: pa.Table
-    fallbacks: dict[str, dict[str, int]] = field(default_factory=dict)
-    unreadable: tuple[str, ...] = ()
+
+def group_path(run: Path, key: str) -> Path:
+    """Return where the rows of a class group lie.
+
+    >>> group_path(Path("vit"), "00003-000").as_posix()
+    'vit/groups/00003-000.parquet'
+    """
+    return run / GROUPS / f"{key}.parquet"
 
 
 def write_text_atomically(path: Path, text: str) -> None:
@@ -77,109 +61,19 @@ def write_json(path: Path, content: Any) -> None:
     write_text_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def write_group(run: Path, record: GroupRecord) -> Path:
-    """Write a finished group to ``groups/<key>.parquet``; the file appears whole or not at all."""
-    path = run / GROUPS / f"{record.key}.parquet"
-    meta = {"fallbacks": record.fallbacks, "unreadable": list(record.unreadable)}
-    table = _conform(record.rows).replace_schema_metadata({_META_KEY: json.dumps(meta).encode()})
-    with written_whole(path) as temporary:
-        pq.write_table(table, temporary)
-    return path
-
-
-def _conform(rows: pa.Table) -> pa.Table:
-    """Bring the columns that every run has to their types and places; those of measures keep theirs."""
-    common = ROW_SCHEMA if "explainer" in rows.schema.names else IMAGE_SCHEMA
-    schema = pa.schema([*common, *(field for field in rows.schema if field.name not in common.names)])
-    return rows.select(schema.names).cast(schema)
-
-
-def log_group(run: Path, record: GroupRecord, *, images: int) -> None:
-    """Add a line to ``groups.log``: when which group was written; one short append, so that devices may share it."""
-    with (run / LOG).open("a", encoding="utf-8") as log:
-        log.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC  {record.key}  {images} images\n")
-
-
-def read_group(path: Path) -> GroupRecord:
-    """Read one group file.
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None where there is no file.
 
     Raises:
-        DataError: the file is damaged or no group file.
+        DataError: the file holds something else.
+
+    >>> read_object(Path("nowhere.json")) is None
+    True
     """
-    try:
-        table = pq.read_table(path)
-        meta = json.loads(table.schema.metadata[_META_KEY])
-        rows = _conform(table.replace_schema_metadata(None))
-        return GroupRecord(path.stem, rows, meta["fallbacks"], tuple(meta["unreadable"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's errors are ValueErrors
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"Expected a group file at {path}, found a damaged one ({error}); run the same command again, which computes "
-        "it anew."
-    )
-
-
-def finished_groups(run: Path) -> list[str]:
-    """Return the keys of the finished groups of a run, sorted."""
-    return sorted(path.stem for path in (run / GROUPS).glob("[!.]*.parquet"))
-
-
-def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:
-    """Read the groups of a run in the given order."""
-    return [read_group(run / GROUPS / f"{key}.parquet") for key in keys]
-
-
-def read_columns(run: Path, names: Sequence[str]) -> pa.Table:
-    """Read some columns of the rows of all finished groups of a run, group by group.
-
-    Args:
-        run: folder of the run.
-        names: of columns of ``ROW_SCHEMA``.
-
-    Raises:
-        DataError: a group file is damaged.
-    """
-    schema = pa.schema([ROW_SCHEMA.field(name) for name in names])
-    tables = [schema.empty_table()]
-    for key in finished_groups(run):
-        path = run / GROUPS / f"{key}.parquet"
-        try:
-            with pq.ParquetFile(path) as file:  # for files this small a quarter of the time of `read_table`
-                table = file.read(columns=list(names), use_threads=False)
-            tables.append(table.replace_schema_metadata(None).select(list(names)).cast(schema))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _damaged(path, error) from error
-    return pa.concat_tables(tables).combine_chunks()
-
-
-def read_results(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return (results, environment) of a finished run.
-
-    Raises:
-        UsageError: no finished run in this folder.
-        DataError: a file of it is no JSON object, or of another schema version.
-    """
-    if not (run / RESULTS).is_file():
-        raise UsageError(
-            f"Expected the folder of a finished run with {RESULTS}, found none at {run}; name a model's folder."
-        )
-    results, environment = _read_object(run / RESULTS), _read_object(run / ENVIRONMENT)
-    if results.get("schema_version") != SCHEMA_VERSION:
-        raise DataError(
-            f"Expected {run / RESULTS} of schema version {SCHEMA_VERSION}, found {results.get('schema_version')}; "
-            "run the benchmark again with this version."
-        )
-    return results, environment
-
-
-def _read_object(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        return {}
+        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, found something else ({error}); run the benchmark again.") from error
     if not isinstance(content, dict):

@@ -1,36 +1,43 @@
-"""The tables and figures of finished runs of any system."""
+"""Tables and figures of finished runs, by the system that was run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol
 
 from rich.console import RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import Document
-from mkbench.studies.classifiers.table import is_accuracy, write_classifiers
-from mkbench.studies.descriptor_zero_shot.table import is_descriptor_zero_shot, write_descriptor_zero_shot
+from mkbench.studies.classifiers.table import write_classifiers
+from mkbench.studies.descriptor_zero_shot.table import write_descriptor_zero_shot
 from mkbench.studies.faithfulness.table import write_faithfulness
-from mkbench.studies.head_labels.table import is_heads, write_heads
-from mkbench.studies.head_segmentation.table import is_segmentation, write_segmentation
+from mkbench.studies.head_labels.table import write_heads
+from mkbench.studies.head_segmentation.table import write_segmentation
 from mkbench.studies.mutual_knowledge.study import write_comparison
+from mkbench.studies.other_systems.table import write_other_systems
 
-Writer: TypeAlias = Callable[[Sequence[Run], Path, int], RenderableType]
 
-#: Tells a kind of run, and writes its table; what is of none of these kinds explains images.
-KINDS: tuple[tuple[Callable[[Document], bool], Writer], ...] = (
-    (is_descriptor_zero_shot, lambda runs, out, width: write_descriptor_zero_shot(runs, out, width=width)),
-    (is_heads, lambda runs, out, width: write_heads(runs, out, width=width)),
-    (is_segmentation, lambda runs, out, width: write_segmentation(runs, out, width=width)),
-    (is_accuracy, lambda runs, out, width: write_classifiers(runs, out, width=width)),
-)
+class Study(Protocol):
+    """Writes the tables and figures of runs of one system; None where there is nothing to show."""
+
+    def __call__(self, runs: Sequence[Run], folder: Path, *, width: int = 120) -> RenderableType | None:
+        """Write them to a folder, and return the table for a console of this width."""
+
+
+#: Studies of each system, in the order in which their tables are shown.
+STUDIES: Mapping[str, Sequence[Study]] = {
+    "descriptor_zero_shot": [write_descriptor_zero_shot],
+    "head_decomposition": [write_heads],
+    "head_segmentation": [write_segmentation],
+    "baseline_accuracy": [write_classifiers],
+    "mutual_knowledge": [write_comparison, write_faithfulness],
+}
 
 
 def write_report(runs: Sequence[Run], out: Path, *, width: int = 120) -> list[RenderableType]:
-    """Write the tables and figures of runs, those of each kind beside each other.
+    """Write the tables and figures of runs, those of one system beside each other.
 
     Args:
-        runs: finished runs.
+        runs: finished runs; those of systems without a study of their own share one table of all their metrics.
         out: where to write; made where it is missing.
         width: columns of the terminal.
 
@@ -40,10 +47,7 @@ def write_report(runs: Sequence[Run], out: Path, *, width: int = 120) -> list[Re
     Raises:
         DataError: a group file is damaged.
     """
-    of_kinds = [(write, [run for run in runs if is_kind(run.results)]) for is_kind, write in KINDS]
-    tables = [write(of_kind, out, width) for write, of_kind in of_kinds if of_kind]
-    explained = [run for run in runs if not any(is_kind(run.results) for is_kind, _ in KINDS)]
-    if not explained:
-        return tables
-    faithfulness = write_faithfulness(explained, out, width=width)
-    return [*tables, write_comparison(explained, out, width=width), *([faithfulness] if faithfulness else [])]
+    asked = [(study, [run for run in runs if run.system == system]) for system in STUDIES for study in STUDIES[system]]
+    asked.append((write_other_systems, [run for run in runs if run.system not in STUDIES]))
+    tables = [study(own, out, width=width) for study, own in asked if own]
+    return [table for table in tables if table is not None]

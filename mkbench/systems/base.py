@@ -17,7 +17,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.metrics.own_metrics import own_entries
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.live_metrics import LiveMetrics
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.text_cache import TextCache, cache_folder

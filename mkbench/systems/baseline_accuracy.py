@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.baselines.trained_baseline import TrainedHead, load_head
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.records.classifiers import (
     classified_layout,
@@ -90,7 +91,6 @@ class BaselineAccuracy(BenchmarkSystem):
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, and how each head was trained."""
         return {
-            "system": type(self).__name__,
             "heads": {name: _describe(trained) for name, trained in self.trained.items()},
             "precision": self.precision,
         }
@@ -118,6 +118,7 @@ class BaselineAccuracy(BenchmarkSystem):
         ranking: dict[str | None, Tensor] = {}
         for kind in kinds:
             features, embedding = self._patch_features(group.images, kind)
+            require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
             if None not in ranking:
                 ranking[None] = self._rank(F.normalize(embedding.double(), dim=-1), self.classes)
             for name, trained in self.trained.items():

@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_description_template
 from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.descriptor_texts import (
     description_variants,
@@ -149,7 +150,6 @@ class DescriptorZeroShot(BenchmarkSystem):
         mined, held_out = self.mined_run, self.held_out_run
         mining = {} if mined is None else {"explainer": self.mined_explainer, "per_class": self.mined_per_class}
         return {
-            "system": type(self).__name__,
             "split": self.split,
             "template": self.template,
             "mined_from": None if mined is None else mined.describe() | mining,
@@ -229,7 +229,9 @@ class DescriptorZeroShot(BenchmarkSystem):
     @torch.no_grad()
     def answer(self, group: ClassGroup) -> dict[str, Tensor]:
         """Classify a class group: variant -> (B,) predicted classes."""
-        unit = F.normalize(self._encode(group.images).double(), dim=-1)
+        embedding = self._encode(group.images)
+        require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
+        unit = F.normalize(embedding.double(), dim=-1)
         return {variant: self._rank(unit, vectors)[:, 0] for variant, vectors in self.known.vectors.items()}
 
     # -- what a run folder asks -------------------------------------------------------------------------------------

@@ -11,14 +11,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.finite import require_finite_embeddings
+from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
 from mkbench.heads.store import read_shape, write_contributions
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.records.images import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
@@ -106,7 +107,6 @@ class HeadDecomposition(BenchmarkSystem):
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
         return {
-            "system": type(self).__name__,
             "num_layers": len(self.layers),
             "layers": list(self.layers),
             "stored_as": self.stored_as,
@@ -152,6 +152,7 @@ class HeadDecomposition(BenchmarkSystem):
     def answer(self, group: ClassGroup) -> DecomposedGroup:
         """Decompose and classify a class group."""
         terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(group.images)])
+        require_finite_embeddings(terms.embedding, group.sample_ids, model=self.backbone.name)
         return DecomposedGroup(self.classify(terms.embedding), terms)
 
     def _decompose(self, images: Tensor) -> HeadContributions:

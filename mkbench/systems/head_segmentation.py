@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.ground_truth import ground_truth_reader
@@ -19,7 +19,7 @@ from mkbench.heads.segmentation import class_directions, head_shares, product_ma
 from mkbench.heads.segmentation_scores import score_maps
 from mkbench.heads.token_readings import TokenReadings
 from mkbench.metrics.image_metric import ImageMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, Precision
 from mkbench.systems.records.head_segmentation import (
     METHODS,
@@ -104,7 +104,6 @@ class HeadSegmentation(BenchmarkSystem):
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
         return {
-            "system": type(self).__name__,
             "condition_on": self.condition_on,
             "num_heads": self.num_heads,
             "num_random_heads": self.num_random_heads,

@@ -10,13 +10,12 @@ from torch import Tensor
 from mkbench.concepts.mining import hurt_classes
 from mkbench.errors import UsageError
 from mkbench.runs.manifest import differences
-from mkbench.runs.results import Document
 from mkbench.systems.mined_descriptors import HeldOutRun, ImageId, MinedRun
 
 Split = Literal["train", "paper"]
 
 
-def require_same(folder: Path, found: Document, wanted: Mapping[str, Any], *, option: str) -> None:
+def require_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], *, option: str) -> None:
     """Check that a run has what another one is going to rely on.
 
     Args:

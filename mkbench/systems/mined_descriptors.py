@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from mkbench.errors import UsageError
-from mkbench.runs.results import Document
-from mkbench.runs.run_folder import finished_groups, read_columns, read_groups, read_results
+from mkbench.runs.group_files import finished_groups, read_columns, read_groups
+from mkbench.runs.results import read_results
+from mkbench.runs.schema import RunResults
 
 #: An image: name of its data set, sample id.
 ImageId = tuple[str, str]
@@ -34,7 +35,7 @@ class MinedRun:
     """
 
     folder: Path
-    results: Document
+    results: RunResults
     images: frozenset[ImageId]
     class_index: Tensor
     counts: Tensor
@@ -61,7 +62,7 @@ class HeldOutRun:
     """
 
     folder: Path
-    results: Document
+    results: RunResults
     images: tuple[ImageId, ...]
     class_index: Tensor
     own: Tensor
@@ -85,7 +86,7 @@ def _hash(images: list[ImageId], *tensors: Tensor) -> str:
     return digest.hexdigest()
 
 
-def _images(results: Document, rows: pa.Table) -> list[ImageId]:
+def _images(results: RunResults, rows: pa.Table) -> list[ImageId]:
     return [(str(results["data"]["name"]), sample_id) for sample_id in rows["sample_id"].to_pylist()]
 
 
@@ -93,14 +94,14 @@ def read_mined(folder: Path, explainer: str) -> MinedRun:
     """Read the vision concepts of a finished run.
 
     Args:
-        folder: of the run's bundle.
+        folder: of the run.
         explainer: whose concepts, such as ``pca``.
 
     Raises:
         UsageError: no finished run, one without this explainer, or one of images without labels.
         DataError: a damaged file.
     """
-    results, _ = read_results(folder)
+    results = read_results(folder)
     explainers = results["settings"].get("explainers", {})
     if explainer not in explainers:
         raise UsageError(
@@ -126,7 +127,7 @@ def read_held_out(folder: Path) -> HeldOutRun:
         UsageError: no finished run, or not one that used every mined descriptor.
         DataError: a damaged file.
     """
-    results, _ = read_results(folder)
+    results = read_results(folder)
     settings = results["settings"]
     if settings.get("mined_from") is None or settings["held_out_from"] is not None:
         found = "one that used no mined descriptors" if settings.get("mined_from") is None else "one that chose them"

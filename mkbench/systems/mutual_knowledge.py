@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.baselines import TrainedExplainer
 from mkbench.concepts import (
     Explainer,
@@ -27,7 +29,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics import ImageMetric
 from mkbench.metrics.functional import chance_curves, concept_entropy, grouped_curves, mutual_information_curves
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import Scorer, ScorerContext, trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, Precision
@@ -248,7 +250,7 @@ class MutualKnowledge(BenchmarkSystem):
         if group.class_index is None:
             self._refuse_options_that_need_labels()
         seed = group_seed(self.seed, group.class_index, group.part)
-        seen = self._see(group.images, seed)
+        seen = self._see(group, seed)
         conditioning = self._conditioning(group, seen.ranking)
         explained = {}
         measured: dict[str, list[Any]] = {}
@@ -258,11 +260,12 @@ class MutualKnowledge(BenchmarkSystem):
             explained[explainer.name] = self._measure(explanation, conditioning, measured)
         return GroupResult(group, seen.ranking, conditioning, seen.foreground, explained)
 
-    def _see(self, images: Tensor, seed: int) -> _SeenGroup:
+    def _see(self, group: ClassGroup, seed: int) -> _SeenGroup:
         """Encode images, find their foreground and predict their classes."""
-        text = self.knowledge
+        text, images = self.knowledge, group.images
         with self.stage("features"):
             features, embedding = self._patch_features(images, self.features)
+            require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
         unit = F.normalize(embedding.double(), dim=-1).float()
         foreground = find_foreground(
             features,
@@ -293,7 +296,7 @@ class MutualKnowledge(BenchmarkSystem):
 
     def _explain_again(self, group: ClassGroup, explainer: Explainer, images: Tensor, seed: int) -> ExplainedGroup:
         """Return what one explainer says of other images in the place of those of a group."""
-        seen = self._see(images, seed)
+        seen = self._see(replace(group, images=images), seed)
         return self._measure(seen.explanations[explainer.name], self._conditioning(group, seen.ranking), {})
 
     def _conditioning(self, group: ClassGroup, ranking: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """What a run folder says of its run: the model, the data, the settings, the environment, and the results."""
 
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import open_clip
 import torch
 import torchvision
 
-import mkbench
+from mkbench import __version__
 from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import DataError
-from mkbench.runs.run_folder import SCHEMA_VERSION, read_groups
+from mkbench.runs.group_files import finished_groups, read_groups
+from mkbench.runs.schema import SCHEMA_VERSION
 from mkbench.systems.base import BenchmarkSystem
 
 
@@ -29,21 +31,43 @@ def folder_name(model: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in spaced).strip(".") or "model"
 
 
-def build_results(run: Path, system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[str, Any]:
+def system_name(system: BenchmarkSystem) -> str:
+    """Return what a run of a system is, in snake case: the name of its class, so that a user's own has one too.
+
+    >>> from mkbench.systems import MutualKnowledge
+    >>> system_name(MutualKnowledge.__new__(MutualKnowledge))
+    'mutual_knowledge'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(system).__name__).lower()
+
+
+def build_results(
+    run: Path, system: BenchmarkSystem, data: ClassGroupDataModule, *, partial: bool = False
+) -> dict[str, Any]:
     """Return the content of ``results.json`` from the group files of a finished run.
+
+    Args:
+        run: folder of the run.
+        system: the system.
+        data: the data.
+        partial: the trainer was told to leave groups out; the entry `data.partial` then says how many there are.
 
     Raises:
         DataError: not a single image could be read.
     """
-    records = read_groups(run, [spec.key for spec in data.specs])
+    keys = [spec.key for spec in data.specs]
+    found = sorted(set(finished_groups(run)) & set(keys)) if partial else keys
+    records = read_groups(run, found)
     summary = system.summarise(records, data)
     if not summary["images"]:
         unreadable = summary["unreadable"]
         raise DataError(f"Expected images to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")
+    missing = {"partial": {"groups": len(found), "of": len(keys)}} if len(found) < len(keys) else {}
     return {
         "schema_version": SCHEMA_VERSION,
+        "system": system_name(system),
         "model": describe_model(system),
-        "data": data.describe() | {key: summary[key] for key in ("images", "unreadable")},
+        "data": data.describe() | {key: summary[key] for key in ("images", "unreadable")} | missing,
         "settings": system.settings(),
         **{key: entry for key, entry in summary.items() if key not in ("images", "unreadable", "fallbacks")},
         "fallbacks": summary["fallbacks"] | {"text": {"truncated": system.backbone.truncated_texts}},
@@ -72,6 +96,7 @@ def describe_run(system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[st
     groups = {spec.key: list(spec.sample_ids) for spec in data.specs}
     return {
         "schema_version": SCHEMA_VERSION,
+        "system": system_name(system),
         "model": describe_model(system),
         "data": data.describe(),
         "settings": system.settings(),
@@ -91,7 +116,7 @@ def describe_environment(trainer: L.Trainer, system: BenchmarkSystem, images: fl
         "seed": system.seed,
         "fingerprint": system.backbone.fingerprint,
         "versions": {
-            "mkbench": mkbench.__version__,
+            "mkbench": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "torchvision": torchvision.__version__,

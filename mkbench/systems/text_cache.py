@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mkbench.atomic_files import written_whole
 from mkbench.backbones import Backbone
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.concepts import bank_embeddings, class_embeddings
 
 _META_KEY = "mkbench"
@@ -100,6 +101,7 @@ class TextCache:
             return embeddings.to(backbone.device)
         before = backbone.truncated_texts
         computed = compute()
+        require_finite_embeddings(computed, list(texts), model=backbone.name)
         _write(path, computed.cpu(), key | {"truncated": backbone.truncated_texts - before})
         return computed
 

@@ -9,7 +9,7 @@ import open_clip
 import pytest
 
 from mkbench.backbones import OpenClipBackbone, save_local, write_bpe
-from mkbench.backbones.openclip import seeded
+from mkbench.backbones.building import seeded
 
 MERGES = [("c", "a"), ("ca", "t</w>"), ("d", "o"), ("do", "g</w>")]
 SIZE = 514 + len(MERGES)
@@ -70,3 +70,16 @@ def tiny(vocabulary: Path) -> Callable[..., OpenClipBackbone]:
 def folder(tmp_path: Path, vocabulary: Path) -> Path:
     """A model folder with random weights and a small vocabulary."""
     return save_local(build(CONFIG), vocabulary, CONFIG, tmp_path / "critter")
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Stand in for a machine without network, and note what would have been fetched."""
+    asked: list[tuple[str, str]] = []
+
+    def fail(architecture: str, tag: str, **_: Any) -> None:
+        asked.append((architecture, tag))
+        raise RuntimeError(f"Failed to download weights for tag '{tag}': no route\nmore")
+
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", fail)
+    return asked

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import open_clip
@@ -9,26 +8,12 @@ import pytest
 import torch
 
 import mkbench
-from mkbench.backbones import Backbone, loading, registry
+from mkbench.backbones import deferred_text, loading, registry
 from mkbench.errors import BackboneError, UsageError
 
 from .conftest import CONFIG, build
-from .test_base import MeanColour
 
 SMALL = "ViT-S-32-alt"
-
-
-@pytest.fixture
-def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Stand in for a machine without network, and note what would have been fetched."""
-    asked: list[tuple[str, str]] = []
-
-    def fail(architecture: str, tag: str, **_: Any) -> None:
-        asked.append((architecture, tag))
-        raise RuntimeError(f"Failed to download weights for tag '{tag}': no route\nmore")
-
-    monkeypatch.setattr(open_clip, "create_model_from_pretrained", fail)
-    return asked
 
 
 def test_random_weights_by_seed() -> None:
@@ -131,22 +116,39 @@ def test_wrong_names(name: str, tag: str | None, message: str) -> None:
         mkbench.load_backbone(name, pretrained=tag)
 
 
-def test_tokenizers_that_need_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokenizers_are_loaded_for_the_first_text(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: str) -> None:
         raise OSError("offline")
 
     monkeypatch.setattr(open_clip, "get_tokenizer", fail)
-    with pytest.raises(BackboneError, match=rf"tokenizer of {SMALL} cannot be had \(OSError\)"):
-        mkbench.load_backbone(SMALL, random_weights=True)
+    backbone = mkbench.load_backbone(SMALL, random_weights=True)
+    side = backbone.image_size
+    assert backbone.encode_image(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape == (1, 256)
+    with pytest.raises(BackboneError, match=rf"tokenizer of {SMALL} cannot be had \(offline\); .* Hugging Face cache"):
+        backbone.encode_text(["a cat"])
 
 
-def test_architectures_that_need_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("installed", "message"),
+    [(True, r"text tower of roberta-ViT-B-32 cannot be had \(no route\)"), (False, r"pip install 'mkbench\[hf\]'")],
+)
+def test_text_towers_of_hugging_face(monkeypatch: pytest.MonkeyPatch, installed: bool, message: str) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("install transformers")
+        raise RuntimeError("no route")
 
     monkeypatch.setattr(open_clip, "create_model", fail)
-    with pytest.raises(BackboneError, match="roberta-ViT-B-32 cannot be built offline: install transformers"):
+    monkeypatch.setattr(deferred_text, "find_spec", lambda _: object() if installed else None)
+    with pytest.raises(BackboneError, match=message):
         mkbench.load_backbone("roberta-ViT-B-32", random_weights=True)
+
+
+def test_architectures_that_cannot_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Unknown model")
+
+    monkeypatch.setattr(open_clip, "create_model", fail)
+    with pytest.raises(BackboneError, match=f"architecture {SMALL} cannot be built: Unknown model"):
+        mkbench.load_backbone(SMALL, random_weights=True)
 
 
 def test_bundled_models(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,42 +159,6 @@ def test_bundled_models(tmp_path: Path, folder: Path, monkeypatch: pytest.Monkey
     folder.rename(tmp_path / "assets" / "critters" / "critters-rn")
     assert mkbench.load_backbone("critters-rn").name == "critters-rn"
     assert mkbench.load_backbone("critters-rn", random_weights=True).name == "critters-rn (random weights)"
-
-
-class Published:
-    """An entry point."""
-
-    def __init__(self, name: str, target: Any) -> None:
-        self.name = name
-        self.target = target
-
-    def load(self) -> Any:
-        return self.target
-
-
-def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> Backbone:
-        raise RuntimeError("no licence")
-
-    points = [
-        Published("mean-colour", MeanColour),
-        Published("wrong", SimpleNamespace),
-        Published("broken", broken),
-        Published("vit-b-16-openai", MeanColour),
-    ]
-    monkeypatch.setattr(loading, "entry_points", lambda group: points if group == "mkbench.backbones" else [])
-    backbone = mkbench.load_backbone("mean-colour")
-    assert isinstance(backbone, MeanColour)
-    assert not any(parameter.requires_grad for parameter in backbone.parameters())
-    with pytest.raises(UsageError, match=r"mean-colour .* takes neither pretrained nor random_weights"):
-        mkbench.load_backbone("mean-colour", random_weights=True)
-    with pytest.raises(BackboneError, match=r"wrong .* to return a Backbone, got SimpleNamespace"):
-        mkbench.load_backbone("wrong")
-    with pytest.raises(BackboneError, match=r"broken .* cannot be loaded: no licence"):
-        mkbench.load_backbone("broken")
-    with pytest.raises(UsageError, match="did you mean mean-colour"):
-        mkbench.load_backbone("mean-color")
-    assert loading._published("vit-b-16-openai") is None  # a known name cannot be taken over
 
 
 @pytest.mark.parametrize("module", [mkbench, mkbench.backbones])

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
-import gzip
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mkbench.backbones import OpenClipBackbone, load_backbone, save_local, write_bpe
-from mkbench.backbones.local import CONFIG_FILE, MAX_MERGES, VOCABULARY_FILE, WEIGHTS_FILE, load_local
+from mkbench.backbones.local import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE, load_local
 from mkbench.errors import BackboneError
 
 from .conftest import CONFIG, MERGES, SIZE, build, tiny_config
@@ -21,32 +22,6 @@ def rewrite(folder: Path, **text: Any) -> None:
     config = tiny_config()
     config["model_cfg"]["text_cfg"].update(text)
     (folder / CONFIG_FILE).write_text(json.dumps(config))
-
-
-def test_vocabulary_file(tmp_path: Path) -> None:
-    path = tmp_path / VOCABULARY_FILE
-    assert write_bpe(MERGES, path) == SIZE == 518
-    assert gzip.decompress(path.read_bytes()) == b"#version: 0.2\nc a\nca t</w>\nd o\ndo g</w>"
-    first = path.read_bytes()
-    write_bpe(MERGES, path)
-    assert path.read_bytes() == first
-    tokenizer = open_clip.SimpleTokenizer(bpe_path=str(path), context_length=6)
-    # 512 bytes, then the merges in order: "cat</w>" is 513, "dog</w>" 515; start 516, end 517.
-    assert tokenizer(["Cat dog"]).tolist() == [[516, 513, 515, 517, 0, 0]]
-
-
-@pytest.mark.parametrize(
-    ("merges", "message"),
-    [
-        ([("a", "")], "empty or a divided symbol"),
-        ([("a b", "c")], "empty or a divided symbol"),
-        ([("a", "bc"), ("ab", "c")], "two that give the same token"),
-        ([(f"{i}", "x") for i in range(MAX_MERGES + 1)], f"at most {MAX_MERGES} merges"),
-    ],
-)
-def test_vocabularies_that_open_clip_would_misread(tmp_path: Path, merges: list[tuple[str, str]], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        write_bpe(merges, tmp_path / VOCABULARY_FILE)
 
 
 def test_round_trip(folder: Path) -> None:
@@ -175,7 +150,105 @@ def test_damaged_vocabulary(folder: Path) -> None:
 
 def test_weights_of_another_model(folder: Path) -> None:
     rewrite(folder, layers=3)
-    with pytest.raises(BackboneError, match=r"cannot be built: Error.* in loading state_dict .* belong to each other"):
+    expected = (
+        r"The weights in .*open_clip_model.safetensors do not fit the model: 12 missing "
+        r"\(transformer.resblocks.2.ln_1.weight, .* and 9 more\); the configuration must be that of the model"
+    )
+    with pytest.raises(BackboneError, match=expected):
+        load_local(folder, name="m")
+    rewrite(folder, layers=1)
+    with pytest.raises(BackboneError, match=r"fit the model: 12 too many \(transformer.resblocks.1.attn.in_proj_bias,"):
+        load_local(folder, name="m")
+    rewrite(folder, width=64, heads=4)
+    with pytest.raises(
+        BackboneError, match=r"fit the model: positional_embedding has the shape \(8, 32\) instead of \(8, 64\);"
+    ):
+        load_local(folder, name="m")
+
+
+def rename(folder: Path, change: Callable[[str], str]) -> None:
+    weights = load_file(folder / WEIGHTS_FILE)
+    save_file({change(name): tensor for name, tensor in weights.items()}, folder / WEIGHTS_FILE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name: f"_orig_mod.{name}",
+        lambda name: f"module.{name}",
+        lambda name: f"module._orig_mod.{name}",
+        lambda name: name.replace("visual.", "visual._orig_mod."),
+    ],
+)
+def test_prefixes_of_wrapped_models_are_stripped(folder: Path, change: Callable[[str], str]) -> None:
+    expected = load_local(folder, name="m").fingerprint
+    rename(folder, change)
+    assert load_local(folder, name="m").fingerprint == expected
+
+
+def test_half_precision_weights_at_another_image_size(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "full")
+    weights = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS_FILE).items()}
+    save_file(weights, tmp_path / "full" / WEIGHTS_FILE)
+    for path in (folder, tmp_path / "full"):
+        (path / CONFIG_FILE).write_text(json.dumps(tiny_config({"image_size": 48})))
+    half, full = load_local(folder, name="m"), load_local(tmp_path / "full", name="m")
+    assert half.grid == (6, 6)
+    assert half.fingerprint == full.fingerprint
+    reference = open_clip.create_model(f"local-dir:{tmp_path / 'full'}")  # open_clip's own interpolation
+    torch.testing.assert_close(half.model.visual.positional_embedding, reference.visual.positional_embedding)
+
+
+def test_weights_with_an_infinity_are_refused(folder: Path) -> None:
+    weights = load_file(folder / WEIGHTS_FILE)
+    weights["ln_final.bias"][3] = torch.inf
+    save_file(weights, folder / WEIGHTS_FILE)
+    with pytest.raises(BackboneError, match=r"Expected finite weights of critter, .* infinity in model.ln_final.bias"):
+        load_backbone(f"local-dir:{folder}")
+
+
+def with_preprocessing(folder: Path, **preprocess: Any) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps({**tiny_config(), "preprocess_cfg": preprocess}))
+
+
+def test_one_number_normalises_all_channels(folder: Path) -> None:
+    with_preprocessing(folder, mean=0.5, std=0.25)
+    geometry = load_local(folder, name="m").geometry
+    assert (geometry.mean, geometry.std) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "message"),
+    [
+        ({"mean": "grey", "std": 1}, r"preprocessing of the weights cannot be followed: could not convert"),
+        ({"mean": [0.5, 0.5], "std": 1}, r"cannot be followed: Expected three means"),
+        ({"mean": [None] * 3, "std": 1}, r"preprocessing of the weights cannot be followed: float\(\)"),
+        ({"mean": 0, "std": 1, "size": 64}, r"preprocess_cfg.size to be the 32 of vision_cfg.image_size .* got 64"),
+        ({"mean": 0, "std": 1, "size": [3, 32, 64]}, r"to be the 32 of vision_cfg.image_size .* got \[3, 32, 64\]"),
+    ],
+)
+def test_preprocessing_that_cannot_be_followed(folder: Path, preprocess: dict[str, Any], message: str) -> None:
+    with_preprocessing(folder, **preprocess)
+    with pytest.raises(BackboneError, match=message):
+        load_local(folder, name="m")
+
+
+@pytest.mark.parametrize("size", [32, [32, 32], [3, 32, 32]])
+def test_the_size_may_be_said_again(folder: Path, size: Any) -> None:
+    with_preprocessing(folder, mean=0, std=1, size=size)
+    assert load_local(folder, name="m").image_size == 32
+
+
+def test_missing_preprocessing_is_said(folder: Path) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps({"model_cfg": tiny_config()["model_cfg"]}))
+    with pytest.warns(UserWarning, match=r"no preprocess_cfg.mean and no preprocess_cfg.std in .* of OpenAI's CLIP"):
+        geometry = load_local(folder, name="m").geometry
+    assert geometry.mean == open_clip.OPENAI_DATASET_MEAN
+
+
+def test_preprocessing_of_the_wrong_kind(folder: Path) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps({**tiny_config(), "preprocess_cfg": [224]}))
+    with pytest.raises(BackboneError, match=r"Expected preprocess_cfg to hold settings by name .* got \[224\]"):
         load_local(folder, name="m")
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from mkbench.backbones import Backbone, OpenClipBackbone, load_backbone
-from mkbench.backbones.openclip import check_activation, model_geometry, seeded
+from mkbench.backbones.building import seeded
+from mkbench.backbones.openclip import check_activation, model_geometry
 from mkbench.errors import BackboneError
 
 SHAPES = {  # architecture -> grid, feature width, joint width, capabilities

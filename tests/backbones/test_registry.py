@@ -4,9 +4,10 @@ import open_clip
 import pytest
 
 from mkbench.backbones import find_model, model_entries
+from mkbench.backbones.open_clip_pairs import tower_family
 from mkbench.backbones.openclip import check_activation
-from mkbench.backbones.registry import did_you_mean
-from mkbench.errors import UsageError
+from mkbench.backbones.registry import model_set
+from mkbench.errors import UsageError, did_you_mean
 
 # The rows of Table 3 of arXiv 2410.13016, in its order of kinds.
 TABLE3 = [
@@ -36,7 +37,7 @@ HEADS = {
 
 def test_names_are_unique() -> None:
     names = [entry.name for entry in model_entries()]
-    assert len(set(names)) == len(names) == 20
+    assert len(set(names)) == len(names) == 27
 
 
 def test_sets_are_those_of_the_papers() -> None:
@@ -50,9 +51,22 @@ def test_open_clip_knows_every_pair(entry: object) -> None:
     found = find_model(entry.name)  # type: ignore[attr-defined]
     assert (found.architecture, found.pretrained) in open_clip.list_pretrained()
     check_activation(found.architecture, found.pretrained)
-    config = open_clip.get_model_config(found.architecture)["vision_cfg"]
-    family = "ConvNeXt" if "timm_model_name" in config else "ResNet" if isinstance(config["layers"], list) else "ViT"
-    assert found.family == family
+    assert found.family == tower_family(open_clip.get_model_config(found.architecture))
+
+
+MODERN = {
+    "ViT-B-16-SigLIP2",
+    "PE-Core-B-16",
+    "MobileCLIP2-B",
+    "MobileCLIP2-S4",
+    "ViT-H-14-worldwide-quickgelu",
+    "ViT-L-14-quickgelu",
+    "EVA02-L-14",
+}
+
+
+def test_modern_models() -> None:
+    assert {entry.architecture for entry in model_set("modern")} == MODERN
 
 
 def test_bundled_models_lie_in_the_package() -> None:

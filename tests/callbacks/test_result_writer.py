@@ -17,7 +17,7 @@ from mkbench.callbacks import ResultWriter
 from mkbench.cli.main import main
 from mkbench.datamodules import Critters
 from mkbench.errors import UsageError
-from mkbench.runs.run_folder import read_group, read_groups
+from mkbench.runs.group_files import read_group, read_groups
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.provenance import build_results, folder_name
 from mkbench.systems.records.summary import summarise

@@ -25,7 +25,10 @@ from mkbench.errors import UsageError
         ("- a\n", "found list"),
         ("protocol: a.yaml\nmodels: []\n", "to be a list of names"),
         ("protocol: a.yaml\nmodels: 3\n", "to be a list of names or a set of models, found 3"),
-        ("protocol: a.yaml\nmodels: tiny\n", "a set of models out of .*mutual-knowledge-table3.*, found 'tiny'"),
+        (
+            "protocol: a.yaml\nmodels: tiny\n",
+            "name of a set of models, found 'tiny'; known are .*mutual-knowledge",
+        ),
         ("protocol: a.yaml\nmodels: [{pretrained: openai}]\n", "a name or a mapping with `backbone`"),
         ("protocol: a.yaml\nmodels: [3]\n", "a name or a mapping with `backbone`"),
     ],

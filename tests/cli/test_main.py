@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from mkbench import __version__
-from mkbench.cli.main import COMMANDS, TRAINER_COMMANDS, main
+from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS
+from mkbench.cli.main import main
 from mkbench.systems import MutualKnowledge
 
 #: A process of its own has the tests' folder on its path, for the toy classes, and does its sums in one thread.
@@ -75,7 +76,8 @@ def test_commands_of_two_words_are_looked_for_first(
 
         return SimpleNamespace(HELP="", add_arguments=lambda parser: parser.add_argument("words", nargs="*"), run=run)
 
-    monkeypatch.setattr("mkbench.cli.main._load_command", stand_in)
+    monkeypatch.setattr("mkbench.cli.command_table.load_command", stand_in)
+    monkeypatch.setattr("mkbench.cli.main.load_command", stand_in)
     assert command("heads", "text-neighbors", "a").code == 0
     assert command("heads", "runs", "text-neighbors").code == 0
     assert command("heads").code == 0

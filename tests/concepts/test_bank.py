@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mkbench.concepts import load_bank
+from mkbench.concepts.bank import bank_entries
 from mkbench.errors import DataError, UsageError
 
 IMAGENET = Path(__file__).parents[3] / "shared" / "data" / "text" / "descriptors_imagenet.json"
@@ -72,3 +73,34 @@ def test_imagenet_bank_has_its_published_size():
     assert len(bank) == 4229
     assert bank.by_class is not None
     assert len(bank.by_class) == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "descriptors"),
+    [
+        ('class,Descriptor\nowl,large eyes\nbat,"wings, of skin"\n', "bank.csv", ("large eyes", "wings, of skin")),
+        ("large eyes\nwings\n", "bank.CSV", ("large eyes", "wings")),
+        ("large eyes\t1\nwings\t2\n", "bank.tsv", ("large eyes", "wings")),
+        ("# of owls\nlarge eyes\n  # of bats\nwings # 2\n", "bank.txt", ("large eyes", "wings # 2")),
+        ("large\u2028eyes\nwings\x0cof skin\n", "bank.txt", ("large\u2028eyes", "wings\x0cof skin")),
+    ],
+)
+def test_text_and_tables(tmp_path, content, name, descriptors):
+    path = write(tmp_path, content, name)
+    assert load_bank(path).descriptors == descriptors
+    assert bank_entries(path) == list(descriptors)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ("large eyes\nwings, of skin\n", "bank.csv", "as many cells in every row, found 1 to 2"),
+        ('"large eyes\n', "bank.csv", "is not valid CSV"),
+        ('{"owl": ["a", "b"], "owl": ["c"]}', "bank.json", "'owl' is a key twice"),
+        ("[" * 100_000, "bank.json", "more than 100 brackets"),
+        ("[" * 101 + "]" * 101, "bank.json", "more than 100 brackets"),
+    ],
+)
+def test_what_would_lose_descriptors_is_refused(tmp_path, content, name, message):
+    with pytest.raises(DataError, match=message):
+        load_bank(write(tmp_path, content, name))

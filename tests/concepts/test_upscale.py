@@ -11,15 +11,29 @@ def test_multiple_of_the_grid_is_a_kronecker_product():
     np.testing.assert_array_equal(upscale_nearest(patches, 12).numpy(), expected)
 
 
-@pytest.mark.parametrize(("grid", "size"), [(7, 224), (14, 225), (9, 230), (24, 336), (5, 3)])
-def test_pixel_belongs_to_the_patch_of_its_floor(grid, size):
-    patches = torch.arange(grid).expand(grid, grid)
-    expected = [pixel * grid // size for pixel in range(size)]
-    assert upscale_nearest(patches, size)[0].tolist() == expected
+# Those of open_clip and SigLIP: patch side P, and the image side.
+@pytest.mark.parametrize(
+    ("patch", "size"), [(32, 224), (32, 256), (16, 224), (16, 384), (14, 224), (14, 336), (14, 378), (14, 384)]
+)
+def test_patches_cover_what_the_model_reads(patch, size):
+    # The reference is the patch embedding itself: a convolution whose stride is its side.
+    embed = torch.nn.Conv2d(1, 1, patch, patch, bias=False, dtype=torch.float64)
+    image = torch.zeros(1, 1, size, size, dtype=torch.float64, requires_grad=True)
+    cells = embed(image)[0, 0]
+    for row, column in ((0, 0), (1, 2), (len(cells) - 1, len(cells) - 1)):
+        (gradient,) = torch.autograd.grad(cells[row, column], image, retain_graph=True)
+        one = torch.zeros(cells.shape, dtype=torch.bool)
+        one[row, column] = True
+        assert torch.equal(upscale_nearest(one, size), gradient[0, 0] != 0)
+
+
+def test_what_no_patch_covers_is_background():
+    assert upscale_nearest(torch.ones(2, 3, dtype=torch.bool), 8).long().tolist() == [[1] * 6 + [0] * 2] * 8
+    assert not upscale_nearest(torch.ones(27, 27, dtype=torch.bool), 384)[378:].any()
 
 
 def test_wrong_sizes_are_refused():
-    with pytest.raises(ValueError, match="positive number of pixels"):
+    with pytest.raises(ValueError, match="at least a pixel for each of the 2 patches"):
         upscale_nearest(torch.zeros(2, 2), 0)
     with pytest.raises(ValueError, match="must end in a grid"):
         upscale_nearest(torch.zeros(2), 4)

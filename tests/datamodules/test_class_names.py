@@ -130,8 +130,28 @@ def test_names_in_class_order():
         (["owl", "bat", "owl"], {"0": 0, "1": 1, "2": 2, "bat": 1}),  # which owl is meant cannot be told
         ({"n2": "owl", "n1": "owl"}, {"0": 0, "1": 1, "n2": 0, "n1": 1}),
         ({"1": "owl", "2": "bat"}, {"1": 0, "2": 1}),  # numbers of the user's own
-        (["7", "x"], {"0": 0, "1": 1, "7": 0, "x": 1}),
+        (["0", "1"], {"0": 0, "1": 1}),
     ],
 )
 def test_labels_of_images(names, positions):
     assert label_positions(names) == positions
+
+
+@pytest.mark.parametrize("names", [["1", "2", "3"], ["owl", "bat", "0"], ["7", "x"]])
+def test_names_that_are_numbers_of_other_classes_are_refused(names):
+    with pytest.raises(DataError, match=r"found '\d' as the name of class \d; give --data\.class_names a mapping"):
+        label_positions(names)
+
+
+def test_a_name_may_hold_what_other_systems_take_for_a_newline(tmp_path):
+    names = write(tmp_path, "barn\u2028owl\nbat\x0cfruit\nn\x85m\n", "a.txt")
+    assert read_class_names(names) == ["barn\u2028owl", "bat\x0cfruit", "n\x85m"]
+
+
+def test_brackets_without_end_are_a_sentence(tmp_path):
+    with pytest.raises(DataError, match="more than 100 brackets within each other"):
+        read_class_names(write(tmp_path, "[" * 100_000 + "]" * 100_000, "a.json"))
+
+
+def test_a_path_may_be_a_text(tmp_path):
+    assert read_class_names(str(write(tmp_path, "owl\n", "a.txt"))) == ["owl"]

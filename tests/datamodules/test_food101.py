@@ -6,7 +6,7 @@ from data_trees import write_food101
 from mkbench.cli.main import main
 from mkbench.datamodules import Food101
 from mkbench.errors import DataError
-from mkbench.runs.run_folder import read_results
+from mkbench.runs.results import read_results
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "food101.yaml"
 CLASSES = ["apple_pie", "baby_back_ribs", "waffles"]
@@ -138,6 +138,6 @@ def test_predict(root, tmp_path, write_bank, capsys):
         ]
     )
     assert (code, capsys.readouterr().err) == (0, "")
-    results, _ = read_results(tmp_path / "runs" / "critters-vit-s")
+    results = read_results(tmp_path / "runs" / "critters-vit-s")
     assert (results["data"]["name"], results["data"]["images"]) == ("food101-train", 6)
     assert [metric["n"] for metric in results["metrics"] if metric["name"] == "top1"] == [6]

@@ -120,7 +120,7 @@ def test_root_without_class_folders(tmp_path, file):
 def test_class_folder_without_images(tree):
     root = tree({"bat": ["a.png"], "owl": [], "owl/deeper": ["a.png"]})
     with pytest.raises(
-        DataError, match=r"Expected images \(\.bmp, .*\) directly in the class folder .*owl, found none"
+        DataError, match=r"Expected images \(\.apng, .*\.jfif, .*\) directly in the class folder .*owl, found none"
     ):
         ImageFolder(root).specs  # noqa: B018
     assert [spec.key for spec in ImageFolder(root, limit_classes=1).specs] == ["00000-000"]
@@ -218,3 +218,44 @@ def test_boxes_of_photographs(geometry):
         expected = [int(rows[sample_id][name]) for name in ("x_min", "y_min", "x_max", "y_max")]
         for corner, exact in zip(box.tolist(), expected, strict=True):
             assert abs(corner - (exact + 0.5) / 4 + 0.5) <= 1
+
+
+def test_paths_may_be_texts(tree, tmp_path):
+    root = tree(OWLS_AND_BATS)
+    names, bank, samples = tmp_path / "names.txt", tmp_path / "bank.txt", tmp_path / "samples.txt"
+    names.write_text("bat\tfruit bat\nowl\tbarn owl\n")
+    bank.write_text("large eyes\nwings\n")
+    samples.write_text("owl/1.png\n")
+    boxes = write_boxes(tmp_path, "owl,1.png,0,0,4,5")
+    files = {"class_names": names, "bank": bank, "samples": samples, "boxes": boxes}
+    texts = ImageFolder(str(root), **{name: str(path) for name, path in files.items()})
+    assert texts.class_names == ("fruit bat", "barn owl")
+    assert texts.describe() == ImageFolder(root, **files).describe()
+
+
+@pytest.mark.parametrize(("options", "tall"), [({}, True), ({"exif_orientation": False}, False)])
+def test_phone_images_are_turned_unless_told_otherwise(tmp_path, options, tall):
+    (tmp_path / "owl").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "owl" / "phone.jpg", exif=exif)
+    data = ImageFolder(tmp_path, **options)
+    assert data.source.read(0, "owl/phone.jpg").shape == ((3, 30, 20) if tall else (3, 20, 30))
+    (tmp_path / "bank.txt").write_text("a\nb\n")
+    assert ImageFolder(tmp_path, bank=tmp_path / "bank.txt", **options).describe()["exif_orientation"] is tall
+
+
+def test_files_that_are_no_images_are_known(tree):
+    root = tree(OWLS_AND_BATS)
+    (root / "owl" / "notes.txt").touch()
+    assert [list(ImageFolder(root).source.other_files(index)) for index in (0, 1)] == [[], ["owl/notes.txt"]]
+
+
+def test_thin_images_are_left_out_by_name(tree):
+    root = tree({"owl": ["1.png"]})
+    Image.new("RGB", (20_000, 2)).save(root / "owl" / "line.png")
+    data = ImageFolder(root, resize="model")
+    geometry = Geometry(16, (0.5,) * 3, (0.5,) * 3, "bicubic", "shortest")
+    group = data.dataset(geometry, data.specs)[0]
+    assert group.sample_ids == ("owl/1.png",)
+    assert group.unreadable[0].startswith("owl/line.png: Expected an image at most 100 times as long as wide")

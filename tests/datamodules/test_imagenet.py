@@ -10,9 +10,9 @@ from scipy.io import savemat
 from mkbench.cli.main import main
 from mkbench.datamodules import ImageFolder, ImageNet
 from mkbench.datamodules import imagenet as module
-from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 from mkbench.errors import DataError, UsageError
-from mkbench.runs.run_folder import read_results
+from mkbench.runs.results import read_results
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "imagenet.yaml"
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "images" / "imagenet-24x5"
@@ -292,7 +292,7 @@ def test_predict_gives_the_same_results_in_both_layouts(tmp_path, write_bank, ca
         root = write_imagenet(tmp_path / f"flat-{flat}", [wnids[i] for i in (1, 0, 9, 0, 1)], flat=flat, wnids=wnids)
         code = main([*words, f"--data.root={root}", f"--results.root={tmp_path / f'runs-{flat}'}"])
         assert (code, capsys.readouterr().err) == (0, "")
-        found.append(read_results(tmp_path / f"runs-{flat}" / "critters-vit-s")[0])
+        found.append(read_results(tmp_path / f"runs-{flat}" / "critters-vit-s"))
     assert found[0] == found[1]
     assert (found[0]["data"]["name"], found[0]["data"]["images"], found[0]["data"]["classes"]) == ("imagenet-val", 4, 2)
     (top1,) = (metric for metric in found[0]["metrics"] if metric["name"] == "top1")

@@ -7,7 +7,7 @@ from mkbench.cli.main import main
 from mkbench.datamodules import Places365
 from mkbench.datamodules.places365 import place_name
 from mkbench.errors import DataError
-from mkbench.runs.run_folder import read_results
+from mkbench.runs.results import read_results
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "places365.yaml"
 CATEGORIES = ["/a/airfield", "/a/apartment_building/outdoor", "/b/bow_window/indoor"]
@@ -143,6 +143,6 @@ def test_predict(root, tmp_path, write_bank, capsys):
         ]
     )
     assert (code, capsys.readouterr().err) == (0, "")
-    results, _ = read_results(tmp_path / "runs" / "critters-vit-s")
+    results = read_results(tmp_path / "runs" / "critters-vit-s")
     assert (results["data"]["name"], results["data"]["images"]) == ("places365-val", 5)
     assert [metric["n"] for metric in results["metrics"] if metric["name"] == "top1"] == [5]

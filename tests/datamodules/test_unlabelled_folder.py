@@ -11,7 +11,7 @@ from PIL import Image
 
 from mkbench.datamodules import UnlabelledFolder
 from mkbench.errors import DataError, UsageError
-from mkbench.runs.run_folder import finished_groups, read_groups
+from mkbench.runs.group_files import finished_groups, read_groups
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "unlabelled_folder.yaml"
 
@@ -83,7 +83,10 @@ def test_class_names_are_required(flat: Path, tmp_path: Path) -> None:
     [
         ("absent", r"a folder of images at .*absent, found nothing; check --data\.root"),
         ("holiday/0.png", r"a folder of images at .*0\.png, found a file; check --data\.root"),
-        (".", r"Expected images \(\.bmp, .*\) directly in .*, found none; check --data\.root, or take .*ImageFolder"),
+        (
+            ".",
+            r"Expected images \(\.apng, .*\) directly in .*, found none; check --data\.root, or take .*ImageFolder",
+        ),
     ],
 )
 def test_folders_without_images(flat: Path, names: Path, tmp_path: Path, root: str, message: str) -> None:

@@ -98,11 +98,61 @@ def test_members_are_found_where_they_lie(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["7.png", "7.cls"])
-def test_keys_that_repeat_across_shards(tmp_path: Path, name: str) -> None:
-    shards = [write_tar(tmp_path / "0.tar", [("7.png", b"")]), write_tar(tmp_path / "1.tar", [(name, b"")])]
-    with pytest.raises(DataError, match=r"different keys in the shards, found '7' in .*0\.tar and in .*1\.tar; write"):
-        index(*shards)
+def test_a_key_in_two_shards_is_told_apart_by_its_shard(tmp_path: Path) -> None:
+    files = [("7.png", b""), ("7.cls", b"0")]
+    shards = [write_tar(tmp_path / "val-0.tar", files), write_tar(tmp_path / "val-1.tar", [*files, ("8.png", b"")])]
+    samples = index_shards(shards, image_keys=["png"], label_key="cls")
+    assert list(samples) == ["val-0/7", "val-1/7", "val-1/8"]
+    assert [sample.shard for sample in samples.values()] == [0, 1, 1]
+
+
+def test_a_sample_does_not_lie_in_two_shards(tmp_path: Path) -> None:
+    shards = [write_tar(tmp_path / "0.tar", [("7.png", b"")]), write_tar(tmp_path / "1.tar", [("7.cls", b"0")])]
+    samples = index_shards(shards, image_keys=["png"], label_key="cls")
+    with pytest.raises(DataError, match="found no label for '0/7'"):
+        group_samples(samples, {"0": 0}, 1, image_keys=["png"])
+
+
+def test_shards_of_one_name_cannot_tell_keys_apart(tmp_path: Path) -> None:
+    shards = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shards.append(write_tar(tmp_path / folder / "0.tar", [("7.png", b"")]))
+    with pytest.raises(DataError, match="shards of different names, or different keys in them, found neither"):
+        index_shards(shards, image_keys=["png"], label_key="cls")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["22.05.jpg", "22.05.cls", "22.06.jpg", "22.06.cls"],  # no image of the key 22
+        ["a.jpg", "a.cls", "22.05.jpg", "22.05.cls"],  # others are right
+        ["22.jpg", "22.cls", "22.05.jpg", "22.05.cls"],  # and the key 22 has an image too
+        ["22.cls", "22.05.JPG"],
+    ],
+)
+def test_keys_with_a_dot_are_refused(tmp_path: Path, names: list[str]) -> None:
+    shard = write_tar(tmp_path / "0.tar", [(name, b"0") for name in names])
+    message = (
+        r"keys without a dot in .*0\.tar, found '22\.05\.(jpg|JPG)', whose key is '22' and whose extension '05\.jpg'"
+    )
+    with pytest.raises(DataError, match=message):
+        index_shards([shard], image_keys=["jpg"], label_key="cls")
+
+
+def test_other_files_of_a_sample_are_passed_over(tmp_path: Path) -> None:
+    names = ["22.jpg", "22.cls", "22.seg.jpg", "22.depth.png", "22.coarse.cls"]
+    shard = write_tar(tmp_path / "0.tar", [(name, b"0") for name in names])
+    samples = index_shards([shard], image_keys=["jpg"], label_key="cls")
+    assert {key: list(sample.images) for key, sample in samples.items()} == {"22": ["jpg"]}
+    named = index_shards([shard], image_keys=["seg.jpg"], label_key="coarse.cls")
+    assert list(named["22"].images) == ["seg.jpg"]
+
+
+def test_keys_that_are_not_utf8_are_named(tmp_path: Path) -> None:
+    shard = write_tar(tmp_path / "0.tar", [("caf\udce9.jpg", b"")])
+    with pytest.raises(DataError, match=r"names in UTF-8 in .*0\.tar, found 1 of 1"):
+        index_shards([shard], image_keys=["jpg"], label_key="cls")
 
 
 @pytest.mark.parametrize("name", ["7.png", "7.cls"])

@@ -10,7 +10,7 @@ from torch import Tensor
 from tower_kinds import KINDS, clip, random_images
 
 from mkbench.backbones import OpenClipBackbone
-from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.errors import BackboneError
 from mkbench.heads import decompose, matched_random_heads, matched_random_sets, mean_ablate, prune_heads
 
@@ -60,7 +60,7 @@ def test_later_layers_see_the_absence() -> None:
     with prune_heads(backbone, [(0, 1)]):
         pruned = decompose(backbone, images)
     assert float(pruned.heads[:, 0, 1].abs().max()) == 0.0
-    torch.testing.assert_close(pruned.attention[:, 0], terms.attention[:, 0])  # computed before the head is silent
+    torch.testing.assert_close(pruned.attention[:, 0], terms.attention[:, 0])  # computed before the head is pruned
     assert not torch.allclose(pruned.attention[:, 1], terms.attention[:, 1])
     torch.testing.assert_close(pruned.total(), pruned.embedding)
     direct = mean_ablate(terms, heads=[(0, 1)], means=terms.map(torch.zeros_like)).total()

@@ -16,8 +16,8 @@ def nearest(embeddings: Tensor, texts: Tensor) -> Tensor:
     return (F.normalize(embeddings.double(), dim=1) @ F.normalize(texts.double(), dim=1).T).argmax(1)
 
 
-def right(backbone: OpenClipBackbone, images: Tensor, classes: Tensor, texts: Tensor, silent: Heads) -> Tensor:
-    with prune_heads(backbone, silent):
+def right(backbone: OpenClipBackbone, images: Tensor, classes: Tensor, texts: Tensor, pruned: Heads) -> Tensor:
+    with prune_heads(backbone, pruned):
         return nearest(backbone.encode_image(images), texts) == classes
 
 

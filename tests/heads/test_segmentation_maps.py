@@ -33,6 +33,17 @@ def test_every_map_has_a_scale_of_its_own_and_a_flat_one_no_object() -> None:
     assert float(scores[2].max()) == 0.0
 
 
+def test_pixels_that_no_patch_covers_are_background() -> None:
+    maps = torch.rand(2, 27, 27, generator=torch.Generator().manual_seed(0))
+    scores, masks = segment(maps, 384)
+    whole = segment(maps, 378)
+    assert torch.equal(scores[:, :378, :378], whole.scores)
+    assert torch.equal(masks[:, :378, :378], whole.masks)
+    for values in (scores, masks):
+        assert not values[:, 378:].any()
+        assert not values[:, :, 378:].any()
+
+
 def test_shapes_of_maps() -> None:
     for maps, size in ((torch.zeros(2, 2), 4), (torch.zeros(1, 0, 2), 4), (torch.zeros(1, 2, 2), 0)):
         with pytest.raises(ValueError, match=r"Expected maps \(B, h, w\) and a size of at least 1"):

@@ -12,8 +12,16 @@ from safetensors.torch import load_file, save_file
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, MkbenchError, UsageError
 from mkbench.heads import HeadContributions
-from mkbench.heads.store import ContributionStore, StoredGroup, group_path, open_store, read_shape, write_contributions
-from mkbench.runs.run_folder import write_group, write_json
+from mkbench.heads.store import (
+    ContributionStore,
+    StoredGroup,
+    contributions_path,
+    open_store,
+    read_shape,
+    write_contributions,
+)
+from mkbench.runs.group_files import write_group
+from mkbench.runs.run_folder import write_json
 from mkbench.systems.records.images import ranking_record
 
 LAYERS, IDS = (2, 3), {"00000-000": ("a", "b"), "00001-000": (), "00004-000": ("c", "d", "e")}
@@ -43,9 +51,10 @@ def run(tmp_path: Path, terms: dict[str, HeadContributions]) -> Path:
             write_contributions(tmp_path, key, terms[key], ids, fingerprint="f")
         ranking = torch.zeros(len(ids), 5, dtype=torch.int64) if ids else None
         write_group(tmp_path, ranking_record(group, ranking, list("vwxyz")))
-    settings = {"system": "HeadDecomposition", "layers": list(LAYERS)}
+    settings = {"layers": list(LAYERS)}
     groups = {key: list(ids) for key, ids in IDS.items()}
-    write_json(tmp_path / "manifest.json", {"model": {"fingerprint": "f"}, "settings": settings, "groups": groups})
+    manifest = {"system": "head_decomposition", "model": {"fingerprint": "f"}, "settings": settings, "groups": groups}
+    write_json(tmp_path / "manifest.json", manifest)
     return tmp_path
 
 
@@ -99,7 +108,7 @@ def test_numbers_too_large_for_the_precision_are_refused(tmp_path: Path) -> None
         write_contributions(
             tmp_path, "k", terms.map(lambda values: 1e6 * values), ["a"], fingerprint="f", dtype=torch.float16
         )
-    assert not group_path(tmp_path, "k").exists()
+    assert not contributions_path(tmp_path, "k").exists()
 
 
 def test_full_disk_is_an_error_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +144,7 @@ def test_contributions_of_another_run_are_refused(run: Path, change: dict[str, o
 
 @pytest.mark.parametrize("how", ["gone", "cut short", "without description", "no tensors"])
 def test_damaged_contributions_are_refused(run: Path, how: str) -> None:
-    path = group_path(run, "00004-000")
+    path = contributions_path(run, "00004-000")
     if how == "gone":
         path.unlink()
     elif how == "cut short":
@@ -150,7 +159,7 @@ def test_damaged_contributions_are_refused(run: Path, how: str) -> None:
 
 def test_contributions_that_vanish_are_missed_when_they_are_read(run: Path) -> None:
     store = open_store(run)
-    group_path(run, "00004-000").unlink()
+    contributions_path(run, "00004-000").unlink()
     with pytest.raises(DataError, match=r"00004-000.safetensors, found none"):
         store.layer(2)
     with pytest.raises(DataError, match=r"00004-000.safetensors, found none"):
@@ -167,7 +176,7 @@ def test_other_runs_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"run of mkbench.systems.HeadDecomposition, found none"):
         open_store(tmp_path / "nothing")
     manifest = json.loads((run / "manifest.json").read_text())
-    write_json(run / "manifest.json", manifest | {"settings": {"estimator": "paper"}})
+    write_json(run / "manifest.json", manifest | {"system": "mutual_knowledge"})
     with pytest.raises(UsageError, match=r"run of mkbench.systems.HeadDecomposition, found none"):
         open_store(run)
 

@@ -38,7 +38,8 @@ def test_numbers_of_crowded_parts_stay_apart(grid):
     assert min(np.hypot(a[0] - b[0], a[1] - b[1]) for a, b in combinations(places, 2)) >= 0.095
     page = Page(112, 112)
     axes = page.axes_at(0, 0, 112, 112)
-    draw_parts(axes, np.zeros((3, 80, 80), np.uint8), labels)
+    side = 8 * len(labels)
+    draw_parts(axes, np.zeros((3, side, side), np.uint8), labels)
     page.figure.draw_without_rendering()
     assert overlapping(axes.texts) == []
     discs = [text.get_bbox_patch().get_window_extent().padded(-1) for text in axes.texts]
@@ -61,3 +62,15 @@ def test_saliency_map_is_symmetric_around_zero_and_outlined():
 def test_flat_saliency_can_be_drawn():
     axes = Page(80, 80).axes_at(0, 0, 80, 80)
     assert draw_saliency(axes, np.zeros((3, 3)), np.full((3, 3), -1), 8).get_clim() == (-1.0, 1.0)
+
+
+def test_panels_cover_what_the_patches_do():
+    labels = np.full((27, 27), 0)
+    found = boundary_segments(labels, 384)
+    assert (found.min(), found.max()) == (0, 378)
+    axes = Page(80, 80).axes_at(0, 0, 80, 80)
+    assert tuple(draw_saliency(axes, np.eye(27), labels, 384).get_extent()) == (0, 378, 378, 0)
+    assert axes.get_xlim() == (0, 384)
+    axes = Page(80, 80).axes_at(0, 0, 80, 80)
+    draw_parts(axes, np.zeros((3, 384, 384), np.uint8), labels)
+    assert axes.texts[0].get_position() == (189, 189)

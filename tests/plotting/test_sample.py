@@ -25,8 +25,7 @@ def _sample(grid=(14, 14), size=224, suffix="", shared=3, parts=5):
         language=texts[:shared] + [f"word {index} {suffix}".strip() for index in range(15 - shared)],
         class_name="hippopotamus",
         predicted_name="hippopotamus",
-        explainer="pca",
-        model="ViT-B/16",
+        heading="ViT-B/16, PCA parts",
     )
 
 

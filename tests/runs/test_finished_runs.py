@@ -1,15 +1,15 @@
-import json
-
 import pytest
+from group_rows import row, write_rows
+from result_documents import model_entry, results
 
+import mkbench
 from mkbench.errors import DataError, UsageError
-from mkbench.runs.finished_runs import find_runs, read_runs
+from mkbench.runs.finished_runs import Run, find_runs, read_runs
+from mkbench.runs.run_folder import write_json
 
 
-def _run(folder, label="ViT", **more):
-    folder.mkdir(parents=True)
-    results = {"schema_version": 1, "model": {"name": label.lower(), "label": label}, **more}
-    (folder / "results.json").write_text(json.dumps(results))
+def _run(folder, label="ViT", **explainers):
+    write_json(folder / "results.json", results(label, **explainers))
     return folder
 
 
@@ -68,5 +68,56 @@ def test_damaged_run_is_named(tmp_path):
 def test_labels_tell_runs_of_one_model_apart(tmp_path, folders, labels):
     runs = read_runs([*(_run(tmp_path / folder) for folder in folders), _run(tmp_path / "rn", "RN")])
     assert [run.label for run in runs] == [*(label.format(tmp_path) for label in labels), "RN"]
-    assert runs[0].labelled()["model"] == {"name": "vit", "label": labels[0].format(tmp_path)}
+    assert runs[0].labelled()["model"] == model_entry(labels[0].format(tmp_path), name="vit")
     assert runs[0].results["model"]["label"] == "ViT"  # as written
+
+
+def test_runs_are_a_sequence_of_what_was_named(tmp_path):
+    _run(tmp_path / "bench" / "b", "B")
+    _run(tmp_path / "bench" / "a", "A")
+    runs = mkbench.read_runs(str(tmp_path / "bench"))  # a string, and one folder
+    assert (len(runs), [run.label for run in runs], runs[-1].label) == (2, ["A", "B"], "B")
+    assert [run.label for run in runs[1:]] == ["B"]
+    assert isinstance(runs[0], Run)
+    assert repr(runs) == "Runs(['A', 'B'])"
+    assert runs[0].system == "mutual_knowledge"
+
+
+def test_metrics_of_several_runs_are_one_table(tmp_path):
+    _run(tmp_path / "a", "A", top1=0.5, pca={"auc": 2.0})
+    _run(tmp_path / "b", "B", pca={"auc": 1.0})
+    runs = read_runs([tmp_path / "a", str(tmp_path / "b")])
+    table = runs.metrics().to_arrow()
+    assert table.column_names == [
+        "run",
+        "model",
+        "explainer",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n",
+        "higher_is_better",
+    ]
+    assert table.select(["model", "explainer", "metric", "value"]).to_pydict() == {
+        "model": ["A", "A", "B"],
+        "explainer": [None, "pca", "pca"],
+        "metric": ["top1", "mutual_information_auc", "mutual_information_auc"],
+        "value": [0.5, 2.0, 1.0],
+    }
+    assert set(table["run"].to_pylist()) == {(tmp_path / name).as_posix() for name in "ab"}
+    assert runs[1].metrics().to_arrow()["low"].to_pylist() == [0.95]
+    assert table["n"].to_pylist() == [40, 40, 40]
+
+
+def test_samples_have_a_row_for_each_image_and_explainer(tmp_path):
+    for name in ("A", "B"):
+        _run(tmp_path / name, name)
+        rows = [row("x", [float(ord(name))], explainer=explainer) for explainer in ("pca", "kmeans")]
+        write_rows(tmp_path / name, rows)
+    runs = read_runs(tmp_path / path for path in ("A", "B"))
+    table = runs.samples().to_arrow()
+    assert table["model"].to_pylist() == ["A", "A", "B", "B"]
+    assert table["explainer"].to_pylist() == ["pca", "kmeans"] * 2
+    assert table["curve"].to_pylist() == [[65.0], [65.0], [66.0], [66.0]]
+    assert runs[1].samples().to_arrow().equals(table[2:])

@@ -6,24 +6,24 @@ from mkbench.runs.run_folder import write_json
 
 
 def test_no_file_is_no_manifest(tmp_path):
-    assert read_manifest(tmp_path / "manifest.json") is None
+    assert read_manifest(tmp_path) is None
 
 
 def test_manifest_survives_the_disk(tmp_path):
     content = {"model": {"name": "a"}, "groups": {"00000-000": ["a/1.png"]}}
     write_json(tmp_path / "manifest.json", content)
-    assert read_manifest(tmp_path / "manifest.json") == content
+    assert read_manifest(tmp_path) == content
 
 
 def test_damaged_manifest_is_named(tmp_path):
     (tmp_path / "manifest.json").write_text('{"model": ')
     with pytest.raises(DataError, match=r"manifest.json, found a damaged file; run with --results.overwrite true\."):
-        read_manifest(tmp_path / "manifest.json")
+        read_manifest(tmp_path)
 
 
 def test_manifest_of_another_kind_fits_no_run(tmp_path):
     (tmp_path / "manifest.json").write_text("[1]")
-    assert read_manifest(tmp_path / "manifest.json") == {}
+    assert read_manifest(tmp_path) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,44 @@
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
+import pytest
 from result_documents import results
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.registry import write_report
+from mkbench.studies.registry import STUDIES, write_report
+
+HEADS = results(top1=0.5) | {"system": "head_decomposition"}
 
 
-def test_runs_of_each_kind_get_the_tables_of_their_kind(tmp_path: Path) -> None:
-    heads = results(top1=0.5) | {"settings": {"system": "HeadDecomposition"}}
+def test_runs_of_each_system_get_its_tables(tmp_path: Path) -> None:
     explained = results(pca={"auc": 7.0})
-    runs = [Run(tmp_path, "a", heads, {}), Run(tmp_path, "b", explained, {})]
+    runs = [Run(tmp_path, "a", HEADS, {}), Run(tmp_path, "b", explained, {})]
     assert len(write_report(runs, tmp_path / "out")) == 2
     assert {"heads.csv", "table.csv"} <= {path.name for path in (tmp_path / "out").iterdir()}
     assert "7.0" in (tmp_path / "out" / "table.csv").read_text()
     assert "0.5" in (tmp_path / "out" / "heads.csv").read_text()
 
 
-def test_nothing_is_written_of_a_kind_that_is_not_there(tmp_path: Path) -> None:
-    heads = results(top1=0.5) | {"settings": {"system": "HeadDecomposition"}}
-    assert len(write_report([Run(tmp_path, "a", heads, {})], tmp_path / "out")) == 1
+def test_nothing_is_written_of_a_system_that_is_not_there(tmp_path: Path) -> None:
+    assert len(write_report([Run(tmp_path, "a", HEADS, {})], tmp_path / "out")) == 1
     assert not (tmp_path / "out" / "table.csv").exists()
+
+
+def test_systems_without_a_study_share_a_table_of_their_metrics(tmp_path: Path) -> None:
+    own = [results(name, top1=0.5, pca={"auc": 7.0}) | {"system": f"my_{name}"} for name in ("a", "b")]
+    runs = [Run(tmp_path / name, name, document, {}) for name, document in zip("ab", own, strict=True)]
+    assert len(write_report([*runs, Run(tmp_path, "h", HEADS, {})], tmp_path / "out")) == 2
+    lines = list(csv.DictReader((tmp_path / "out" / "metrics.csv").read_text().splitlines()))
+    assert [(line["model"], line["system"], line["metric"]) for line in lines] == [
+        (name, f"my_{name}", metric) for name in "ab" for metric in ("top1", "mutual_information_auc")
+    ]
+
+
+@pytest.mark.parametrize("system", list(STUDIES))
+def test_every_system_with_a_study_exists(system: str) -> None:
+    import mkbench.systems
+
+    words = "".join(word.capitalize() for word in system.split("_"))
+    assert hasattr(mkbench.systems, words)

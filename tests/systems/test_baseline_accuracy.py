@@ -16,7 +16,7 @@ from mkbench import load_backbone
 from mkbench.baselines import LFCBM, MMCBM, LinearProbe, MMProtoSim, load_head, save_head
 from mkbench.datamodules import ImageFolder, UnlabelledFolder
 from mkbench.errors import UsageError
-from mkbench.runs.run_folder import finished_groups, read_group
+from mkbench.runs.group_files import finished_groups, read_group
 from mkbench.systems import BaselineAccuracy
 
 #: What is small: 8 images, two of each of four kinds, which are those that the trainings test on.

@@ -23,7 +23,7 @@ from toy_descriptions import (
 
 from mkbench.datamodules import ImageFolder, UnlabelledFolder
 from mkbench.errors import UsageError
-from mkbench.systems import DescriptorZeroShot
+from mkbench.systems.provenance import system_name
 
 #: What Lightning says on its own account; the command line silences it.
 pytestmark = pytest.mark.filterwarnings(
@@ -347,4 +347,4 @@ def test_texts_are_taken_from_the_cache(tmp_path: Path, test_data: ImageFolder, 
 
 
 def test_system_is_named_in_its_settings() -> None:
-    assert word_system().settings()["system"] == DescriptorZeroShot.__name__
+    assert system_name(word_system()) == "descriptor_zero_shot"

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from group_rows import row, write_rows
+from result_documents import results
 
 from mkbench.errors import DataError, UsageError
 from mkbench.systems.mined_descriptors import read_mined
@@ -16,8 +17,8 @@ def write_run(folder, rows, *, key="00000-000"):
         ],
         key=key,
     )
-    results = {"schema_version": 1, "data": {"name": "owls"}, "settings": {"explainers": {"pca": {}, "kmeans": {}}}}
-    (folder / "results.json").write_text(json.dumps(results))
+    found = results(data="owls") | {"settings": {"explainers": {"pca": {}, "kmeans": {}}}}
+    (folder / "results.json").write_text(json.dumps(found))
     return folder
 
 

@@ -15,12 +15,13 @@ from toy_classes import ColourBackbone, WholeForeground
 from toy_data import CONFIGS
 from toy_features import shrink_baseline
 
+from mkbench.backbones import PatchFeatures
 from mkbench.baselines import MMCBMExplainer
 from mkbench.cli.main import main
 from mkbench.concepts import PartsExplainer
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.group_loader import take_only
-from mkbench.errors import UsageError
+from mkbench.errors import BackboneError, UsageError
 from mkbench.scorers import Removal, ScorerContext
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems import MutualKnowledge
@@ -53,6 +54,23 @@ def assert_equal_results(one: GroupResult, other: GroupResult) -> None:
         torch.testing.assert_close(found.explanation.part_labels, expected.explanation.part_labels)
         for field in ("curves", "chance", "entropy"):
             torch.testing.assert_close(getattr(found, field), getattr(expected, field), rtol=0, atol=1e-6)
+
+
+def test_an_image_without_a_finite_embedding_is_named(
+    tiny_model: Path, data: Critters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = make_system(tiny_model, data)
+    group = read_group(data, system)
+    original = system.backbone.patch_features
+
+    def overflow(pixels: torch.Tensor, kind: Any = "tokens") -> Any:
+        features, embedding = original(pixels, kind)
+        embedding[4] = torch.nan
+        return PatchFeatures(features, embedding)
+
+    monkeypatch.setattr(system.backbone, "patch_features", overflow)
+    with pytest.raises(BackboneError, match=f"embeddings of tiny, .* for {group.sample_ids[4]};"):
+        system.explain_group(group)
 
 
 @pytest.mark.parametrize("chunk", [1, 7])

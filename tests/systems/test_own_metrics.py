@@ -18,7 +18,7 @@ from toy_data import CONFIGS
 
 from mkbench.metrics.catalogue import metric_entry
 from mkbench.metrics.entry import Display
-from mkbench.runs.run_folder import finished_groups, read_groups
+from mkbench.runs.group_files import finished_groups, read_groups
 
 LOGGER = ("--trainer.logger=lightning.pytorch.loggers.CSVLogger", "--trainer.logger.save_dir=logs")
 

@@ -1,1 +1,1 @@
-"""Readers of image towers: patch features, attention layers, and how embeddings add up."""
+"""Image towers: patch features, attention, and the terms over which an embedding adds up."""

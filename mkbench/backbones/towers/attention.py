@@ -1,4 +1,4 @@
-"""One attention layer under common names, and what a query takes from each token."""
+"""Projections of one attention layer, and the attention weights they give."""
 
 import math
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class Norm(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AttentionWeights:
+class AttentionProjections:
     """One attention layer: H heads of width k, inputs of width C, output of width D.
 
     Attributes:
@@ -88,7 +88,7 @@ class AttentionWeights:
 
 
 def attention_rows(
-    weights: AttentionWeights, tokens: Tensor, queries: slice | Tensor, *, rope: Tensor | None = None
+    weights: AttentionProjections, tokens: Tensor, queries: slice | Tensor, *, rope: Tensor | None = None
 ) -> Tensor:
     """Compute what every query takes from each token.
 
@@ -102,7 +102,7 @@ def attention_rows(
         (B, H, Q, T), every row sums to 1.
 
     >>> import torch
-    >>> weights = AttentionWeights(1, *[Affine(torch.eye(2))] * 4)
+    >>> weights = AttentionProjections(1, *[Affine(torch.eye(2))] * 4)
     >>> attention_rows(weights, torch.tensor([[[1.0, 0.0], [0.0, 0.0]]]), slice(0, 2))
     tensor([[[[0.6698, 0.3302],
               [0.5000, 0.5000]]]])
@@ -128,6 +128,6 @@ def split_heads(states: Tensor, num_heads: int) -> Tensor:
     return states.reshape(*states.shape[:-1], num_heads, states.shape[-1] // num_heads)
 
 
-def _states(weights: AttentionWeights, project: Affine, norm: Norm | None, tokens: Tensor) -> Tensor:
+def _states(weights: AttentionProjections, project: Affine, norm: Norm | None, tokens: Tensor) -> Tensor:
     states = split_heads(project(tokens), weights.num_heads).transpose(1, 2)  # (B, H, T, k)
     return states if norm is None else norm.apply(states)

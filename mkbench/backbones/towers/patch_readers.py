@@ -1,79 +1,17 @@
-"""Where the patch features of each kind of image tower are read: one reader per kind, found in a table."""
+"""Readers of patch features and attention keys, one for each kind of image tower."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Module
 from torch.nn import functional as F
 
+from mkbench.backbones.towers.hooks import WatchPoint, watch
 from mkbench.errors import BackboneError
-
-
-@dataclass(frozen=True)
-class WatchPoint:
-    """A module whose first input or whose output is to be kept during a forward pass."""
-
-    module: Module
-    side: Literal["input", "output"]
-
-
-@contextmanager
-def watch(points: Mapping[str, WatchPoint]) -> Iterator[dict[str, Tensor]]:
-    """Keep what passes the points while the context is open; no hook outlives it, whatever happens inside.
-
-    Args:
-        points: name -> where to look.
-
-    Yields:
-        A dictionary that the forward pass fills: name -> tensor.
-
-    >>> layer = torch.nn.ReLU()
-    >>> with watch({"before": WatchPoint(layer, "input")}) as seen:
-    ...     _ = layer(torch.tensor([-1.0]))
-    >>> seen["before"], len(layer._forward_pre_hooks)
-    (tensor([-1.]), 0)
-    """
-    seen: dict[str, Tensor] = {}
-
-    def attach(name: str, point: WatchPoint) -> torch.utils.hooks.RemovableHandle:
-        if point.side == "input":
-            return point.module.register_forward_pre_hook(lambda _, inputs: seen.__setitem__(name, inputs[0]))
-        return point.module.register_forward_hook(lambda _, __, output: seen.__setitem__(name, output))
-
-    with ExitStack() as stack:
-        for name, point in points.items():
-            stack.callback(attach(name, point).remove)
-        yield seen
-
-
-@contextmanager
-def intercept(point: WatchPoint, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Let a function replace what passes a point while the context is open; no hook outlives it.
-
-    Args:
-        point: where.
-        change: what passes -> what passes instead.
-
-    >>> layer = torch.nn.ReLU()
-    >>> with intercept(WatchPoint(layer, "output"), lambda passed: passed + 1):
-    ...     changed = layer(torch.tensor([-1.0]))
-    >>> changed, len(layer._forward_hooks)
-    (tensor([1.]), 0)
-    """
-    if point.side == "input":
-        handle = point.module.register_forward_pre_hook(lambda _, inputs: (change(inputs[0]), *inputs[1:]))
-    else:
-        handle = point.module.register_forward_hook(lambda _, __, output: change(output))
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 class TowerReader(ABC):
@@ -237,7 +175,7 @@ def _timm_reader(visual: Any) -> TowerReader:
     raise BackboneError(f"The timm trunk {type(trunk).__name__} has neither a patch sequence nor a pooled map to read.")
 
 
-TOWERS: Mapping[str, Callable[[Any], TowerReader]] = {
+READERS: Mapping[str, Callable[[Any], TowerReader]] = {
     "VisionTransformer": VisionTransformerReader,
     "ModifiedResNet": ModifiedResNetReader,
     "TimmModel": _timm_reader,
@@ -254,6 +192,6 @@ def tower_reader(visual: Module) -> TowerReader:
         BackboneError: if no reader knows the tower.
     """
     for kind in type(visual).__mro__:
-        if kind.__name__ in TOWERS:
-            return TOWERS[kind.__name__](visual)
-    raise BackboneError(f"Expected an image tower of {', '.join(TOWERS)}, got {type(visual).__name__}.")
+        if kind.__name__ in READERS:
+            return READERS[kind.__name__](visual)
+    raise BackboneError(f"Expected an image tower of {', '.join(READERS)}, got {type(visual).__name__}.")

@@ -1,4 +1,4 @@
-"""How timm's vision transformers collect their embedding."""
+"""Adapters of timm's vision transformers: ViT, EVA, SigLIP and Perception Encoder."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import Dropout, Identity
 
 from mkbench.backbones.towers.attention import Affine, Norm
-from mkbench.backbones.towers.attention_layers import RefusalError, attention_weights, linear_of, norm_of
-from mkbench.backbones.towers.base import CLASS_TOKEN, Layer, Tower
-from mkbench.backbones.towers.patch_readers import WatchPoint
+from mkbench.backbones.towers.attention_readers import RefusalError, linear_of, norm_of, read_attention
+from mkbench.backbones.towers.hooks import WatchPoint
+from mkbench.backbones.towers.residual_tower import CLASS_TOKEN, ResidualLayer, ResidualTower
 
 _CONVOLUTIONAL = "is convolutional and pools a map, so no attention heads add up to its embedding"
 
@@ -34,7 +34,7 @@ TIMM_BLOCKS: Mapping[str, Callable[[Any], tuple[Norm | None, Tensor | None]]] = 
 TRUNKS = frozenset({"VisionTransformer", "Eva"})
 
 
-def timm_tower(visual: Any) -> Tower:
+def timm_tower(visual: Any) -> ResidualTower:
     """Read a tower of timm.
 
     Args:
@@ -61,7 +61,7 @@ def timm_tower(visual: Any) -> Tower:
     if all(norms) or trunk.global_pool not in {"token", "avg"}:
         raise RefusalError("it pools its tokens by a rule that is not known")
     prefix = 0 if getattr(trunk, "pool_include_prefix", False) else trunk.num_prefix_tokens
-    return Tower(
+    return ResidualTower(
         layers=tuple(_timm_layer(block) for block in trunk.blocks),
         start=WatchPoint(trunk.blocks[0], "input"),
         end=WatchPoint(trunk.blocks[-1], "output"),
@@ -72,13 +72,13 @@ def timm_tower(visual: Any) -> Tower:
     )
 
 
-def _timm_layer(block: Any) -> Layer:
+def _timm_layer(block: Any) -> ResidualLayer:
     kind = type(block).__name__
     if kind not in TIMM_BLOCKS:
         raise RefusalError(f"it is built of {kind}, whose rule is not known")
     post_norm, scale = TIMM_BLOCKS[kind](block)
-    return Layer(
-        attention=attention_weights(block.attn),
+    return ResidualLayer(
+        attention=read_attention(block.attn),
         entry=WatchPoint(block.attn, "input"),
         branch=block.drop_path1,
         mlp=block.drop_path2,
@@ -87,12 +87,12 @@ def _timm_layer(block: Any) -> Layer:
     )
 
 
-def _latent_pool_tower(trunk: Any, projection: Affine) -> Tower:
+def _latent_pool_tower(trunk: Any, projection: Affine) -> ResidualTower:
     pool = trunk.attn_pool
-    attention = attention_weights(pool)
+    attention = read_attention(pool)
     if pool.latent_len > 1 and pool.pool != "token":
         raise RefusalError("its pooling layer averages several queries")
-    layer = Layer(
+    layer = ResidualLayer(
         attention=attention,
         entry=WatchPoint(pool.kv, "input"),
         branch=pool.proj_drop,
@@ -100,7 +100,7 @@ def _latent_pool_tower(trunk: Any, projection: Affine) -> Tower:
         queries=pool.latent[:, CLASS_TOKEN],
     )
     end = WatchPoint(pool, "output")
-    return Tower((layer,), None, end, CLASS_TOKEN, norm_of(trunk.fc_norm), False, projection)
+    return ResidualTower((layer,), None, end, CLASS_TOKEN, norm_of(trunk.fc_norm), False, projection)
 
 
 def _timm_projection(visual: Any) -> Affine:

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mkbench.cli.bench_config import TRAINING, BenchConfig, Job, list_jobs, option_word, read_config, read_yaml
-from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
+from mkbench.cli.bench_config import TRAINING, BenchConfig, BenchJob, list_jobs, option_word, read_config, read_yaml
+from mkbench.cli.model_folders import refuse_collisions
+from mkbench.cli.run_jobs import JobsOutcome, report_outcome, run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
 HELP = (
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="YAML with `protocol` (a predict config) and `models` (a list, or a set that `mkbench models` names)",
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of the bundles and tables")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of the run folders and tables")
     parser.add_argument(
         "--overwrite", action="store_true", help="compute again what an earlier run in --out has finished"
     )
@@ -37,10 +38,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), overwrite: bool = False) -> int:
-    """Train what the protocol needs, and evaluate every model in every variant; one that fails never costs the others.
+    """Evaluate a bench as ``evaluate_bench`` does, print its tables, and return 0, or 1 if a model failed.
 
-    Returns:
-        0, or 1 if a model failed.
+    Raises:
+        UsageError: the same one for every model, such as an unknown option.
+        OSError: the disk is full.
+    """
+    return report_outcome(evaluate_bench(config, out, overrides=overrides, overwrite=overwrite), out)
+
+
+def evaluate_bench(
+    config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), overwrite: bool = False
+) -> JobsOutcome:
+    """Train what the protocol needs, and evaluate every model in every variant; one that fails never costs the others.
 
     Raises:
         UsageError: the same one for every model, such as an unknown option.
@@ -49,14 +59,16 @@ def run_bench(config: BenchConfig, out: Path, *, overrides: Sequence[str] = (), 
     trained = [f"--{word.removeprefix(TRAINING)}" for word in overrides if word.startswith(TRAINING)]
     apart = starts_processes(config.protocol, overrides)
 
-    def evaluate(job: Job) -> Path | None:
+    def evaluate(job: BenchJob) -> Path | None:
         root = out / job.folder
         results = [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
         return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
 
+    jobs = list_jobs(config, overrides)
+    refuse_collisions([(job.folder, job.model) for job in jobs])
     for recipe, options in config.train.items():
         train(recipe, options, trained, again=overwrite)
-    return run_jobs([(job.name, partial(evaluate, job)) for job in list_jobs(config, overrides)], out)
+    return run_jobs([(job.name, partial(evaluate, job)) for job in jobs])
 
 
 def train(recipe: Path, options: Mapping[str, Any], overrides: Sequence[str] = (), *, again: bool = False) -> None:
@@ -73,7 +85,7 @@ def train(recipe: Path, options: Mapping[str, Any], overrides: Sequence[str] = (
     Raises:
         UsageError: no such file, or no callback that writes one.
     """
-    from mkbench.cli.main import run_trainer  # noqa: PLC0415 - the command line imports the commands
+    from mkbench.cli.trainer import run_trainer  # noqa: PLC0415 - torch and Lightning take seconds to import
 
     content = read_yaml(recipe, kind="a configuration of `mkbench fit`")
     callbacks = content.get("trainer", {}).get("callbacks", []) if isinstance(content, dict) else []

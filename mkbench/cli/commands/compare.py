@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mkbench.cli.commands.heads import load_data, load_system
+from mkbench.cli.run_parts import load_data, load_system
 from mkbench.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mkbench.studies.concept_heads.models import ConceptHeadModel
+    from mkbench.studies.concept_heads.choice import ConceptHeadModel
 
 HELP = (
     "put finished runs side by side. Ranks, differences of pairs of models, AUC against accuracy, MI curves; "
@@ -39,16 +39,19 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: a folder without a finished run.
     """
-    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.cli.run_summary import partial_sentences  # noqa: PLC0415
+    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.concept_heads.report import write_concept_heads  # noqa: PLC0415 - these take seconds to import
     from mkbench.studies.registry import write_report  # noqa: PLC0415
 
-    runs, console = read_runs(find_runs(options.runs)), Console()
+    runs, console = read_runs(options.runs), Console()
     for table in write_report(runs, options.out, width=console.width):
         console.print(table)
     concept_heads = write_concept_heads(runs, options.out, embed_bank, width=console.width)
     if concept_heads is not None:
         console.print(concept_heads)
+    for sentence in partial_sentences(runs):
+        print(sentence)
     return 0
 
 

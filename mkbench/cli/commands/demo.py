@@ -10,7 +10,7 @@ from mkbench.cli.commands.bench import run_bench
 HELP = "benchmark the four bundled models on the bundled images, in minutes, without a download."
 
 _NEXT = """
-Bundle and figures of each model: {out}/<model>/
+Run folder and figures of each model: {out}/<model>/
 Tables (CSV, Markdown, LaTeX), differences between models, and figures: {out}/
 ImageNet and the paper's 13 models:
   mkbench doctor --config configs/paper/table3.yaml --data.root IMAGENET --data.bank descriptors_imagenet.json
@@ -23,7 +23,9 @@ Your own images, a folder for each class:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the bundles, tables and figures")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/demo"), help="folder of the run folders, tables and figures"
+    )
     parser.set_defaults(overrides=[])
 
 

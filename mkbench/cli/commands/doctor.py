@@ -1,4 +1,4 @@
-"""`mkbench doctor`: what to check before a long run."""
+"""`mkbench doctor`: pre-flight checks before a long run."""
 
 import argparse
 import json

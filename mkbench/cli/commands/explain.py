@@ -1,6 +1,7 @@
 """`mkbench explain`: one image, one model."""
 
 import argparse
+import sys
 from pathlib import Path
 
 HELP = "explain one image: its parts, their descriptors, and what both encoders name."
@@ -9,7 +10,9 @@ HELP = "explain one image: its parts, their descriptors, and what both encoders 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("image", type=Path, help="the image")
-    parser.add_argument("--model", default="critters-vit-l", help="a name that `mkbench models` lists, or Arch,tag")
+    parser.add_argument(
+        "--model", default="critters-vit-l", help="a name of `mkbench models`, Arch,tag, or a class path"
+    )
     parser.add_argument("--class-names", type=Path, help="file of class names; a bundled model has its own")
     parser.add_argument("--bank", type=Path, help="JSON or text file of descriptors; a bundled model has its own")
     parser.add_argument("--templates", default="default", help="name of a packaged set of class prompts")
@@ -24,8 +27,16 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         MkbenchError: an unknown model, weights that cannot be had, or a file that cannot be read.
     """
-    from mkbench.single_image import explain  # noqa: PLC0415 - torch takes seconds to import
+    # These take seconds to import.
+    from mkbench.backbones.registry import model_entries  # noqa: PLC0415
+    from mkbench.single_image import explain  # noqa: PLC0415
 
+    if any(entry.bundled and entry.name == options.model for entry in model_entries()):
+        print(
+            f"mkbench: {options.model} knows rendered animals alone; for photographs name a model such as "
+            "vit-b-16-openai with --model, --class-names and --bank.",
+            file=sys.stderr,
+        )
     explanation = explain(
         options.image,
         options.model,

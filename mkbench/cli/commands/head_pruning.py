@@ -1,4 +1,4 @@
-"""`mkbench heads prune`: what does a model lose without the heads that speak of one concept, or of none?"""
+"""`mkbench heads prune`: accuracy without the heads of high or low concept consistency."""
 
 import argparse
 from pathlib import Path
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=read_head,
         metavar="LAYER.HEAD",
-        help="silence these instead, of any layer, both numbers from 0, such as 3.2",
+        help="ablate these instead, of any layer, both numbers from 0, such as 3.2",
     )
     parser.add_argument("--seeds", type=int, default=5, help="sets of as many random heads to compare with")
     parser.add_argument(
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Silence the heads and print what accuracy is left.
+    """Ablate the heads and print what accuracy is left.
 
     Raises:
         UsageError: options, a run or data that do not fit.
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from lightning.fabric import Fabric  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    from mkbench.cli.commands.heads import load_data, load_system  # noqa: PLC0415
+    from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
     from mkbench.studies.head_pruning.choice import PruningOptions  # noqa: PLC0415
     from mkbench.studies.head_pruning.study import prune_run  # noqa: PLC0415
     from mkbench.studies.head_pruning.table import show_pruning  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`mkbench heads ANALYSIS`: five questions to the attention heads of one finished run."""
+"""`mkbench heads QUERY`: nearest images and segmentation maps from the attention heads of one finished run."""
 
 import argparse
 import re
@@ -42,8 +42,8 @@ _TEXTS = _required(nargs=2, metavar=("A", "B"), help="both texts; encoded as the
 
 
 @dataclass(frozen=True)
-class AnalysisVerb:
-    """A command that asks the heads of one run a question.
+class HeadQuery:
+    """Command for one query to the heads of a finished run.
 
     Attributes:
         name: of the question, a method of ``mkbench.studies.head_queries.study.HeadRun``.
@@ -80,10 +80,13 @@ class AnalysisVerb:
         # These take seconds to import.
         from rich.console import Console  # noqa: PLC0415
 
-        from mkbench.cli.commands.heads import load_data, load_system  # noqa: PLC0415
+        from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
         from mkbench.heads.store import open_store  # noqa: PLC0415
-        from mkbench.studies.head_queries.output import answer_table, write_answer  # noqa: PLC0415
+        from mkbench.plotting.style import save_figure  # noqa: PLC0415
+        from mkbench.studies.head_queries.answer import answer_path, write_answer  # noqa: PLC0415
+        from mkbench.studies.head_queries.figure import answer_figure  # noqa: PLC0415
         from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
+        from mkbench.studies.head_queries.table import answer_table  # noqa: PLC0415
         from mkbench.tables import to_console  # noqa: PLC0415
 
         question = dict(vars(options))
@@ -92,7 +95,8 @@ class AnalysisVerb:
         answer = getattr(asked, self.name)(**question)
         console = Console()
         console.print(to_console(answer_table(answer), width=console.width))
-        for path in write_answer(answer, run, out):
+        base = answer_path(answer, run, out)
+        for path in (*save_figure(answer_figure(answer), base), write_answer(answer, base)):
             print(path)
         return 0
 
@@ -100,31 +104,31 @@ class AnalysisVerb:
 _OF_IMAGES = "product as published, product of directions, or that without the mean of the images"
 _OF_PATCHES = "product as published, product of directions, or the product without its mean over the patches"
 
-PROPERTY_NEIGHBORS = AnalysisVerb(
+PROPERTY_NEIGHBORS = HeadQuery(
     "property_neighbors",
     "find the images most like an image in one property, such as colour. `mkbench heads RUN` finds the properties.",
     {"--image": _IMAGE, "--property": _PROPERTY, "--top": _TOP},
     _OF_IMAGES,
 )
-IMAGE_NEIGHBORS = AnalysisVerb(
+IMAGE_NEIGHBORS = HeadQuery(
     "image_neighbors",
     "find the images for which one head writes what it writes for an image.",
     {"--image": _IMAGE, "--head": _HEAD, "--top": _TOP},
     _OF_IMAGES,
 )
-TEXT_NEIGHBORS = AnalysisVerb(
+TEXT_NEIGHBORS = HeadQuery(
     "text_neighbors",
     "find the images for which one head writes what a text says.",
     {"--text": _TEXT, "--head": _HEAD, "--top": _TOP},
     _OF_IMAGES,
 )
-TOPIC_SEGMENTATION = AnalysisVerb(
+TOPIC_SEGMENTATION = HeadQuery(
     "topic_segmentation",
     "map where in an image the heads write what a text says. Without --head, all heads of all layers are added up.",
     {"--image": _IMAGE, "--text": _TEXT, "--head": _ANY_HEAD},
     _OF_PATCHES,
 )
-CONTRASTIVE_SEGMENTATION = AnalysisVerb(
+CONTRASTIVE_SEGMENTATION = HeadQuery(
     "contrastive_segmentation",
     "map where in an image the heads write one text rather than another.",
     {"--image": _IMAGE, "--texts": _TEXTS},

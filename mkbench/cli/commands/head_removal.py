@@ -1,4 +1,4 @@
-"""`mkbench heads remove`: is the worst group better off without the heads of a spurious feature?"""
+"""`mkbench heads remove`: worst-group accuracy without the heads of a spurious feature."""
 
 import argparse
 from pathlib import Path
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     # These take seconds to import.
     from rich.console import Console  # noqa: PLC0415
 
-    from mkbench.cli.commands.heads import load_data, load_system  # noqa: PLC0415
+    from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
     from mkbench.studies.head_removal.choice import RemovalOptions  # noqa: PLC0415
     from mkbench.studies.head_removal.study import remove_from_run  # noqa: PLC0415
     from mkbench.studies.head_removal.table import show_removal  # noqa: PLC0415

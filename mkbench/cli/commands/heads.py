@@ -1,20 +1,17 @@
-"""`mkbench heads`: what do the attention heads of finished runs say?"""
+"""`mkbench heads`: describe and label the attention heads of finished runs."""
 
 import argparse
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.console import Console
 
+from mkbench.cli.run_parts import load_system
 from mkbench.errors import UsageError
 
 if TYPE_CHECKING:
     from mkbench.concepts import ConceptBank
-    from mkbench.datamodules.base import ClassGroupDataModule
     from mkbench.heads.labels import Endpoint, Judge, Labeller
-    from mkbench.systems import HeadDecomposition
 
 HELP = (
     "describe the attention heads of finished runs by texts, and label them. The runs are of a configuration such as "
@@ -56,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     labels.add_argument("--base-url", metavar="URL", help="endpoint of the language model; None is OpenAI's")
     labels.add_argument("--api-key-variable", metavar="NAME", help="environment variable with the key of the endpoint")
     labels.add_argument("--threshold", type=int, default=3, help="texts out of five that must fit for an association")
-    labels.add_argument("--shuffles", type=int, default=1, help="how often labels are dealt out anew, as a control")
+    labels.add_argument("--shuffles", type=int, default=1, help="how often labels are permuted, as a control")
     labels.add_argument("--seed", type=int, default=0, help="of the shuffles")
 
 
@@ -68,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     """
     # These take seconds to import.
     from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
-    from mkbench.runs.run_folder import read_results  # noqa: PLC0415
+    from mkbench.runs.results import read_results  # noqa: PLC0415
     from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
     from mkbench.studies.head_labels.table import show_report, write_heads  # noqa: PLC0415
 
@@ -81,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     folders, console = find_runs(options.runs), Console()
-    chosen = [(folder, *_choose(options, str(read_results(folder)[0]["data"]["name"]))) for folder in folders]
+    chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
     for folder, pool, labeller, judge in chosen:
         report = explain_heads(folder, load_system(folder), pool, labeller, judge, how)
         console.print(show_report(report))
@@ -165,46 +162,3 @@ def _endpoint(options: argparse.Namespace) -> "Endpoint":
 
     others = {"base_url": options.base_url, "api_key_variable": options.api_key_variable}
     return Endpoint(options.llm, **{name: value for name, value in others.items() if value is not None})
-
-
-def load_system(run: Path) -> "HeadDecomposition":
-    """Build the system of a finished run again, as its ``config.yaml`` says.
-
-    Raises:
-        UsageError: the run has no configuration, or one of another system.
-        BackboneError: its model cannot be loaded any more.
-    """
-    from mkbench.systems import HeadDecomposition  # noqa: PLC0415
-
-    system = _build(run, "model")
-    if not isinstance(system, HeadDecomposition):
-        raise UsageError(
-            f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found one of {type(system).__name__} "
-            f"at {run}; run `mkbench predict` with a configuration such as critters/heads.yaml first."
-        )
-    return system
-
-
-def load_data(run: Path) -> "ClassGroupDataModule":
-    """Build the data of a finished run again, as its ``config.yaml`` says; images are read when they are asked for.
-
-    Raises:
-        UsageError: the run has no configuration, or one of data without class groups.
-    """
-    from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
-
-    data = _build(run, "data")
-    if not isinstance(data, ClassGroupDataModule):
-        raise UsageError(f"Expected a DataModule of class groups in {run}, found {type(data).__name__}.")
-    return data
-
-
-def _build(run: Path, part: Literal["model", "data"]) -> Any:
-    from mkbench.cli.bench_config import read_yaml  # noqa: PLC0415
-    from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
-
-    content = read_yaml(run / "config.yaml", kind="the configuration of a run")
-    with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "config.yaml"  # without what only a trainer reads
-        own.write_text(yaml.safe_dump({name: content[name] for name in ("model", "data")}), encoding="utf-8")
-        return MkbenchCLI(["--config", str(own)], run=False).build(part)

@@ -1,4 +1,4 @@
-"""`mkbench mined-descriptors`: mine descriptors, decide which classes use them, and evaluate, model by model."""
+"""`mkbench mined-descriptors`: descriptor zero-shot classification with mined descriptors, model by model."""
 
 import argparse
 import inspect
@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
-from mkbench.cli.bench_config import read_models, read_yaml
-from mkbench.cli.run_jobs import run_jobs, run_predict, starts_processes
+from mkbench.cli.bench_config import option_word, options_of, read_models, read_yaml, shown_name
+from mkbench.cli.config_files import find_config
+from mkbench.cli.model_folders import refuse_collisions
+from mkbench.cli.run_jobs import report_outcome, run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
 
 HELP = "tell whether mined descriptors raise zero-shot accuracy. Options such as --data.root go on to every `predict`."
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="YAML with `split`, `protocol` (a predict config), the images of each run, and `models`",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/mined_descriptors"), help="folder of the bundles and tables"
+        "--out", type=Path, default=Path("runs/mined_descriptors"), help="folder of the run folders and tables"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="compute again what an earlier run in --out has finished"
@@ -71,6 +73,7 @@ def read_mining(path: Path) -> MiningConfig:
     Raises:
         UsageError: the file does not exist, or an entry is missing, unknown or of the wrong type.
     """
+    path = find_config(path)
     content = read_yaml(path, kind="a configuration of `mkbench mined-descriptors`")
     split = content.get("split") if isinstance(content, dict) else None
     if split not in _SPLITS:
@@ -90,7 +93,7 @@ def read_mining(path: Path) -> MiningConfig:
     if split == "paper":
         sections = dict.fromkeys(PHASES, sections["evaluation"])
     models = read_models(content["models"], path)
-    return MiningConfig(split, path.parent / str(content["protocol"]), sections, descriptions, models)
+    return MiningConfig(split, find_config(Path(str(content["protocol"])), beside=path), sections, descriptions, models)
 
 
 def compose(config: MiningConfig) -> dict[str, dict[str, Any]]:
@@ -106,7 +109,11 @@ def compose(config: MiningConfig) -> dict[str, dict[str, Any]]:
             f"Expected {config.protocol} to have `model` and `data` with a `class_path` each, found something else."
         )
     shared = {name: content[name] for name in content if name not in ("model", "data", "results", "figures")}
-    own = {**_known(content["model"].get("init_args") or {}), **config.descriptions, "split": config.split}
+    own = {
+        **_shared_with_zero_shot(content["model"].get("init_args") or {}),
+        **config.descriptions,
+        "split": config.split,
+    }
     described = {"class_path": _SYSTEM, "init_args": own}
     return {
         phase: {
@@ -132,16 +139,16 @@ def _parameters() -> tuple[set[str], set[str]]:
     return mining, describing
 
 
-def _known(options: Mapping[str, Any]) -> dict[str, Any]:
+def _shared_with_zero_shot(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the options of the system that mines which the other one has as well."""
     _, describing = _parameters()
     return {name: value for name, value in options.items() if name in describing}
 
 
-def share_out(overrides: Sequence[str], phase: str) -> list[str]:
+def options_of_phase(overrides: Sequence[str], phase: str) -> list[str]:
     """Return the words of the command line that a phase takes; options of `--model` go to the systems that have them.
 
-    >>> share_out(["--data.root", "photos", "--model.pool=9", "--model.precision=bf16"], "evaluation")
+    >>> options_of_phase(["--data.root", "photos", "--model.pool=9", "--model.precision=bf16"], "evaluation")
     ['--data.root', 'photos', '--model.precision=bf16']
     """
     mining, describing = _parameters()
@@ -160,7 +167,7 @@ def share_out(overrides: Sequence[str], phase: str) -> list[str]:
 def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = (), overwrite: bool = False) -> int:
     """Mine, decide and evaluate with every model; one that fails never costs the others.
 
-    The bundles of the runs that came before lie in ``mining/`` and ``held_out/`` below `out`, their configurations
+    The folders of the runs that came before lie in ``mining/`` and ``held_out/`` below `out`, their configurations
     beside the tables.
 
     Returns:
@@ -176,16 +183,17 @@ def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = ()
         write_text_atomically(out / f"{phase}.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     roots = {"mining": out / "mining", "held_out": out / "held_out", "evaluation": out}
     apart = starts_processes(out / "mining.yaml", overrides)
+    refuse_collisions([("", model) for model in config.models])
 
     def evaluate(model: dict[str, Any]) -> Path | None:
         sources: list[str] = []
         folder = None
         for phase in PHASES:
-            words = ["predict", "--config", str(out / f"{phase}.yaml"), *share_out(overrides, phase)]
-            words += [f"--model.{name}={value}" for name, value in model.items()]
+            words = ["predict", "--config", str(out / f"{phase}.yaml"), *options_of_phase(overrides, phase)]
+            words += [f"--{name}={option_word(value)}" for name, value in options_of(model).items()]
             words += [*sources, f"--results.root={roots[phase]}", f"--results.overwrite={overwrite}".lower()]
             folder = run_predict(words, roots[phase], model, apart=apart)
             sources.append(f"--model.{'mined_from' if phase == 'mining' else 'held_out_from'}={folder}")
         return folder
 
-    return run_jobs([(str(model["backbone"]), partial(evaluate, model)) for model in config.models], out)
+    return report_outcome(run_jobs([(shown_name(model), partial(evaluate, model)) for model in config.models]), out)

@@ -1,4 +1,4 @@
-"""`mkbench verify`: do finished runs reproduce a published table?
+"""`mkbench verify`: compare finished runs with a published table.
 
 Exit codes: 0 if every number matches; 3 if one does not, or cannot be compared: a verification that could not be made
 is not a success; 2 for wrong usage.
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         UsageError: an unknown table, column or tolerance, or a folder without a finished run.
     """
     # These take a second to import.
-    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.reproduction.study import verify  # noqa: PLC0415
     from mkbench.studies.reproduction.table import show_verification, verification_files  # noqa: PLC0415
 
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     table = with_tolerances(table, read_tolerances(getattr(options, "tolerance", [])))
     if hasattr(options, "column"):
         table = with_columns(table, options.column)
-    verification = verify(table, read_runs(find_runs(options.runs)))
+    verification = verify(table, read_runs(options.runs))
     if hasattr(options, "out"):
         verification_files(verification, options.out, complete=options.complete)
     console = Console()

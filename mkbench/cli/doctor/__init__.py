@@ -1,4 +1,4 @@
-"""What to check before a long run: one module for each area, and the examination that goes through them."""
+"""Pre-flight checks of a run: one module for each area."""
 
 from mkbench.cli.doctor.examination import examine
 from mkbench.cli.doctor.findings import Finding

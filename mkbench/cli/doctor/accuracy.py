@@ -1,4 +1,4 @@
-"""Does the model recognise any of the classes? If not, they may be in the wrong order."""
+"""Doctor check of zero-shot accuracy against chance, which finds a wrong class order."""
 
 import math
 import random

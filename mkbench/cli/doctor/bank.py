@@ -1,31 +1,17 @@
-"""Is the concept bank large enough, and short enough for the text encoder?"""
+"""Doctor checks of the concept bank: size, repeats and lengths in tokens."""
 
-import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from mkbench.backbones import Backbone
 from mkbench.cli.doctor.findings import Remark, counted, ok, problem, warning
 from mkbench.concepts import ConceptBank
+from mkbench.concepts.bank import bank_entries
 
 #: Share of the bank from which language concepts are shared by chance more often than not.
 _LARGE_SHARE = 0.1
-
-
-def count_entries(path: Path) -> int:
-    """Count the descriptors of a bank file that ``load_bank`` has accepted, repeats included.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "bank.json"
-    ...     _ = path.write_text('{"owl": ["large eyes", "wings"], "bat": ["wings", " "]}')
-    ...     count_entries(path)
-    3
-    """
-    text = path.read_text(encoding="utf-8-sig")
-    entries = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
-    lists = entries.values() if isinstance(entries, dict) else [entries]
-    return sum(bool(entry.strip()) for listed in lists for entry in listed)
 
 
 def check_bank(bank: ConceptBank, path: Path | None) -> Iterator[Remark]:
@@ -35,8 +21,15 @@ def check_bank(bank: ConceptBank, path: Path | None) -> Iterator[Remark]:
         bank: the bank.
         path: the file it was read from; None if it did not come from one.
     """
-    entries = len(bank) if path is None else count_entries(path)
+    entries = len(bank) if path is None else len(bank_entries(path))
     repeats = f"; {counted(entries - len(bank), 'repeat')} left out" if entries > len(bank) else ""
+    cases = Counter(text.casefold() for text in bank.descriptors)
+    variants = [text for text in bank.descriptors if cases[text.casefold()] > 1]
+    if variants:
+        yield warning(
+            f"{counted(len(variants), 'descriptor')} that differ from another in capitals alone, such as "
+            f"{variants[0]!r}; they count as different ones: write them alike"
+        )
     yield ok(f"{Path(bank.source).name}: {counted(entries, 'entry', 'entries')}, {len(bank):,} unique{repeats}")
 
 
@@ -75,12 +68,46 @@ def check_lengths(backbone: Backbone, descriptors: Sequence[str], templates: Seq
         long |= too_long(backbone, {text: template.replace("{}", text) for text in descriptors})
     if long:
         first = next(iter(long))
+        alike = alike_when_cut(backbone, descriptors, templates)
+        if alike:
+            yield warning(
+                f"{counted(len(alike), 'descriptor')} that the model cannot tell from another, since they differ only "
+                f"beyond the {backbone.context_length} tokens it reads: {alike[0]!r} is the first; shorten them"
+            )
         yield warning(
             f"{counted(len(long), 'descriptor')} longer than the {backbone.context_length} tokens the model reads, "
             f"the rest would be cut off: {first!r} ({long[first]} tokens) is the first; shorten them"
         )
     elif backbone.context_length is not None:
         yield ok(f"all descriptors fit into the {backbone.context_length} tokens that the model reads")
+
+
+def alike_when_cut(backbone: Backbone, texts: Sequence[str], templates: Sequence[str]) -> list[str]:
+    """Return the texts that begin as the one before them in the alphabet, to the end of what is read.
+
+    A text is returned if that is so in all templates, since otherwise one of them tells it from the other.
+
+    Args:
+        backbone: the model.
+        texts: different texts, some of which it may cut short.
+        templates: texts with ``{}`` where the descriptor goes.
+    """
+    ordered = sorted(texts)
+    alike = set(ordered[1:])
+    for template in templates:
+        written = [template.replace("{}", text) for text in ordered]
+        shared = [_shared_words(*pair) for pair in pairwise(written)]
+        counts, context = backbone.count_tokens(shared) if shared else [], backbone.context_length
+        if counts is None or context is None:
+            return []
+        alike &= {text for text, count in zip(ordered[1:], counts, strict=True) if count >= context}
+    return sorted(alike)
+
+
+def _shared_words(first: str, second: str) -> str:
+    """Return the words that two texts begin with; a word shared in part may be other tokens in each."""
+    pairs = zip(first.split(" "), second.split(" "), strict=False)
+    return " ".join(one for one, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def too_long(backbone: Backbone, texts: Mapping[str, str]) -> dict[str, int]:

@@ -1,8 +1,8 @@
-"""Do the class names belong to the images, and does the bank know them?"""
+"""Doctor checks of class names: order, repeats, prompts, and agreement with the bank."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from mkbench.backbones import Backbone
@@ -10,7 +10,7 @@ from mkbench.cli.doctor.bank import too_long
 from mkbench.cli.doctor.data import Listing
 from mkbench.cli.doctor.findings import Remark, counted, examples, ok, problem, warning
 from mkbench.concepts import ConceptBank
-from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.datamodules.class_order import misplaced_names, own_names
 
 _WNID = re.compile(r"n\d{8}")
 
@@ -57,7 +57,7 @@ def check_order(listing: Listing) -> Iterator[Remark]:
     otherwise by its own words.
     """
     given = name_by_folder(listing)
-    own, how = _names_of_folders(list(given))
+    own, how = own_names(list(given))
     known = {folder: name for folder, name in given.items() if folder in own}
     if not known:
         return
@@ -85,38 +85,6 @@ def name_by_folder(listing: Listing) -> dict[str, str]:
         if folder:
             named[folder] = name
     return named
-
-
-def _names_of_folders(folders: Sequence[str]) -> tuple[Mapping[str, str], str]:
-    """Return folder -> the name it stands for itself, and where that is known from."""
-    imagenet = load_imagenet_classes()
-    if not imagenet.keys().isdisjoint(folders):
-        return imagenet, "by the packaged names of ImageNet"
-    return {folder: re.sub(r"[_\W]+", " ", folder) for folder in folders}, "by the names of the folders"
-
-
-def misplaced_names(given: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
-    """Return the folders whose given name is another folder's own, while that one is not called so itself.
-
-    Two classes may share a name ("missile"), and lists may differ in a few names; neither is a wrong order.
-
-    Args:
-        given: folder -> the name it is given.
-        own: folder -> the name it stands for, of these folders and maybe of others.
-
-    >>> misplaced_names({"n1": "owl", "n2": "bat", "n3": "a bee"}, {"n1": "bat", "n2": "owl", "n3": "bee"})
-    ['n1', 'n2']
-    """
-    owners: dict[str, set[str]] = {}
-    for folder, name in own.items():
-        owners.setdefault(name.casefold(), set()).add(folder)
-    misplaced = []
-    for folder, name in given.items():
-        others = owners.get(name.casefold(), set())
-        rightly = any(given.get(other, "").casefold() == name.casefold() for other in others)
-        if others and folder not in others and not rightly:
-            misplaced.append(folder)
-    return misplaced
 
 
 def check_against_bank(names: Sequence[str], bank: ConceptBank) -> Iterator[Remark]:

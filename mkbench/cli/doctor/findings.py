@@ -1,4 +1,4 @@
-"""Findings of an examination, and the words they are put in."""
+"""Findings of the doctor, and how numbers and durations are written in them."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -8,7 +8,7 @@ Area = Literal["model", "class list", "bank", "data", "resources"]
 
 
 class Remark(NamedTuple):
-    """What a check has to say.
+    """State and sentence of one check.
 
     Attributes:
         state: ``problem``: the run would fail, or its numbers would mean nothing; ``warning``: worth knowing.
@@ -21,7 +21,7 @@ class Remark(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """A remark in its place.
+    """Remark of a check with its area and model.
 
     Attributes:
         area: what was checked.

@@ -1,4 +1,4 @@
-"""What a configuration asks for: one subject for each run of a model."""
+"""Jobs of a configuration: one for each run of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from typing import Any
 import yaml
 
 from mkbench.cli.bench_config import list_jobs, read_config
+from mkbench.cli.config_files import find_config
 from mkbench.cli.trainer import MkbenchCLI
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model in one variant, and how a run of it would be called.
+class Job:
+    """One model in one variant, with the words of its `mkbench predict`.
 
     Attributes:
         label: name of the model, and of the variant if there are several; None if there is only one run.
@@ -32,8 +33,8 @@ class Subject:
         return MkbenchCLI(list(self.words), run=False)
 
 
-def list_subjects(config: Path, overrides: Sequence[str]) -> list[Subject]:
-    """Return what `predict` would run for a configuration of it, or for every model and variant of a bench.
+def find_jobs(config: Path, overrides: Sequence[str]) -> list[Job]:
+    """List the runs of a `predict` configuration, or of every model and variant of a bench.
 
     Args:
         config: the file.
@@ -42,9 +43,10 @@ def list_subjects(config: Path, overrides: Sequence[str]) -> list[Subject]:
     Raises:
         UsageError: a bench file that is none.
     """
+    config = find_config(config)
     if not _is_bench(config):
-        return [Subject(None, ("--config", str(config), *overrides))]
-    return [Subject(job.name, job.words) for job in list_jobs(read_config(config), overrides)]
+        return [Job(None, ("--config", str(config), *overrides))]
+    return [Job(job.name, job.words) for job in list_jobs(read_config(config), overrides)]
 
 
 def _is_bench(config: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Is the model what it should be? Its weights, its geometry, and whether its embeddings say anything."""
+"""Doctor checks of a loaded model: weights, geometry and embeddings."""
 
 from collections.abc import Iterator
 

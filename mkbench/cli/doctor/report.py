@@ -1,4 +1,4 @@
-"""Collects findings while an examination goes on."""
+"""Report of the doctor: findings in the order they were made."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -10,8 +10,8 @@ from mkbench.errors import MkbenchError, sentence
 T = TypeVar("T")
 
 
-class Notebook:
-    """Collects findings, of what fails too, so that one fault hides no other.
+class Report:
+    """Findings of the doctor, of checks that fail too, so that one fault hides no other.
 
     Args:
         say: told what is being done, for whoever waits.
@@ -19,10 +19,10 @@ class Notebook:
     Attributes:
         findings: in the order they were made.
 
-    >>> notebook = Notebook(lambda doing: None)
-    >>> notebook.attempt("data", lambda: 1 // 0, doing="dividing") is None
+    >>> report = Report(lambda doing: None)
+    >>> report.attempt("data", lambda: 1 // 0, doing="dividing") is None
     True
-    >>> notebook.findings[0].sentence
+    >>> report.findings[0].sentence
     'ZeroDivisionError: integer division or modulo by zero'
     """
 

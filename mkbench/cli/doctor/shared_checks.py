@@ -1,4 +1,4 @@
-"""What all models of an examination have in common: data, bank and devices."""
+"""Doctor checks that hold for every model: data, class list, concept bank and devices."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +7,17 @@ import lightning as L
 
 from mkbench.cli.doctor import class_list
 from mkbench.cli.doctor.bank import check_bank
-from mkbench.cli.doctor.data import Listing, Sample, check_files, check_listing, check_sample, list_images, open_images
-from mkbench.cli.doctor.report import Notebook
+from mkbench.cli.doctor.data import (
+    Listing,
+    Sample,
+    check_files,
+    check_listing,
+    check_other_files,
+    check_sample,
+    list_images,
+    open_images,
+)
+from mkbench.cli.doctor.report import Report
 from mkbench.cli.doctor.resources import RunSize, check_trainer
 from mkbench.cli.trainer import MkbenchCLI
 from mkbench.concepts import ConceptBank
@@ -18,7 +27,7 @@ from mkbench.errors import UsageError
 
 @dataclass(frozen=True)
 class Images:
-    """The data, listed and tried.
+    """Data module with its listing and a sample of opened images.
 
     Attributes:
         data: the data.
@@ -32,8 +41,8 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What all models have in common; None for what could not be made, which is a finding.
+class SharedChecks:
+    """Results of the checks that hold for every model; None for what could not be made, which is a finding.
 
     Attributes:
         images: the data.
@@ -47,7 +56,7 @@ class Ground:
 
     @property
     def run_size(self) -> RunSize | None:
-        """How much a run of one model has to do; None if that is not known."""
+        """Size of a run of one model; None if it is not known."""
         if self.images is None or self.bank is None or self.trainer is None:
             return None
         data, listing = self.images.data, self.images.listing
@@ -60,20 +69,20 @@ class Ground:
         )
 
 
-def examine_ground(notebook: Notebook, cli: MkbenchCLI) -> Ground:
+def run_shared_checks(report: Report, cli: MkbenchCLI) -> SharedChecks:
     """Check data, class list, bank and devices; none of it needs the model."""
-    data = notebook.attempt("data", lambda: _class_groups(cli.build("data")), doing="looking at the data")
+    data = report.attempt("data", lambda: _class_groups(cli.build("data")), doing="looking at the data")
     bank = None
     if data is not None:
-        bank = notebook.attempt("bank", lambda: data.bank, doing="reading the concept bank")
+        bank = report.attempt("bank", lambda: data.bank, doing="reading the concept bank")
         if bank is not None:
-            notebook.note("bank", check_bank(bank, data.bank_file))
-    images = None if data is None else _examine_images(notebook, data, bank)
-    trainer = notebook.attempt("resources", lambda: cli.build("trainer"), doing="looking for devices")
+            report.note("bank", check_bank(bank, data.bank_file))
+    images = None if data is None else _check_images(report, data, bank)
+    trainer = report.attempt("resources", lambda: cli.build("trainer"), doing="looking for devices")
     if trainer is not None and images is not None:
         groups = images.listing.groups(images.data.group_size)
-        notebook.note("resources", check_trainer(trainer, groups))
-    return Ground(images, bank, trainer)
+        report.note("resources", check_trainer(trainer, groups))
+    return SharedChecks(images, bank, trainer)
 
 
 def _class_groups(data: Any) -> ClassGroupDataModule:
@@ -85,20 +94,21 @@ def _class_groups(data: Any) -> ClassGroupDataModule:
     return data
 
 
-def _examine_images(notebook: Notebook, data: ClassGroupDataModule, bank: ConceptBank | None) -> Images | None:
-    listing = notebook.attempt("data", lambda: list_images(data), doing="listing the images")
+def _check_images(report: Report, data: ClassGroupDataModule, bank: ConceptBank | None) -> Images | None:
+    listing = report.attempt("data", lambda: list_images(data), doing="listing the images")
     if listing is None:
         return None
-    notebook.note("data", check_listing(data, listing))
-    notebook.note("data", check_files(data, listing), doing="looking up the files")
-    notebook.note("class list", class_list.check_names(listing.class_names, data.templates))
+    report.note("data", check_listing(data, listing))
+    report.note("data", check_files(data, listing), doing="looking up the files")
+    report.note("data", check_other_files(data, listing), doing="looking up other files")
+    report.note("class list", class_list.check_names(listing.class_names, data.templates))
     named = not class_list.wordnet_ids(listing.class_names)  # else there is nothing to compare
     if data.labelled and named:
-        notebook.note("class list", class_list.check_order(listing))
+        report.note("class list", class_list.check_order(listing))
     if bank is not None and named:
-        notebook.note("class list", class_list.check_against_bank(listing.class_names, bank))
-    sample = notebook.attempt("data", lambda: open_images(data, listing), doing="opening images")
+        report.note("class list", class_list.check_against_bank(listing.class_names, bank))
+    sample = report.attempt("data", lambda: open_images(data, listing), doing="opening images")
     if sample is None:
         return None
-    notebook.note("data", check_sample(sample, listing))
+    report.note("data", check_sample(sample, listing))
     return Images(data, listing, sample)

@@ -1,4 +1,4 @@
-"""How long does an image take, and how much memory and disk? Measured on a few."""
+"""Time, memory and disk space of one image, measured on a few."""
 
 import sys
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _CHUNK_PIXELS, _CHUNK_BYTES = 2**18, 4_000
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a few images and texts took.
+    """Measured time and memory of a few images and texts.
 
     Attributes:
         images: how many images were explained.

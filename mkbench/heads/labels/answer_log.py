@@ -6,6 +6,8 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mkbench.text_files import split_lines
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -45,7 +47,7 @@ class AnswerLog:
         if path is not None and path.is_file():
             content = path.read_text(encoding="utf-8", errors="replace")
             self._torn = bool(content) and not content.endswith("\n")
-            for line in content.splitlines():
+            for line in split_lines(content):
                 self.answers.update(_read_line(line))
 
     def add(self, key: str, answer: Answer) -> None:

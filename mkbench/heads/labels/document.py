@@ -9,6 +9,7 @@ from typing import Any
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, UsageError
 from mkbench.heads.labels.records import HeadLabel, HeadTexts, Judgement, Source
+from mkbench.text_files import parse_json
 
 SCHEMA_VERSION = 1
 
@@ -108,8 +109,8 @@ def read_labels(path: Path) -> LabelDocument:
     except UnicodeDecodeError as error:
         raise DataError(f"Labels {path} are not UTF-8 (byte {error.start}); save them as UTF-8.") from error
     try:
-        return _from_content(json.loads(text), path)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return _from_content(parse_json(text), path)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f'Expected labels of heads in {path} ({{"heads": [{{"layer", "head", "label"}}, ...]}}), found '
             f"something else ({type(error).__name__}: {str(error)[:100]}); repair it or label again."

@@ -1,11 +1,11 @@
 """What a language model is asked about a head, and how its answers are read."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from mkbench.heads.labels.answer_log import Answer
 from mkbench.heads.labels.normalise import normalise_label
+from mkbench.text_files import parse_json
 
 MOST_WORDS = 3
 REFUSED, CUT_OFF, EMPTY = "refused", "cut off", "empty reply"
@@ -131,8 +131,8 @@ def _read_object(answer: Answer) -> tuple[dict[str, Any] | None, str | None]:
     if not answer.content or not answer.content.strip():
         return None, EMPTY
     try:
-        content = json.loads(_unwrap(answer.content))
-    except (ValueError, RecursionError):
+        content = parse_json(_unwrap(answer.content))
+    except ValueError:
         return None, NOT_JSON
     return (content, None) if isinstance(content, dict) else (None, NOT_JSON)
 

@@ -7,21 +7,12 @@ from typing import Any
 from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import Document, Estimate, explainer_label, find_metric
+from mkbench.runs.results import Estimate, explainer_label, find_metric
+from mkbench.runs.schema import RunResults
 from mkbench.studies.mutual_knowledge.table import CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
-SYSTEM = "BaselineAccuracy"
 _ZERO_SHOT = "zero-shot"
-
-
-def is_accuracy(results: Document) -> bool:
-    """Tell whether results are of trained classifiers.
-
-    >>> is_accuracy({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
 
 
 def classifier_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -50,7 +41,7 @@ def classifier_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return rows
 
 
-def _difference(results: Document, head: str | None) -> Estimate | None:
+def _difference(results: RunResults, head: str | None) -> Estimate | None:
     for entry in results["differences"]:
         if entry["explainer"] == head:
             low, high = entry["interval"]

@@ -1,1 +1,1 @@
-"""Attention heads that carry the mutual concepts of a class."""
+"""Concept heads: attention heads that write the mutual concepts of a class."""

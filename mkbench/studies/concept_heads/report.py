@@ -1,4 +1,4 @@
-"""Writes what follows from runs of both systems on the same models."""
+"""Files of concept heads: tables, scatter and heat maps of models with runs of both systems."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,11 +10,11 @@ from rich.text import Text
 from mkbench.errors import MkbenchError, sentence
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
+from mkbench.studies.concept_heads.choice import ConceptHeadModel, concept_head_notes, concept_head_rows, join_models
 from mkbench.studies.concept_heads.class_table import class_table, first_heads_table
-from mkbench.studies.concept_heads.figure import concept_heads_figure, has_points
-from mkbench.studies.concept_heads.heat_map import class_figure
-from mkbench.studies.concept_heads.models import ConceptHeadModel, concept_head_notes, concept_head_rows, join_models
-from mkbench.studies.concept_heads.study import ClassConceptHeads, EmbedBank, carry
+from mkbench.studies.concept_heads.figure.classes import class_figure
+from mkbench.studies.concept_heads.figure.models import concept_heads_figure, has_points
+from mkbench.studies.concept_heads.study import ClassConceptHeads, EmbedBank, find_class_heads
 from mkbench.studies.concept_heads.table import concept_heads_console, concept_heads_table
 from mkbench.systems.provenance import folder_name
 from mkbench.tables import to_console, write_table
@@ -53,7 +53,7 @@ def write_concept_heads(runs: Sequence[Run], folder: Path, embed: EmbedBank, *, 
     _clear(folder)
     if not models:
         return Group(Text("\n".join(left_out))) if left_out else None
-    found, notes = _carry_all(models, embed)
+    found, notes = _find_all(models, embed)
     control = {(one.model, one.explainer): one.control() for one in found}
     rows, about = concept_head_rows(models, control), [*left_out, *concept_head_notes(models), *notes]
     write_table(concept_heads_table(rows, notes=about), folder, "concept_heads", ("csv", "md", "tex"))
@@ -79,15 +79,15 @@ def _clear(folder: Path) -> None:
         (folder / _BY_CLASS).rmdir()
 
 
-def _carry_all(models: Sequence[ConceptHeadModel], embed: EmbedBank) -> tuple[list[ClassConceptHeads], list[str]]:
+def _find_all(models: Sequence[ConceptHeadModel], embed: EmbedBank) -> tuple[list[ClassConceptHeads], list[str]]:
     """Find the concept heads of all models; one that fails never costs the others."""
     found: list[ClassConceptHeads] = []
     notes: list[str] = []
     for model in models:
         try:
-            own, about = carry(model, embed)
+            own, about = find_class_heads(model, embed)
         except MkbenchError as error:
-            about, own = (f"{model.label}: no heads that carry its concepts. {sentence(error)}",), []
+            about, own = (f"{model.label}: no concept heads. {sentence(error)}",), []
         found += own
         notes += about
     return found, notes

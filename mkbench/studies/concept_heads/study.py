@@ -1,4 +1,4 @@
-"""From a model's two runs to the heads that carry the mutual concepts of each class."""
+"""Concept heads of each class, from a model's runs of mutual knowledge and of head decomposition."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from mkbench.heads.labels import read_labels
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.metrics.functional import bootstrap_interval
 from mkbench.runs.finished_runs import Run
+from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate, explainer_label, sort_explainers
-from mkbench.runs.run_folder import LABELS, read_columns
-from mkbench.studies.concept_heads.models import ConceptHeadModel
+from mkbench.runs.run_folder import LABELS
+from mkbench.studies.concept_heads.choice import ConceptHeadModel
 
 _COLUMNS = ("sample_id", "class_index", "class_name", "explainer", "descriptor_ids", "hits")
 #: Returns the D descriptors of a model's run, and their unit embeddings (D, d) in its prompt.
@@ -67,8 +68,8 @@ class ClassConceptHeads:
         return {name: Estimate(float(each.mean()), bootstrap_interval(each)) for name, each in values.items()}
 
 
-def carry(model: ConceptHeadModel, embed: EmbedBank) -> tuple[list[ClassConceptHeads], tuple[str, ...]]:
-    """Find the heads that carry the mutual concepts of each class, for each explainer of a model.
+def find_class_heads(model: ConceptHeadModel, embed: EmbedBank) -> tuple[list[ClassConceptHeads], tuple[str, ...]]:
+    """Find the concept heads of each class, for each explainer of a model.
 
     The mutual descriptors of a class are those that explanations of its images share with the language concepts, each
     weighted by the number of such images. Where the two runs share images of a class, only those count in either;
@@ -91,7 +92,7 @@ def carry(model: ConceptHeadModel, embed: EmbedBank) -> tuple[list[ClassConceptH
     owners: set[int] = set(rows["owner"].drop_null().to_pylist())
     classes = sorted(owners & {group.class_index for group in store.groups})
     if not classes:
-        return [], (f"{model.label}: its runs share no class, so nothing is said of what heads carry.",)
+        return [], (f"{model.label}: its runs share no class, so nothing is said of its concept heads.",)
     shared = _shared_images(model, store, rows)
     rows, apart = _keep_shared(rows, classes, shared)
     descriptors, texts = embed(model)

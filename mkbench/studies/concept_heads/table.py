@@ -6,7 +6,7 @@ from dataclasses import replace
 from rich.console import Group
 from rich.text import Text
 
-from mkbench.studies.concept_heads.models import CONTROL, HEAD_METRICS
+from mkbench.studies.concept_heads.choice import CONTROL, HEAD_METRICS
 from mkbench.studies.mutual_knowledge.table import (
     CSV_EXPLAINER,
     CSV_MODEL,

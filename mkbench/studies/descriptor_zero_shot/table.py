@@ -10,11 +10,10 @@ from typing import NamedTuple
 from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import RANDOM_WEIGHTS, Document, Estimate, find_metric
+from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
 from mkbench.systems.records.descriptor_zero_shot import VARIANTS
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
-SYSTEM = "DescriptorZeroShot"
 _SPLITS = {
     "train": "mined and chosen with images that are not evaluated",
     "paper": "mined, chosen and evaluated on the same images, as published, which can flatter what is mined",
@@ -48,15 +47,6 @@ class DescriptorRow:
     hurt: int | None
     no_descriptors: int
     truncated: int
-
-
-def is_descriptor_zero_shot(results: Document) -> bool:
-    """Tell whether results are of classification by descriptions.
-
-    >>> is_descriptor_zero_shot({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
 
 
 def descriptor_row(run: Run) -> DescriptorRow:

@@ -1,9 +1,10 @@
-"""What a run says about how faithful and how true its explanations are: the rows of a table of its own."""
+"""Rows of the faithfulness table: removal curves and agreement with ground truth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mkbench.runs.results import Document, Estimate, explainer_names, find_metric, model_label
+from mkbench.runs.results import Estimate, explainer_names, find_metric, model_label
+from mkbench.runs.schema import RunResults
 from mkbench.tables import show_estimate
 
 Row = Mapping[str, Any]
@@ -81,7 +82,7 @@ _FOR_NOTHING = {
 }
 
 
-def faithfulness_rows(documents: Sequence[Document]) -> list[dict[str, Any]]:
+def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
     """Collect the rows of the table: of each explainer of a run that measured faithfulness or truth.
 
     Args:
@@ -108,7 +109,7 @@ def faithfulness_rows(documents: Sequence[Document]) -> list[dict[str, Any]]:
     return [row for row in rows if printed & row["estimates"].keys()]
 
 
-def _row(results: Document, explainer: str) -> dict[str, Any]:
+def _row(results: RunResults, explainer: str) -> dict[str, Any]:
     estimates: dict[str, Estimate] = {}
     for metric in CSV_METRICS:
         estimate = find_metric(results, metric, explainer) or find_metric(results, metric)

@@ -1,4 +1,4 @@
-"""From the labels of heads to metrics; no language model is needed for it."""
+"""Metrics of labelled heads: entanglement, association and concept consistency."""
 
 from collections import Counter
 from collections.abc import Sequence

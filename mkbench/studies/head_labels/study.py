@@ -1,9 +1,9 @@
-"""From the contributions of a run to what its heads say: texts, labels, and the metrics that follow from them."""
+"""Labelling of attention heads: texts and labels of the heads of a run, and their metrics."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor
@@ -17,8 +17,9 @@ from mkbench.heads.text_span import TextSpan
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.results import Result, metric_results
 from mkbench.runs.manifest import read_manifest
-from mkbench.runs.results import Document
-from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, MANIFEST, RESULTS, read_results, write_json
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, write_json
+from mkbench.runs.schema import MetricResult, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
 from mkbench.systems.head_decomposition import HeadDecomposition
 
@@ -40,7 +41,7 @@ class HeadOptions:
             code.
         rank: of the span of the data; None is the published 80, or as many as images and width allow.
         threshold: how many of five texts have to fit for a head to be associated with its label.
-        shuffles: how often labels are dealt out anew, for what metrics are like by chance.
+        shuffles: how often labels are permuted over the heads, for the shuffled baseline of the metrics.
         seed: of the shuffles.
 
     Raises:
@@ -83,7 +84,7 @@ class HeadReport:
         explained: for each head, the share of its variance over images that its texts explain, 0 to 1.
     """
 
-    results: Document
+    results: RunResults
     document: LabelDocument
     explained: tuple[float, ...]
 
@@ -119,7 +120,7 @@ def explain_heads(
         MkbenchError: as labeller and judge.
     """
     store = open_store(run)
-    results, _ = read_results(run)
+    results = read_results(run)
     require_own_weights(run, results, system)
     system.prepare_classes(results["class_names"], results["data"]["templates"])
     span, rank = _find_span(store, system, pool, options)
@@ -143,7 +144,7 @@ def explain_heads(
     return HeadReport(merged, document, tuple(explained))
 
 
-def require_own_weights(run: Path, results: Document, system: HeadDecomposition) -> None:
+def require_own_weights(run: Path, results: RunResults, system: HeadDecomposition) -> None:
     """Check that a system has the weights that a run was made with.
 
     Args:
@@ -194,21 +195,22 @@ def _completeness(store: ContributionStore, span: TextSpan, system: HeadDecompos
 
 def _merge(
     run: Path,
-    results: dict[str, Any],
+    results: RunResults,
     document: LabelDocument,
     completeness: Sequence[Result],
     settings: dict[str, Any],
     *,
     truncated: int,
-) -> dict[str, Any]:
+) -> RunResults:
     """Put what follows from the heads in the place of what an earlier call put there."""
     scores = score_heads(document, threshold=settings["threshold"])
     replaced = {*_COMPLETENESS, *(entry.name for entry in metrics_of({"label", "fits", "shuffled_fits"}))}
     own = [metric for metric in results["metrics"] if metric["name"] not in replaced]
-    manifest = read_manifest(run / MANIFEST) or {}
-    return results | {
+    manifest = read_manifest(run) or {}
+    return {
+        **results,
         "settings": manifest["settings"] | settings,
-        "metrics": [*own, *completeness, *scores["metrics"]],
+        "metrics": cast(list[MetricResult], [*own, *completeness, *scores["metrics"]]),
         "controls": scores["controls"],
         "fallbacks": {"text": {"truncated": truncated}, **scores["fallbacks"]},
     }

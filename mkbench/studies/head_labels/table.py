@@ -8,7 +8,8 @@ from rich.text import Text
 
 from mkbench.heads.labels import LabelledHead
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import RANDOM_WEIGHTS, Document, find_metric, model_label
+from mkbench.runs.results import RANDOM_WEIGHTS, find_metric, model_label
+from mkbench.runs.schema import MetricResult, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
 from mkbench.studies.head_labels.study import HeadReport
 from mkbench.tables import (
@@ -23,7 +24,6 @@ from mkbench.tables import (
     write_table,
 )
 
-SYSTEM = "HeadDecomposition"
 #: Metric -> heading in the table of runs, and whether more is better.
 COLUMNS = {
     "top1": ("top-1", None),
@@ -40,16 +40,7 @@ _NOTE = (
 _CHANCE = "by chance: the same labels dealt out anew; ✔ higher than that."
 
 
-def is_heads(results: Document) -> bool:
-    """Tell whether results are of a run that decomposes heads.
-
-    >>> is_heads({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
-
-
-def metrics_table(results: Document) -> ResultTable:
+def metrics_table(results: RunResults) -> ResultTable:
     """Declare the metrics of a run, each with its interval, what it is by chance, and over how many images or heads.
 
     >>> metric = {"name": "top1", "explainer": None, "value": 0.5, "interval": [0.4, 0.6], "n": 9}
@@ -58,7 +49,7 @@ def metrics_table(results: Document) -> ResultTable:
     """
     above = {control["metric"] for control in results.get("controls", []) if control["separates"]}
 
-    def by_chance(metric: Document) -> Cell:
+    def by_chance(metric: MetricResult) -> Cell:
         chance = find_metric(results, f"{metric['name']}_{SHUFFLED}")
         return Cell(chance, remark="✔" if chance is not None and metric["name"] in above else "")
 
@@ -97,7 +88,7 @@ def show_report(report: HeadReport) -> Group:
     return Group(title, to_console(heads_table(report)), to_console(metrics_table(report.results)))
 
 
-def _label(results: Document) -> str:
+def _label(results: RunResults) -> str:
     label = model_label(results)
     return f"{label} {RANDOM_WEIGHTS}" if results["model"]["random_weights"] else label
 

@@ -1,4 +1,4 @@
-"""Which heads are silenced: those whose texts speak of one concept, those whose texts do not, or some by hand."""
+"""Choice of the heads to prune: by the concept of their texts, or by hand."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

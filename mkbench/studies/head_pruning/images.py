@@ -1,4 +1,4 @@
-"""The images of a finished run once more, in the order and the batches in which it encoded them."""
+"""Images of a finished run in the order and the batches in which it encoded them."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace

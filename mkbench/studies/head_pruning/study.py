@@ -1,4 +1,4 @@
-"""How well a model classifies the images of a run while some of its heads are silent."""
+"""Accuracy of a model while some of its attention heads are pruned."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from mkbench.backbones.towers.adapters import find_tower
+from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.heads.head_pruning_effects import PruningEffect, pruning_effects
 from mkbench.heads.head_values import Head
 from mkbench.heads.store import open_store
 from mkbench.metrics.functional.bootstrap import bootstrap_means
-from mkbench.runs.results import Document
-from mkbench.runs.run_folder import PRUNING, read_results, write_json
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import PRUNING, write_json
 from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_pruning.choice import PruningOptions, choose_sets
 from mkbench.studies.head_pruning.images import run_batches
@@ -30,7 +30,7 @@ def prune_run(
     options: PruningOptions,
     *,
     progress: bool = True,
-) -> Document:
+) -> dict[str, Any]:
     """Classify the images of a run zero-shot with all heads, without some, and without as many random ones.
 
     The heads are silenced in the running model, so that later layers see their absence: the total effect. What
@@ -56,7 +56,7 @@ def prune_run(
 
     Source: Madasu et al., EMNLP 2025 (arXiv 2503.11103).
     """
-    store, (results, _) = open_store(run), read_results(run)
+    store, results = open_store(run), read_results(run)
     require_own_weights(run, results, system)
     tower = find_tower(system.backbone)
     num_heads = tower.layers[0].attention.num_heads

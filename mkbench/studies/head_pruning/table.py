@@ -5,12 +5,12 @@ from typing import Any
 
 from rich.console import Group
 
-from mkbench.runs.results import Document, Estimate
+from mkbench.runs.results import Estimate
 from mkbench.studies.head_removal.table import DRAWN, range_cell, score_estimate
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, show_estimate, to_console
 
 
-def show_pruning(document: Document, *, width: int = 120) -> Group:
+def show_pruning(document: Mapping[str, Any], *, width: int = 120) -> Group:
     """Render what ``prune_run`` found: a row for each set of heads, which heads they are, and what the columns hold.
 
     Args:
@@ -20,7 +20,7 @@ def show_pruning(document: Document, *, width: int = 120) -> Group:
     return to_console(pruning_table(document), width=width)
 
 
-def pruning_table(document: Document) -> ResultTable:
+def pruning_table(document: Mapping[str, Any]) -> ResultTable:
     """Declare the table of top-1 in percent, a row for each set; in a narrow terminal, intervals stand below values.
 
     Args:
@@ -77,7 +77,7 @@ def _list(heads: Sequence[Sequence[int]]) -> str:
     return ", ".join(f"{layer}.{head}" for layer, head in heads)
 
 
-def _notes(document: Document) -> list[str]:
+def _notes(document: Mapping[str, Any]) -> list[str]:
     drawn = {DRAWN[one["random_heads"]] for one in document["sets"]}
     return [
         "Silenced in the running model, so that later layers see it: the total effect; `mkbench heads remove` has the "

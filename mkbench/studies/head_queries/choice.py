@@ -1,4 +1,4 @@
-"""What a question to the heads of a run may ask for, and what to say when it asks for something else."""
+"""Checks of what a head query may ask for."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The images of a finished run, and others that go the same way: what questions to its heads are asked with."""
+"""Query images: those of a finished run, and files in the same geometry."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Geometry
-from mkbench.backbones.registry import did_you_mean
 from mkbench.datamodules.base import ClassGroupDataModule
-from mkbench.datamodules.images import read_image, resize_image
-from mkbench.errors import UsageError
+from mkbench.datamodules.image_files import read_image
+from mkbench.datamodules.images import resize_image
+from mkbench.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Five questions to the attention heads of one finished run, answered from its contributions, images and model."""
+"""Head queries: neighbours and patch maps from the attention heads of one finished run."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,11 +13,11 @@ from mkbench.heads import analyses as ask
 from mkbench.heads.head_values import Head
 from mkbench.heads.neighbors import Similarity
 from mkbench.heads.store import ContributionStore
-from mkbench.runs.run_folder import read_results
+from mkbench.runs.results import read_results
 from mkbench.studies.head_labels.study import require_own_weights
+from mkbench.studies.head_queries.answer import Answer
 from mkbench.studies.head_queries.choice import find_property, read_properties, require_head, require_words
 from mkbench.studies.head_queries.images import QueryImage, RunImages
-from mkbench.studies.head_queries.output import Answer, map_answer, neighbor_answer
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 
@@ -44,7 +44,7 @@ class HeadRun:
     """
 
     def __init__(self, store: ContributionStore, system: HeadDecomposition, data: ClassGroupDataModule) -> None:
-        require_own_weights(store.run, read_results(store.run)[0], system)
+        require_own_weights(store.run, read_results(store.run), system)
         self.store, self.backbone = store, system.backbone
         self.decomposer = Decomposer(system.backbone)
         self.images = RunImages(data, system.geometry)
@@ -68,7 +68,8 @@ class HeadRun:
         )
         question = {"property": name, **query.describe(), "top": top, "similarity": similarity}
         images = self.images.read(found.ids)
-        return neighbor_answer("property-neighbors", question, found, heads=heads, images=images, query=query.pixels)
+        title = f"Nearest images: {found.title}"
+        return Answer("property-neighbors", question, title, found, heads=heads, images=images, query=query.pixels)
 
     def image_neighbors(self, *, image: str, head: Head, top: int, similarity: Similarity) -> Answer:
         """Find the images for which a head writes what it writes for an image.
@@ -86,7 +87,8 @@ class HeadRun:
         found = ask.image_neighbors(terms, bank, head=head, top=top, query_id=query.name, similarity=similarity)
         question = {"head": list(head), **query.describe(), "top": top, "similarity": similarity}
         images = self.images.read(found.ids)
-        return neighbor_answer("image-neighbors", question, found, heads=[head], images=images, query=query.pixels)
+        title = f"Nearest images: {found.title}"
+        return Answer("image-neighbors", question, title, found, heads=[head], images=images, query=query.pixels)
 
     def text_neighbors(self, *, text: str, head: Head, top: int, similarity: Similarity) -> Answer:
         """Find the images for which a head writes what a text says.
@@ -105,7 +107,8 @@ class HeadRun:
         )
         question = {"head": list(head), "text": text, "top": top, "similarity": similarity}
         images = self.images.read(found.ids)
-        return neighbor_answer("text-neighbors", question, found, heads=[head], images=images, query=None)
+        title = f"Nearest images: {found.title}"
+        return Answer("text-neighbors", question, title, found, heads=[head], images=images)
 
     def topic_segmentation(self, *, image: str, text: str, head: Head | None, similarity: Similarity) -> Answer:
         """Map where in an image a head, or all of them, write what a text says.
@@ -127,7 +130,7 @@ class HeadRun:
         )
         question = {**query.describe(), "text": text, "head": head and list(head), "similarity": similarity}
         title = f"“{text}” in {query.name}, {found.heads}"
-        return map_answer("topic-segmentation", question, found, {text: found.values}, title=title, query=query.pixels)
+        return Answer("topic-segmentation", question, title, found, query=query.pixels)
 
     def contrastive_segmentation(self, *, image: str, texts: Sequence[str], similarity: Similarity) -> Answer:
         """Map where in an image all heads of all layers write one text rather than another.
@@ -146,10 +149,9 @@ class HeadRun:
         found = ask.contrastive_segmentation(
             terms, embeddings, texts=(one, other), grid=self.backbone.grid, similarity=similarity
         )
-        maps = {f"{one} \u2212 {other}": found.difference, f"{other} \u2212 {one}": -found.difference}
         question: dict[str, Any] = {**query.describe(), "texts": [one, other], "similarity": similarity}
         title = f"“{one}” against “{other}” in {query.name}, all heads"
-        return map_answer("contrastive-segmentation", question, found, maps, title=title, query=query.pixels)
+        return Answer("contrastive-segmentation", question, title, found, query=query.pixels)
 
     def _decompose(self, query: QueryImage, layers: Iterable[int], *, tokens: bool = False) -> HeadContributions:
         return self.decomposer(query.pixels[None].to(self.backbone.device), layers=sorted(layers), tokens=tokens)

@@ -1,4 +1,4 @@
-"""Which heads are removed: named one by one, or by a property that they are labelled with."""
+"""Choice of the heads to remove: by number, or by the property of their labels."""
 
 import json
 from collections.abc import Mapping

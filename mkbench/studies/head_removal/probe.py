@@ -1,4 +1,4 @@
-"""A linear probe on the image embeddings of a run: the classifier that learns whatever the images tie to a class."""
+"""Linear probe on the image embeddings of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from torch import Tensor
 from mkbench.concepts.linalg import unit_rows
 from mkbench.errors import UsageError
 from mkbench.heads.store import ContributionStore, open_store
-from mkbench.runs.results import Document
-from mkbench.runs.run_folder import read_results
+from mkbench.runs.results import read_results
+from mkbench.runs.schema import RunResults
 
 #: The inverse strength of the penalty. Entries of unit embeddings are small; the usual 1 would hold the weights too
 #: short to tell near twins apart.
@@ -56,7 +56,7 @@ def fit_probe(embeddings: Tensor, classes: Tensor, *, data: str = "") -> Probe:
     return Probe(model, data, len(classes))
 
 
-def fit_probe_of_run(tied: Path, evaluated: ContributionStore, results: Document) -> Probe:
+def fit_probe_of_run(tied: Path, evaluated: ContributionStore, results: RunResults) -> Probe:
     """Fit a probe on the embeddings of one run, to classify those of another.
 
     Args:
@@ -69,7 +69,7 @@ def fit_probe_of_run(tied: Path, evaluated: ContributionStore, results: Document
             images with the other run or lacks classes of it, or one of fewer than two classes.
         DataError: a damaged file.
     """
-    store, (own, _) = open_store(tied), read_results(tied)
+    store, own = open_store(tied), read_results(tied)
     same_data = own["data"].get("seed") == results["data"].get("seed")
     shared = set(store.sample_ids) & set(evaluated.sample_ids) if same_data else set()
     learnt = set(store.class_index.tolist())

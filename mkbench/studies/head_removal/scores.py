@@ -1,4 +1,4 @@
-"""Scores of the head sets that are compared: with 95 % intervals, and how they change against all heads."""
+"""Scores of head sets with 95 % intervals, and their change against all heads."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
-"""How the worst group of a run fares when the heads of a spurious feature are taken out of its embeddings."""
+"""Worst-group accuracy when heads of a spurious feature are removed from embeddings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +15,8 @@ from mkbench.heads.head_pruning_effects import Classifier
 from mkbench.heads.head_removal import remove_heads
 from mkbench.heads.head_values import Head
 from mkbench.heads.store import ContributionStore, open_store
-from mkbench.runs.results import Document
-from mkbench.runs.run_folder import HEAD_REMOVAL, read_results, write_json
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import HEAD_REMOVAL, write_json
 from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_removal.choice import RemovalOptions, choose_heads
 from mkbench.studies.head_removal.probe import fit_probe_of_run
@@ -32,7 +33,7 @@ def remove_from_run(
     options: RemovalOptions,
     *,
     probe: Path | None = None,
-) -> Document:
+) -> dict[str, Any]:
     """Classify the images of a run by all heads, without some, and without as many random ones of the same layers.
 
     A group is what kinds of classes have which background, such as land birds on water. Removed is what heads add to
@@ -58,7 +59,7 @@ def remove_from_run(
         UsageError: runs, options or data that do not fit.
         DataError: a damaged file, or other weights than those of the run.
     """
-    store, (results, _) = open_store(run), read_results(run)
+    store, results = open_store(run), read_results(run)
     require_own_weights(run, results, system)
     groups = tell_groups(store, data)
     heads = choose_heads(run, store, options)

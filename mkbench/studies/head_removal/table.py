@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from mkbench.runs.results import Document, Estimate
+from mkbench.runs.results import Estimate
 from mkbench.studies.head_removal.scores import ALL, RANDOM, WITHOUT
 from mkbench.tables import BELOW, BESIDE, Cell, Column, ResultTable, fixed, to_console
 
@@ -17,7 +17,7 @@ _LINES = {"accuracy": "accuracy", "balanced": "mean of groups", "worst_group": "
 DRAWN = {"others": "other heads", "any": "heads (these among them)"}
 
 
-def show_removal(document: Document, *, width: int = 120) -> Group:
+def show_removal(document: Mapping[str, Any], *, width: int = 120) -> Group:
     """Render what ``remove_from_run`` found: which heads, then a table for each classifier.
 
     Args:
@@ -33,7 +33,7 @@ def show_removal(document: Document, *, width: int = 120) -> Group:
     return Group(title, *tables, Text("\n".join(_notes(document))))
 
 
-def removal_table(classifier: Mapping[str, Any], document: Document) -> ResultTable:
+def removal_table(classifier: Mapping[str, Any], document: Mapping[str, Any]) -> ResultTable:
     """Declare the scores of one classifier, in percent: with all heads, without some, and without random ones.
 
     In a narrow terminal, intervals stand below their values.
@@ -73,7 +73,7 @@ def _range_column(heading: str, scores: Mapping[str, Any]) -> Column:
     return Column(heading, lambda line: range_cell(_find(scores, line[0])), decimals=1, scale=100)
 
 
-def _lines(document: Document, scores: Mapping[str, Any]) -> dict[str, str]:
+def _lines(document: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, str]:
     summaries = {name: line for name, line in _LINES.items() if name in scores}
     return summaries | {group["name"]: f"{group['name']} ({group['images']})" for group in document["groups"]}
 
@@ -103,7 +103,7 @@ def range_cell(score: Mapping[str, Any]) -> Cell:
     return Cell(score["value"], remark=f"({bounds})" if bounds else "")
 
 
-def _notes(document: Document) -> list[str]:
+def _notes(document: Mapping[str, Any]) -> list[str]:
     scanned = [classifier for classifier in document["classifiers"] if classifier["scan"]]
     return [
         "a on b: classes tied to a, images with background b, and how many; gap: groups on the background of their "

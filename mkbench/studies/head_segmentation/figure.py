@@ -1,4 +1,4 @@
-"""Images with their true object, and the maps from which it is cut: a row for each."""
+"""Figure of segmented images: the image, its true object, and the maps from which it is cut."""
 
 from collections.abc import Sequence
 

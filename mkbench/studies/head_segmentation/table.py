@@ -1,13 +1,15 @@
 """The table of segmentation by heads: three lines for each model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import RANDOM_WEIGHTS, Document, Estimate, find_metric
+from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
+from mkbench.runs.schema import ControlEntry, RunResults
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import (
     BELOW,
@@ -21,20 +23,10 @@ from mkbench.tables import (
     write_table,
 )
 
-SYSTEM = "HeadSegmentation"
 _LABELS = {"heads": "all heads", "attention": "raw attention"}
 
 
-def is_segmentation(results: Document) -> bool:
-    """Tell whether results are of segmentation by heads.
-
-    >>> is_segmentation({"settings": {"estimator": "paper"}})
-    False
-    """
-    return bool(results["settings"].get("system") == SYSTEM)
-
-
-def method_label(method: str, settings: Document) -> str:
+def method_label(method: str, settings: Mapping[str, Any]) -> str:
     """Return a method's name as it is printed.
 
     Args:
@@ -49,13 +41,13 @@ def method_label(method: str, settings: Document) -> str:
     return _LABELS[method]
 
 
-def _difference(results: Document, metric: str, method: str) -> Document | None:
+def _difference(results: RunResults, metric: str, method: str) -> ControlEntry | None:
     """The comparison of the heads with a control; None for the heads themselves."""
     entries = (entry for entry in results["controls"] if (entry["metric"], entry["control"]) == (metric, method))
     return next(entries, None)
 
 
-def _number_of_images(results: Document) -> int | None:
+def _number_of_images(results: RunResults) -> int | None:
     """Images with a mask, over which all metrics are; None without any."""
     return next((metric["n"] for metric in results["metrics"] if metric["explainer"] == METHODS[0]), None)
 
@@ -106,7 +98,10 @@ class _Line:
     def heads_more(self, metric: str) -> Estimate | None:
         """What all heads have more; None for the heads themselves."""
         more = _difference(self.run.results, metric, self.method)
-        return None if more is None else Estimate(more["difference"], tuple(more["interval"]))
+        if more is None:
+            return None
+        low, high = more["interval"]
+        return Estimate(more["difference"], (low, high))
 
 
 def _score_columns(metric: str, heading: str) -> list[Column]:

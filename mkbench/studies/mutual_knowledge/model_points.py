@@ -1,9 +1,11 @@
-"""Models as points of a scatter: accuracy, a metric, and whether they count for a line."""
+"""Models as points of a scatter plot: accuracy and a metric."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mkbench.runs.results import Document, Estimate, family_name, find_metric, model_label
+from mkbench.plotting.scatter import ScatterPoint
+from mkbench.runs.results import Estimate, family_name, find_metric, model_label
+from mkbench.runs.schema import RunResults
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class ModelPoint:
     metric: Estimate
 
 
-def model_points(results: Sequence[Document], metric: str, explainer: str) -> list[ModelPoint]:
+def model_points(results: Sequence[RunResults], metric: str, explainer: str) -> list[ModelPoint]:
     """Return the models that have both an accuracy and the metric.
 
     Args:
@@ -63,12 +65,10 @@ def model_points(results: Sequence[Document], metric: str, explainer: str) -> li
     return points
 
 
-def error_bars(x: Estimate, y: Estimate) -> list[list[tuple[float, float]]]:
-    """Return both ends of the two interval bars of a point; the point itself where there is no interval.
+def scatter_point(x: Estimate, y: Estimate, *, random_weights: bool) -> ScatterPoint:
+    """Return a model as a point of a figure; one that was never trained is hollow.
 
-    >>> error_bars(Estimate(1.0, (0.0, 3.0)), Estimate(2.0))
-    [[(0.0, 2.0), (3.0, 2.0)], [(1.0, 2.0), (1.0, 2.0)]]
+    >>> scatter_point(Estimate(1.0, (0.0, 3.0)), Estimate(2.0), random_weights=True)
+    ScatterPoint(x=1.0, y=2.0, x_interval=(0.0, 3.0), y_interval=None, hollow=True)
     """
-    low_x, high_x = x.interval or (x.value, x.value)
-    low_y, high_y = y.interval or (y.value, y.value)
-    return [[(low_x, y.value), (high_x, y.value)], [(x.value, low_y), (x.value, high_y)]]
+    return ScatterPoint(x.value, y.value, x.interval, y.interval, random_weights)

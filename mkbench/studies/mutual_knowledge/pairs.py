@@ -1,4 +1,4 @@
-"""Pairs of models over the images that both have explained: paired bootstrap intervals of their differences."""
+"""Paired differences of models over the images that both explained, with bootstrap intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from mkbench.metrics.functional import bootstrap_intervals
+from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate
-from mkbench.runs.run_folder import read_columns
 
 #: Keys of what is compared, with their headings: AUC and excess AUC in nats, accuracy in points (percent).
 QUANTITIES = {"auc": "AUC", "excess": "excess AUC", "top1": "top-1 points"}

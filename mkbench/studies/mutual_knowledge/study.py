@@ -1,23 +1,24 @@
-"""Several runs side by side: one table ordered by excess AUC, ranks for each metric, pairs of runs, and figures."""
+"""Comparison of runs of mutual knowledge: a table by excess AUC, ranks, pairs of runs, and figures."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Group
 
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import Document, Estimate, explainer_label, model_label, sort_explainers
+from mkbench.runs.results import Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.run_folder import write_text_atomically
-from mkbench.studies.mutual_knowledge.dynamics import dynamics_figure, has_curves
-from mkbench.studies.mutual_knowledge.families import family_scatter, has_family_line
+from mkbench.runs.schema import Environment, RunResults
+from mkbench.studies.mutual_knowledge.figure.accuracy import accuracy_scatter
+from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, has_curves
+from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import neighbours_table, pairs_table
 from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs, read_image_values
-from mkbench.studies.mutual_knowledge.scatter import accuracy_scatter
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, PARTS, bench_rows, bench_table, nat_decimals
 from mkbench.studies.reproduction.published import PublishedLine, published_line
 from mkbench.tables import Column, ResultTable, to_console, to_markdown, write_table
@@ -74,14 +75,17 @@ def _ranks(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[st
     return ranks
 
 
-def _differences(documents: Sequence[Document]) -> tuple[str, ...]:
+def _differences(documents: Sequence[RunResults]) -> tuple[str, ...]:
     """A sentence for each entry of the data and of the settings in which runs differ."""
     notes = []
     for section in _SECTIONS:
-        for key in sorted({key for document in documents for key in document.get(section, {})}):
+        entries: list[Mapping[str, Any]] = [
+            cast(Mapping[str, Any], document).get(section, {}) for document in documents
+        ]
+        for key in sorted({key for own in entries for key in own}):
             models: dict[str, list[str]] = {}
-            for document in documents:
-                value = json.dumps(document.get(section, {}).get(key), sort_keys=True, ensure_ascii=False)
+            for document, own in zip(documents, entries, strict=True):
+                value = json.dumps(own.get(key), sort_keys=True, ensure_ascii=False)
                 models.setdefault(value, []).append(model_label(document))
             if len(models) > 1:
                 each = "; ".join(f"{value} ({', '.join(names)})" for value, names in models.items())
@@ -89,11 +93,11 @@ def _differences(documents: Sequence[Document]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def compare(bundles: Sequence[tuple[Document, Document]]) -> Comparison:
+def compare(documents: Sequence[tuple[RunResults, Environment]]) -> Comparison:
     """Order and rank runs.
 
     Args:
-        bundles: (``results.json``, ``environment.json``) of each run, parsed.
+        documents: (``results.json``, ``environment.json``) of each run, parsed.
 
     Returns:
         The comparison; the same runs in the same order give the same comparison, equal runs keep their order.
@@ -110,12 +114,12 @@ def compare(bundles: Sequence[tuple[Document, Document]]) -> Comparison:
         >>> [(rank["model"], rank["excess"], rank["top1"]) for rank in comparison.ranks]
         [('b', 1, None), ('a', 2, None)]
     """
-    if not bundles:
-        raise ValueError("bundles must hold at least one run, found none")
-    rows = bench_rows(bundles)
+    if not documents:
+        raise ValueError("documents must hold at least one run, found none")
+    rows = bench_rows(documents)
     explainers = sort_explainers({row["explainer"] for row in rows if row["explainer"] is not None})
     rows.sort(key=lambda row: _order(row, explainers))
-    notes = _differences([results for results, _ in bundles])
+    notes = _differences([results for results, _ in documents])
     return Comparison(rows, [_ranks(row, rows) for row in rows], notes)
 
 
@@ -225,7 +229,7 @@ def write_comparison(runs: Sequence[Run], folder: str | Path, *, width: int = 12
     return Group(*(to_console(table, width=width) for table in tables))
 
 
-def _write_figures(comparison: Comparison, documents: Sequence[Document], target: Path) -> None:
+def _write_figures(comparison: Comparison, documents: Sequence[RunResults], target: Path) -> None:
     """Write the figures for which there is something to show."""
     if any(row["top1"] and (row["auc"] or row["excess"]) for row in comparison.rows):
         save_figure(accuracy_scatter(documents), target / "accuracy")
@@ -235,7 +239,7 @@ def _write_figures(comparison: Comparison, documents: Sequence[Document], target
         save_figure(dynamics_figure(documents), target / "dynamics")
 
 
-def _published_line(documents: Sequence[Document]) -> PublishedLine | None:
+def _published_line(documents: Sequence[RunResults]) -> PublishedLine | None:
     """The published line of the runs' data set, if it is the same one and the published estimator in all of them."""
     kinds = {(str(document["data"]["name"]), document["settings"]["estimator"]) for document in documents}
     name, estimator = next(iter(kinds))

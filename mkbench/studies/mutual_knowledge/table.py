@@ -3,14 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from mkbench.runs.results import (
-    RANDOM_WEIGHTS,
-    Document,
-    explainer_label,
-    explainer_names,
-    find_metric,
-    model_label,
-)
+from mkbench.runs.results import RANDOM_WEIGHTS, explainer_label, explainer_names, find_metric, model_label
+from mkbench.runs.schema import Environment, RunResults
 from mkbench.tables import BELOW, NO_INTERVALS, Cell, Column, Layout, ResultTable, csv_bounds
 
 Row = Mapping[str, Any]
@@ -25,7 +19,7 @@ _INFORMATION = {
 }
 
 
-def bench_rows(bundles: Sequence[tuple[Document, Document]]) -> list[dict[str, Any]]:
+def bench_rows(bundles: Sequence[tuple[RunResults, Environment]]) -> list[dict[str, Any]]:
     """Collect the rows of the benchmark table, one for each model and explainer, in the order of the bundles.
 
     Args:
@@ -54,7 +48,7 @@ def bench_rows(bundles: Sequence[tuple[Document, Document]]) -> list[dict[str, A
     return rows
 
 
-def _row(results: Document, environment: Document, explainer: str | None) -> dict[str, Any]:
+def _row(results: RunResults, environment: Environment, explainer: str | None) -> dict[str, Any]:
     top1 = find_metric(results, "top1")
     row: dict[str, Any] = {
         "model": model_label(results),

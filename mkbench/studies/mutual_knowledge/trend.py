@@ -1,4 +1,4 @@
-"""Whether a metric rises with accuracy over a family of models: least-squares line, Pearson's r, and a plain word."""
+"""Trend of a metric over models: least-squares line, Pearson's r, and whether it rises or falls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Published tables that runs are compared with; they are data (``assets/published/<name>.json``)."""
+"""Published tables, which are data (``assets/published/<name>.json``)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mkbench.errors import UsageError
+from mkbench.errors import UsageError, did_you_mean
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "published"
 
@@ -132,7 +132,7 @@ def load_published(name: str) -> PublishedTable:
     3.62
     """
     if name not in published_names():
-        raise UsageError(f"Expected a published table out of {', '.join(published_names())}, found {name!r}.")
+        raise UsageError(f"Expected a published table, found {name!r}; {did_you_mean(name, published_names())}.")
     content = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     data, line, variants = content.pop("data"), content.pop("line", None), content.pop("variants", ())
     columns = {key: Column(**column) for key, column in content.pop("columns").items()}

@@ -1,9 +1,10 @@
-"""Why a number of a run does not compare with a published one."""
+"""Reasons why a number of a run does not compare with a published one."""
 
 import json
 from typing import Any
 
-from mkbench.runs.results import Document, Estimate
+from mkbench.runs.results import Estimate
+from mkbench.runs.schema import RunResults
 from mkbench.studies.reproduction.published import Column, PublishedTable
 
 #: What is not in a ``results.json``.
@@ -11,7 +12,7 @@ MISSING = object()
 
 
 def reasons_not_comparable(
-    table: PublishedTable, column: Column, results: Document, model: str, measured: Estimate | None
+    table: PublishedTable, column: Column, results: RunResults, model: str, measured: Estimate | None
 ) -> list[str]:
     """Say why a cell does not compare; empty where it does.
 
@@ -41,20 +42,20 @@ def reasons_not_comparable(
     return reasons
 
 
-def _data_reasons(table: PublishedTable, results: Document) -> list[str]:
+def _data_reasons(table: PublishedTable, results: RunResults) -> list[str]:
     """In what the images of a run differ from those of the table."""
     data = results["data"]
     if data["name"] not in table.data_names:
         return [f"data set {data['name']}, published of {' or '.join(table.data_names)}"]
-    counts = {"classes": table.classes, "images": table.images}
+    counts = {"classes": (data["classes"], table.classes), "images": (data["images"], table.images)}
     return [
-        f"{data[thing]:,} of {wanted:,} {thing}" if data[thing] < wanted else f"{data[thing]:,} {thing}, not {wanted:,}"
-        for thing, wanted in counts.items()
-        if data[thing] != wanted
+        f"{found:,} of {wanted:,} {thing}" if found < wanted else f"{found:,} {thing}, not {wanted:,}"
+        for thing, (found, wanted) in counts.items()
+        if found != wanted
     ]
 
 
-def look_up(results: Document, path: str) -> Any:
+def look_up(results: RunResults, path: str) -> Any:
     """Return the entry at a dotted path, ``MISSING`` where there is none.
 
     >>> look_up({"settings": {"refine": "crf"}}, "settings.refine")

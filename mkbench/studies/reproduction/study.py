@@ -1,4 +1,4 @@
-"""Do runs reproduce a published table? Every number of every run matches, does not, or cannot be compared."""
+"""Verification of runs against a published table: match, mismatch or not comparable."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ from typing import Literal
 
 from mkbench.backbones import model_entries
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import RANDOM_WEIGHTS, Document, Estimate, find_metric, model_label
+from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric, model_label
+from mkbench.runs.schema import RunResults
 from mkbench.studies.reproduction.published import PublishedTable
 from mkbench.studies.reproduction.reasons import look_up, reasons_not_comparable
 
@@ -127,7 +128,7 @@ def verify(table: PublishedTable, runs: Sequence[Run]) -> Verification:
     return Verification(table, tuple(cells), tuple(not_run), tuple(not_measured))
 
 
-def _columns_of(table: PublishedTable, results: Document, model: str) -> list[str]:
+def _columns_of(table: PublishedTable, results: RunResults, model: str) -> list[str]:
     """The columns that a run is compared with: of its model, and of its variant if that is a published one."""
     keys = [key for key in table.columns if key in table.rows.get(model, table.columns)]
     own = [
@@ -138,7 +139,7 @@ def _columns_of(table: PublishedTable, results: Document, model: str) -> list[st
     return own or keys
 
 
-def _published_model(results: Document) -> str:
+def _published_model(results: RunResults) -> str:
     """What published tables call the model of a run, whether or not its weights are random."""
     name = str(results["model"]["name"]).removesuffix(f" {RANDOM_WEIGHTS}")
     labels = {entry.name: entry.label for entry in model_entries()}

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from mkbench.atomic_files import temporary_folder
 from mkbench.backbones import Backbone
 from mkbench.backbones.base import Kind
+from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup, GroupSpec
 from mkbench.datamodules.group_loader import group_loader
@@ -148,6 +149,7 @@ class FeatureCache:
                 f"NaN, first in {group.sample_ids[0]} or near it; they cannot be kept for training."
             )
         embedding = torch.cat([part.embedding.float().cpu() for part in parts])
+        require_finite_embeddings(embedding, group.sample_ids, model=backbone.name)
         return FeatureChunk(int(group.class_index or 0), group.sample_ids, features, embedding)
 
 

@@ -11,7 +11,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.results import difference_result
-from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
+from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,

@@ -11,7 +11,7 @@ from mkbench.metrics.catalogue import metrics_of
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.functional.segmentation import accuracy_of_counts
 from mkbench.metrics.results import control_result
-from mkbench.runs.run_folder import IMAGE_SCHEMA, GroupRecord
+from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.scorers.base import to_values
 from mkbench.systems.records.images import ranking_record
 from mkbench.systems.records.metric_rows import (

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.results import Result, metric_results
 from mkbench.metrics.row_metric import Rows
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 
 #: Explainer (or method, or classifier), None for the model itself -> the metrics that are computed of it.
 Layout = Mapping[str | None, Sequence[MetricEntry]]

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
+from mkbench.systems.records.images import top5_column
 
 
 def _explainer_rows(
@@ -59,8 +60,7 @@ def group_record(
         "class_name": [None if label is None else class_names[label]] * len(group),
         "predicted_index": result.ranking[:, 0].tolist(),
         "top1": nothing if right is None else right[:, 0].tolist(),
-        # Among five classes or fewer every image has its class among the nearest five.
-        "top5": nothing if right is None or len(class_names) <= right.shape[1] else right.any(1).tolist(),
+        "top5": top5_column(result.ranking.tolist(), label, len(class_names)),
     }
     tables = [_explainer_rows(explained, shared, measured or {}) for explained in result.explained.values()]
     fallbacks = {"foreground": result.foreground.fallbacks} | {

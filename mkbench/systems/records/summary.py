@@ -11,7 +11,7 @@ from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.functional.removal_curve import average_removal_curve, pad_removal_curves
 from mkbench.metrics.results import control_results
 from mkbench.metrics.row_metric import Rows
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
     TableRows,

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from mkbench.backbones import OpenClipBackbone
-from mkbench.backbones.towers.patch_readers import TOWERS, WatchPoint, intercept, tower_reader, watch
+from mkbench.backbones.towers.hooks import WatchPoint, intercept, watch
+from mkbench.backbones.towers.patch_readers import READERS, tower_reader
 from mkbench.errors import BackboneError
 
 TIMM_VIT = {"timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": "linear", "image_size": 160}
@@ -95,7 +96,7 @@ def test_unknown_towers_are_named() -> None:
 def test_trunks_without_patches_are_named() -> None:
     visual = SimpleNamespace(trunk=nn.Linear(1, 1))
     with pytest.raises(BackboneError, match="timm trunk Linear has neither a patch sequence nor a pooled map"):
-        TOWERS["TimmModel"](visual)
+        READERS["TimmModel"](visual)
 
 
 def test_maps_with_channels_last_are_refused() -> None:
@@ -112,7 +113,7 @@ def test_maps_with_channels_last_are_refused() -> None:
 
     visual = SimpleNamespace(trunk=Trunk(), image_size=(8, 8))
     with pytest.raises(BackboneError, match=r"map with 5 channels before the pooling of Trunk, got \(1, 8, 8, 5\)"):
-        TOWERS["TimmModel"](visual)
+        READERS["TimmModel"](visual)
 
 
 def test_an_unexpected_number_of_tokens_is_an_error(tiny: Callable[..., OpenClipBackbone]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from toy_data import CONFIGS
 
-from mkbench.cli import main as cli
+from mkbench.cli import trainer as cli
 from mkbench.cli.bench_config import BenchConfig
 from mkbench.cli.commands.bench import run_bench, train
 from mkbench.errors import DataError, UsageError

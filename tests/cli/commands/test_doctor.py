@@ -13,7 +13,7 @@ import yaml
 
 from mkbench.backbones import OpenClipBackbone
 from mkbench.cli.doctor import resources
-from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 
 CRITTERS = Path(__file__).resolve().parents[3] / "configs" / "critters"
 AREAS = ["model", "class list", "bank", "data", "resources"]

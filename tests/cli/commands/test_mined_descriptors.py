@@ -11,7 +11,7 @@ import yaml
 from data_trees import write_food101
 from toy_data import CONFIGS, DESCRIPTORS
 
-from mkbench.cli.commands.mined_descriptors import PHASES, MiningConfig, compose, read_mining, share_out
+from mkbench.cli.commands.mined_descriptors import PHASES, MiningConfig, compose, options_of_phase, read_mining
 from mkbench.datamodules.critters import CrittersSource
 from mkbench.errors import UsageError
 
@@ -186,8 +186,8 @@ def test_finished_runs_are_compared_in_their_own_table(mining: Callable[..., Any
     ],
 )
 def test_words_go_where_they_belong(words: list[str], mining: list[str], evaluation: list[str]) -> None:
-    assert share_out(words, "mining") == mining
-    assert share_out(words, "held_out") == share_out(words, "evaluation") == evaluation
+    assert options_of_phase(words, "mining") == mining
+    assert options_of_phase(words, "held_out") == options_of_phase(words, "evaluation") == evaluation
 
 
 def written(tmp_path: Path, content: Any) -> MiningConfig:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from mkbench import load_backbone
-from mkbench.cli.doctor.bank import check_bank, check_lengths, check_size, count_entries, too_long
+from mkbench.cli.doctor.bank import alike_when_cut, check_bank, check_lengths, check_size, too_long
 from mkbench.concepts import load_bank
+from mkbench.concepts.bank import bank_entries
 
 from .conftest import said, states
 from .test_model import Linear
@@ -28,7 +29,7 @@ SETTINGS = {"--model.num_language_concepts": 2, "--model.pool": 6}
 def test_entries_are_counted_with_their_repeats(tmp_path: Path, name: str, content: str, entries: int) -> None:
     path = tmp_path / name
     path.write_text(content)
-    assert count_entries(path) == entries
+    assert len(bank_entries(path)) == entries
     (remark,) = check_bank(load_bank(path), path)
     assert f"{name}: {entries} entries, 2 unique; {entries - 2} repeat" in remark.sentence
 
@@ -72,11 +73,12 @@ def test_descriptors_longer_than_the_context(tiny_model: Path, tmp_path: Path) -
     (tmp_path / "bank.json").write_text(json.dumps([fits, long]))
     bank = load_bank(tmp_path / "bank.json")
     encoded = backbone.truncated_texts
-    (remark,) = check_lengths(backbone, bank.descriptors, ["{}"])
-    assert remark.state == "warning"
+    alike, remark = check_lengths(backbone, bank.descriptors, ["{}"])
+    assert alike.state == remark.state == "warning"
+    assert "1 descriptor that the model cannot tell from another" in alike.sentence
     assert remark.sentence.startswith("1 descriptor longer than the 16 tokens the model reads")
     assert f"{long!r} (17 tokens) is the first" in remark.sentence
-    (remark,) = check_lengths(backbone, bank.descriptors, ["{}", "0 {}"])  # in the longer template both are
+    _, remark = check_lengths(backbone, bank.descriptors, ["{}", "0 {}"])  # in the longer template both are
     assert remark.sentence.startswith("2 descriptors longer")
     assert backbone.truncated_texts == encoded  # nothing was encoded
     (remark,) = check_lengths(backbone, [fits], ["{}"])
@@ -86,3 +88,23 @@ def test_descriptors_longer_than_the_context(tiny_model: Path, tmp_path: Path) -
 def test_a_model_that_counts_no_tokens_says_nothing() -> None:
     assert list(check_lengths(Linear(), ["a " * 1000], ["{}"])) == []
     assert too_long(Linear(), {"name": "a " * 1000}) == {}
+
+
+def test_case_variants_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "bank.txt"
+    path.write_text("Large eyes\nwings\nlarge eyes\n")
+    remarks = list(check_bank(load_bank(path), path))
+    assert states(remarks) == ["warning", "ok"]
+    assert "2 descriptors that differ from another in capitals alone, such as 'Large eyes'" in remarks[0].sentence
+
+
+def test_descriptors_that_become_one_when_cut_are_said(tiny_model: Path) -> None:
+    backbone = load_backbone(f"local-dir:{tiny_model}")
+    read = "0 1 2 3 4 5 6 7 8 9 0 1 2 3"  # 14 tokens, and two for start and end
+    texts = [f"{read} 4", f"{read} 5", "0 1 2 3 4 5 6 7 8 9 0 1 3 3 4"]
+    assert alike_when_cut(backbone, texts, ["{}"]) == [f"{read} 5"]
+    remarks = said(check_lengths(backbone, texts, ["{}"]), "warning")
+    assert "1 descriptor that the model cannot tell from another" in remarks
+    assert alike_when_cut(backbone, texts[1:], ["{}"]) == []
+    assert alike_when_cut(backbone, texts[1:], ["9 {}"]) == []
+    assert alike_when_cut(backbone, texts[1:], ["9 9 {}"]) == [texts[2]]

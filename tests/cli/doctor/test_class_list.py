@@ -15,7 +15,7 @@ from mkbench.cli.doctor.class_list import (
 )
 from mkbench.cli.doctor.data import Listing, list_images
 from mkbench.concepts import ConceptBank
-from mkbench.datamodules.imagenet import load_imagenet_classes
+from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 
 from .conftest import Listed, said, states
 

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from mkbench.cli.doctor import data as data_checks
-from mkbench.cli.doctor.data import check_files, check_listing, check_sample, check_size, list_images, open_images
+from mkbench.cli.doctor.data import (
+    check_files,
+    check_listing,
+    check_other_files,
+    check_sample,
+    check_size,
+    list_images,
+    open_images,
+)
 from mkbench.datamodules import ImageFolder
 
 from .conftest import Listed, said, states
@@ -19,6 +27,16 @@ def test_a_good_data_set(folders: ImageFolder) -> None:
     assert set(states(remarks)) == {"ok"}
     assert "6 images of 3 classes, 2 in each" in said(remarks, "ok")
     assert "6 images opened: all can be read" in said(remarks, "ok")
+
+
+def test_files_that_are_no_images_are_counted(folders: ImageFolder) -> None:
+    assert list(check_other_files(folders, list_images(folders))) == []
+    for name in ("ant/notes.txt", "bee/photo.heic", "bee/.hidden"):
+        (folders.root / name).touch()
+    (remark,) = check_other_files(folders, list_images(folders))
+    assert remark.state == "warning"
+    assert remark.sentence.startswith("2 files beside the images left out")
+    assert "bee/photo.heic" in remark.sentence
 
 
 def test_the_spread_of_class_sizes() -> None:

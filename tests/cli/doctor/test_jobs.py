@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 from toy_data import CONFIGS
 
-from mkbench.cli.doctor.jobs import figures_of, list_subjects, needed_descriptors
+from mkbench.cli.doctor.jobs import figures_of, find_jobs, needed_descriptors
 from mkbench.errors import UsageError
 
 PROTOCOL = CONFIGS / "critters" / "mutual_knowledge.yaml"
 
 
 def test_a_configuration_of_predict_is_one_subject() -> None:
-    (subject,) = list_subjects(PROTOCOL, ["--data.limit_classes=2"])
-    assert subject.label is None
-    assert subject.words == ("--config", str(PROTOCOL), "--data.limit_classes=2")
-    cli = subject.parse()
+    (job,) = find_jobs(PROTOCOL, ["--data.limit_classes=2"])
+    assert job.label is None
+    assert job.words == ("--config", str(PROTOCOL), "--data.limit_classes=2")
+    cli = job.parse()
     assert cli.config.data.init_args.limit_classes == 2
     assert figures_of(cli) == 4 * 2 + 1
 
@@ -23,7 +23,7 @@ def test_a_configuration_of_predict_is_one_subject() -> None:
 def test_a_bench_has_a_subject_for_each_model(tmp_path: Path) -> None:
     path = tmp_path / "bench.yaml"
     path.write_text(f"protocol: {PROTOCOL}\nmodels: [critters-vit-s, {{backbone: RN50, random_weights: true}}]\n")
-    first, second = list_subjects(path, ["--model.pool=9"])
+    first, second = find_jobs(path, ["--model.pool=9"])
     assert (first.label, second.label) == ("critters-vit-s", "RN50")
     assert second.words == (
         "--config",
@@ -40,15 +40,15 @@ def test_a_bench_has_a_subject_for_each_variant(tmp_path: Path) -> None:
     path = tmp_path / "bench.yaml"
     variants = "{keys: {model.features: keys}, small: {data.limit_classes: 3, data.templates: ['a {}.']}}"
     path.write_text(f"protocol: {PROTOCOL}\nmodels: [critters-vit-s, critters-vit-m]\nvariants: {variants}\n")
-    subjects = list_subjects(path, [])
-    assert [subject.label for subject in subjects] == [
+    jobs = find_jobs(path, [])
+    assert [job.label for job in jobs] == [
         "critters-vit-s (keys)",
         "critters-vit-m (keys)",
         "critters-vit-s (small)",
         "critters-vit-m (small)",
     ]
-    assert subjects[1].parse().config.model.init_args.features == "keys"
-    data = subjects[3].parse().config.data.init_args
+    assert jobs[1].parse().config.model.init_args.features == "keys"
+    data = jobs[3].parse().config.data.init_args
     assert (data.limit_classes, data.templates) == (3, ["a {}."])
 
 
@@ -56,7 +56,7 @@ def test_a_damaged_bench_is_the_users(tmp_path: Path) -> None:
     path = tmp_path / "bench.yaml"
     path.write_text("protocol: a.yaml\n")
     with pytest.raises(UsageError, match="the entries `protocol` and `models`"):
-        list_subjects(path, [])
+        find_jobs(path, [])
 
 
 @pytest.mark.parametrize("content", ["[1, 2", "- a\n", None])
@@ -64,9 +64,9 @@ def test_what_is_no_bench_is_left_to_predict(tmp_path: Path, content: str | None
     path = tmp_path / "wrong.yaml"
     if content is not None:
         path.write_text(content)
-    (subject,) = list_subjects(path, [])
+    (job,) = find_jobs(path, [])
     with pytest.raises(UsageError, match=r"wrong\.yaml|Unexpected config|Problems parsing"):
-        subject.parse()
+        job.parse()
 
 
 def test_descriptors_that_the_settings_ask_for() -> None:

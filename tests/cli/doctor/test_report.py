@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mkbench.cli.doctor.findings import Finding, Remark, ok
-from mkbench.cli.doctor.report import Notebook, merge
+from mkbench.cli.doctor.report import Report, merge
 from mkbench.errors import DataError
 
 
@@ -13,10 +13,10 @@ def test_a_check_that_fails_halfway_keeps_what_it_said() -> None:
         raise DataError("Expected an image, found none; add one.")
 
     heard: list[str] = []
-    notebook = Notebook(heard.append)
-    notebook.note("data", check(), doing="looking", model="a")
-    notebook.note("bank", [ok("fine")])
-    assert notebook.findings == [
+    report = Report(heard.append)
+    report.note("data", check(), doing="looking", model="a")
+    report.note("bank", [ok("fine")])
+    assert report.findings == [
         Finding("data", "ok", "so far so good", "a"),
         Finding("data", "problem", "Expected an image, found none; add one", "a"),
         Finding("bank", "ok", "fine"),
@@ -25,11 +25,11 @@ def test_a_check_that_fails_halfway_keeps_what_it_said() -> None:
 
 
 def test_an_attempt_returns_what_was_made_or_says_why_not() -> None:
-    notebook = Notebook(lambda doing: None)
-    assert notebook.attempt("data", lambda: 3, doing="counting") == 3
-    assert notebook.attempt("model", lambda: int("one"), doing="choosing", model="b") is None
+    report = Report(lambda doing: None)
+    assert report.attempt("data", lambda: 3, doing="counting") == 3
+    assert report.attempt("model", lambda: int("one"), doing="choosing", model="b") is None
     said = "ValueError: invalid literal for int() with base 10: 'one'"
-    assert notebook.findings == [Finding("model", "problem", said, "b")]
+    assert report.findings == [Finding("model", "problem", said, "b")]
 
 
 def test_merging_keeps_what_differs_between_models() -> None:

@@ -92,7 +92,7 @@ HEAD: dict[str, Any] = {"layer": 0, "head": 0, "label": "size"}
         ({"heads": [HEAD | {"label_source": {"name": "toy"}}]}, "TypeError"),
         ({"heads": [HEAD], "shuffled": [{"labels": [], "fits": []}]}, "shuffled labels of other heads"),
         ({"heads": [HEAD], "schema_version": 2}, "schema version 2, this mkbench reads 1"),
-        ("[" * 100_000, "RecursionError"),
+        ("[" * 100_000, "more than 100 brackets"),
     ],
 )
 def test_damaged_files_say_what_is_wrong(tmp_path: Path, content: Any, found: str) -> None:

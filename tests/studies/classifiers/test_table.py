@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.classifiers.table import classifier_rows, is_accuracy, note, write_classifiers
+from mkbench.studies.classifiers.table import classifier_rows, note, write_classifiers
 
 
 def make_run(label: str = "ViT-B/16", *, images: int = 50_000, random_weights: bool = False) -> Run:
@@ -22,7 +22,7 @@ def make_run(label: str = "ViT-B/16", *, images: int = 50_000, random_weights: b
     results: dict[str, Any] = {
         "model": {"name": "vit", "label": label, "random_weights": random_weights},
         "data": {"images": images},
-        "settings": {"system": "BaselineAccuracy", "heads": {"linear-probe": {}, "mm-cbm": {}}},
+        "settings": {"heads": {"linear-probe": {}, "mm-cbm": {}}},
         "metrics": metrics,
         "differences": [difference | {"interval": [0.04, 0.06]}],
     }
@@ -69,8 +69,3 @@ def test_note_names_what_is_common() -> None:
     assert "Shares of 50,000 images" in note([make_run()])
     assert "First: linear probe; differences are paired." in note([make_run()])
     assert note([make_run(), make_run(images=9)]).startswith("Shares of the images")
-
-
-def test_other_runs_are_told_apart() -> None:
-    assert is_accuracy(make_run().results)
-    assert not is_accuracy({"settings": {"estimator": "paper"}})

@@ -4,14 +4,14 @@ import csv
 import io
 
 import torch
-from concept_head_rows import class_carriers, printed, words
+from concept_head_rows import class_concept_heads, printed, words
 
 from mkbench.studies.concept_heads.class_table import class_table, first_heads_table
 from mkbench.tables import to_console, to_csv
 
 
 def test_carriers_of_a_class_come_best_first() -> None:
-    found = class_carriers([[0.5, -1.0, 1.5, 0.0]], labels={(11, 0): "colour"})
+    found = class_concept_heads([[0.5, -1.0, 1.5, 0.0]], labels={(11, 0): "colour"})
     rows = list(csv.DictReader(io.StringIO(to_csv(class_table([found])))))
     assert [(row["layer"], row["head"], row["rank"]) for row in rows] == [
         ("11", "0", "1"),
@@ -32,9 +32,9 @@ def test_carriers_of_a_class_come_best_first() -> None:
 def test_console_shows_ten_classes_that_have_concepts() -> None:
     scores = [[float(number), 0.5] for number in range(12)]
     scores[0] = [torch.nan, torch.nan]
-    text = "\n".join(words(printed(to_console(first_heads_table(class_carriers(scores))))))
+    text = "\n".join(words(printed(to_console(first_heads_table(class_concept_heads(scores))))))
     assert "class 0 " not in text
     assert "class 10 layer 10 head 0" in text
     assert "class 11" not in text
     assert "The first 10 of 11 classes; all are in concept_heads_by_class.csv." in text
-    assert to_csv(class_table([class_carriers(scores)])).count("\n") == 1 + 2 * 11
+    assert to_csv(class_table([class_concept_heads(scores)])).count("\n") == 1 + 2 * 11

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mkbench.errors import BackboneError
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.concept_heads.models import ConceptHeadModel
+from mkbench.studies.concept_heads.choice import ConceptHeadModel
 from mkbench.studies.concept_heads.report import write_concept_heads
 
 CONCEPTS = {"ant/0": [1], "bee/0": [2], "cat/0": [1, 2]}
@@ -61,7 +61,7 @@ def test_a_model_that_cannot_be_loaded_costs_no_other(runs: list[Run], tmp_path:
     out = tmp_path / "out"
     write_concept_heads(runs, out, embed)
     text = " ".join(words(printed(write_concept_heads(runs, out, fail))))
-    assert "A: no heads that carry its concepts. Expected a folder, found none." in text
+    assert "A: no concept heads. Expected a folder, found none." in text
     assert names(out) == TABLES | {name for name in CARRIERS if "/A" not in name}
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from mkbench.errors import DataError, UsageError
 from mkbench.heads.concept_heads import ConceptHeads, find_concept_heads
 from mkbench.runs.results import Estimate
-from mkbench.studies.concept_heads.models import ConceptHeadModel
-from mkbench.studies.concept_heads.study import ClassConceptHeads, carry
+from mkbench.studies.concept_heads.choice import ConceptHeadModel
+from mkbench.studies.concept_heads.study import ClassConceptHeads, find_class_heads
 
 BANK = ("none", "colour", "tail", "wing")
 TEXTS = torch.nn.functional.normalize(torch.randn(4, 3, generator=torch.Generator().manual_seed(5)), dim=-1)
@@ -33,7 +33,7 @@ def test_counts_and_means_of_shared_images(tmp_path: Path) -> None:
     # The run of heads has one image more of the first class, that of mutual knowledge one image more of the second.
     heads = added("ant/0", "ant/1", "ant/2", "bee/0", "cat/0")
     knowledge = knowledge_run(tmp_path / "mk", {**CONCEPTS, "bee/1": [1, 2]})
-    (found,), notes = carry(joint_model(knowledge, heads_run(tmp_path / "heads", heads)), embed)
+    (found,), notes = find_class_heads(joint_model(knowledge, heads_run(tmp_path / "heads", heads)), embed)
     means = torch.stack([(heads["ant/0"] + heads["ant/1"]) / 2, heads["bee/0"], heads["cat/0"]]) / 2  # to length 1
     weights = torch.tensor([[0.0, 2.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
     expected = find_concept_heads(means, TEXTS, weights)
@@ -50,7 +50,7 @@ def test_images_that_are_not_shared(tmp_path: Path, data: str) -> None:
     start = 5 if data == "toy" else 0
     heads = added("ant/5", "bee/5") if start else added("ant/0", "bee/0")
     run = heads_run(tmp_path / "heads", heads, data=data)
-    (found,), notes = carry(joint_model(knowledge_run(tmp_path / "mk", CONCEPTS), run), embed)
+    (found,), notes = find_class_heads(joint_model(knowledge_run(tmp_path / "mk", CONCEPTS), run), embed)
     means = torch.stack([heads[f"ant/{start}"], heads[f"bee/{start}"]]) / 2
     expected = find_concept_heads(means, TEXTS, torch.tensor([[0.0, 2.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]))
     torch.testing.assert_close(found.concept_heads.scores, expected.scores)
@@ -67,34 +67,34 @@ def test_classes_of_another_list_are_found_by_name(tmp_path: Path) -> None:
     )
     change_results(knowledge, data__class_names_sha256="other")
     run = heads_run(tmp_path / "heads", added("ant/0", "bee/0", "cat/0"))
-    (found,), _ = carry(joint_model(knowledge, run), embed)
+    (found,), _ = find_class_heads(joint_model(knowledge, run), embed)
     assert found.classes == ("ant", "bee")
     assert found.concept_heads.strongest.flatten(1).tolist() == [[1] * 4, [3] * 4]
 
 
 def test_labels_are_those_of_the_file_if_there_is_one(tmp_path: Path) -> None:
     knowledge, run = knowledge_run(tmp_path / "mk", CONCEPTS), heads_run(tmp_path / "heads", added("ant/0", "bee/0"))
-    assert carry(joint_model(knowledge, run), embed)[0][0].labels == {}
+    assert find_class_heads(joint_model(knowledge, run), embed)[0][0].labels == {}
     entries = '{"layer": 3, "head": 1, "label": "colour"}, {"layer": 2, "head": 0, "label": null}'
     (run / "labels.json").write_text(f'{{"heads": [{entries}]}}')
-    assert carry(joint_model(knowledge, run), embed)[0][0].labels == {(3, 1): "colour"}
+    assert find_class_heads(joint_model(knowledge, run), embed)[0][0].labels == {(3, 1): "colour"}
     (run / "labels.json").write_text("no labels")
     with pytest.raises(DataError, match=r"Expected labels of heads in .*labels.json"):
-        carry(joint_model(knowledge, run), embed)
+        find_class_heads(joint_model(knowledge, run), embed)
 
 
 def test_nothing_to_carry(tmp_path: Path) -> None:
     run = heads_run(tmp_path / "heads", added("ant/0", "bee/0"))
     nothing = knowledge_run(tmp_path / "nothing", {"ant/0": [], "bee/0": []})
-    found, notes = carry(joint_model(nothing, run), embed)
+    found, notes = find_class_heads(joint_model(nothing, run), embed)
     assert (found, notes) == ([], ("ViT, PCA: 2 of 2 classes have no mutual concepts.",))
     other = knowledge_run(tmp_path / "other", {"cat/0": [1]})
-    found, notes = carry(joint_model(other, run), embed)
-    assert (found, notes) == ([], ("ViT: its runs share no class, so nothing is said of what heads carry.",))
+    found, notes = find_class_heads(joint_model(other, run), embed)
+    assert (found, notes) == ([], ("ViT: its runs share no class, so nothing is said of its concept heads.",))
     without = tmp_path / "without"
     without.mkdir()
     (without / "results.json").write_text((nothing / "results.json").read_text())
-    assert carry(joint_model(without, run), embed)[0] == []
+    assert find_class_heads(joint_model(without, run), embed)[0] == []
 
 
 def test_faults_are_named(tmp_path: Path) -> None:
@@ -103,10 +103,10 @@ def test_faults_are_named(tmp_path: Path) -> None:
         heads_run(tmp_path / "heads", added("ant/0", "bee/0")),
     )
     with pytest.raises(DataError, match=r"concepts of a bank of 4 in .*mk, found others; run `mkbench predict` again"):
-        carry(joint_model(knowledge, run), embed)
+        find_class_heads(joint_model(knowledge, run), embed)
     (run / "groups" / "00001-000.parquet").unlink()
     with pytest.raises(UsageError, match="lacks 1 of 3 class groups"):
-        carry(joint_model(knowledge, run), embed)
+        find_class_heads(joint_model(knowledge, run), embed)
 
 
 def control(own: list[float], others: list[float], beaten: list[float]) -> dict[str, Estimate]:

@@ -11,7 +11,6 @@ from mkbench.studies.descriptor_zero_shot.table import (
     descriptor_row,
     descriptor_run_table,
     descriptor_table,
-    is_descriptor_zero_shot,
     write_descriptor_zero_shot,
 )
 from mkbench.tables import to_console, to_csv, to_markdown
@@ -29,7 +28,7 @@ RESULTS = {
     "schema_version": 1,
     "model": {"name": "vit", "label": "ViT-B/16", "parameters": 1, "random_weights": False},
     "data": {"name": "toy", "classes": 4, "images": 40},
-    "settings": {"system": "DescriptorZeroShot", "split": "train", "mined_from": {}, "held_out_from": {}},
+    "settings": {"split": "train", "mined_from": {}, "held_out_from": {}},
     "metrics": [metric("top1", 0.6), metric("top1_descriptors", 0.55), metric("top1_mined", 0.625)],
     "differences": [
         difference("top1_descriptors", "top1", -0.05),
@@ -136,8 +135,3 @@ def test_files_are_written(tmp_path):
         "descriptor_zero_shot.csv",
         "descriptor_zero_shot.md",
     ]
-
-
-def test_kind_of_run():
-    assert is_descriptor_zero_shot(RESULTS)
-    assert not is_descriptor_zero_shot({"settings": {}})

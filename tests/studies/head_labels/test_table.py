@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, Source
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.head_labels.study import HeadReport
-from mkbench.studies.head_labels.table import is_heads, show_report, write_heads
+from mkbench.studies.head_labels.table import show_report, write_heads
 
 
 def printed(content: RenderableType) -> list[str]:
@@ -28,7 +28,7 @@ def results(*metrics: dict[str, Any], separates: bool = True) -> dict[str, Any]:
     return {
         "model": {"name": "vit", "label": "ViT", "random_weights": False},
         "data": {"images": 1234},
-        "settings": {"system": "HeadDecomposition"},
+        "settings": {},
         "metrics": [metric("top1", 0.5, [0.4, 0.6], n=1234), *metrics],
         "controls": [{"metric": "association", "separates": separates}],
     }
@@ -72,8 +72,3 @@ def test_runs_stand_side_by_side_with_what_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / "heads.md").read_text(encoding="utf-8").startswith("| model | images | heads | top-1 |")
     rows = list(csv.DictReader((tmp_path / "heads.csv").read_text(encoding="utf-8").splitlines()))
     assert (rows[0]["entanglement"], rows[0]["entanglement_high"], rows[1]["entanglement"]) == ("0.25", "0.5", "")
-
-
-def test_other_runs_are_told_apart() -> None:
-    assert is_heads(results())
-    assert not is_heads({"settings": {"estimator": "paper"}})

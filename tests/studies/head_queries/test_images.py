@@ -10,7 +10,8 @@ from PIL import Image
 
 from mkbench.backbones import Geometry
 from mkbench.datamodules import Critters, ImageFolder
-from mkbench.datamodules.images import read_image, resize_image
+from mkbench.datamodules.image_files import read_image
+from mkbench.datamodules.images import resize_image
 from mkbench.errors import DataError, UsageError
 from mkbench.studies.head_queries.images import RunImages
 

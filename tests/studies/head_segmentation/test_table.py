@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.head_segmentation.table import is_segmentation, segmentation_table, write_segmentation
+from mkbench.studies.head_segmentation.table import segmentation_table, write_segmentation
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import to_console
 
@@ -25,7 +25,7 @@ def run(**changes: Any) -> Run:
     results = {
         "model": {"name": "vit", "label": "ViT", "random_weights": False},
         "data": {"images": 8},
-        "settings": {"system": "HeadSegmentation", "condition_on": "true", "num_heads": 20, "num_random_heads": 10},
+        "settings": {"condition_on": "true", "num_heads": 20, "num_random_heads": 10},
         "metrics": [{"name": "top1", "explainer": None, "value": 1.0, "interval": [1.0, 1.0], "n": 8}, *metrics],
         "controls": [
             {
@@ -100,8 +100,3 @@ def test_files(tmp_path: Path) -> None:
     text = (tmp_path / "segmentation.md").read_text(encoding="utf-8")
     assert "| ViT | 7 | all heads | 0.750 [0.625, 0.875] |" in text
     assert "brackets: 95 % over images" in text
-
-
-def test_kind_of_run() -> None:
-    assert is_segmentation(run().results)
-    assert not is_segmentation({"settings": {"system": "HeadDecomposition"}})

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.runs.run_folder import GroupRecord, read_group, write_group
+from mkbench.runs.group_files import GroupRecord, read_group, write_group
 from mkbench.systems.records.classifiers import classified_record, summarise_classified
 
 NAMES = [f"class {index}" for index in range(7)]

@@ -5,7 +5,7 @@ import torch
 
 from mkbench.datamodules import ClassGroup
 from mkbench.metrics.functional import bootstrap_interval
-from mkbench.runs.run_folder import read_group, write_group
+from mkbench.runs.group_files import read_group, write_group
 from mkbench.systems.records.descriptor_zero_shot import VARIANTS, image_record, summarise_images
 
 NAMES = ["bat", "owl"]

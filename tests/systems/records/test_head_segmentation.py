@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mkbench.runs.run_folder import GroupRecord, read_group, write_group
+from mkbench.runs.group_files import GroupRecord, read_group, write_group
 from mkbench.systems.records.head_segmentation import METHODS, SCORES, SEGMENTATION_SCHEMA, summarise_segmentation
 
 Row = dict[str, Any]

@@ -16,7 +16,7 @@ from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument,
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.metrics.results import metric_results
 from mkbench.metrics.row_metric import RowMetric
-from mkbench.runs.run_folder import GroupRecord
+from mkbench.runs.group_files import GroupRecord
 from mkbench.studies.head_labels.scores import score_heads
 from mkbench.systems.records.descriptor_zero_shot import VARIANTS, image_record, summarise_images
 from mkbench.systems.records.head_segmentation import METHODS, SEGMENTATION_SCHEMA, summarise_segmentation

@@ -3,7 +3,7 @@ import torch
 from mkbench.concepts import Foreground, GroupExplanation
 from mkbench.concepts.descriptors import VisionConcepts
 from mkbench.datamodules import ClassGroup
-from mkbench.runs.run_folder import ROW_SCHEMA, read_group, write_group
+from mkbench.runs.group_files import ROW_SCHEMA, read_group, write_group
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
 

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 from explained_records import make_records
 
-from mkbench.runs.run_folder import ROW_SCHEMA, GroupRecord
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.summary import summarise
 
 

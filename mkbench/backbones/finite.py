@@ -1,0 +1,64 @@
+"""Checks of weights and embeddings for NaN and infinity."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn import Module
+
+from mkbench.errors import BackboneError
+
+_NUM_SHOWN = 3
+
+
+def require_finite_weights(model: Module, name: str) -> None:
+    """Refuse a model whose weights hold NaN or infinity: all that is computed of it would be worth nothing.
+
+    Args:
+        model: any; buffers may hold infinities, as attention masks do.
+        name: how the error calls it.
+
+    Raises:
+        BackboneError: naming the model and the first such weight.
+
+    >>> import torch
+    >>> require_finite_weights(torch.nn.Linear(2, 1), "toy")
+    """
+    parameters = [key for key, tensor in model.named_parameters() if not bool(tensor.isfinite().all())]
+    broken = parameters + [key for key, tensor in model.named_buffers() if bool(tensor.isnan().any())]
+    if broken:
+        raise BackboneError(
+            f"Expected finite weights of {name}, found NaN or infinity in {name_few(broken)}; the weights are damaged "
+            "or their training diverged: fetch them again or choose another checkpoint."
+        )
+
+
+def require_finite_embeddings(embeddings: Tensor, sources: Sequence[str], *, model: str) -> None:
+    """Refuse embeddings that hold NaN or infinity, and name what they were computed from.
+
+    Args:
+        embeddings: (B, d).
+        sources: B sample ids, or texts.
+        model: how the error calls the model.
+
+    Raises:
+        BackboneError: naming the model and the first such source.
+
+    >>> import torch
+    >>> require_finite_embeddings(torch.ones(1, 2), ["a.jpg"], model="toy")
+    """
+    broken = [source for source, row in zip(sources, embeddings.isfinite().all(dim=1).tolist(), strict=True) if not row]
+    if broken:
+        raise BackboneError(
+            f"Expected finite embeddings of {model}, found NaN or infinity for {name_few(broken)}; with "
+            "--model.precision 16 or bf16 try 32, otherwise the weights do not fit the architecture."
+        )
+
+
+def name_few(names: Sequence[str]) -> str:
+    """List the first few of many names.
+
+    >>> name_few(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    rest = f" and {len(names) - _NUM_SHOWN} more" if len(names) > _NUM_SHOWN else ""
+    return ", ".join(names[:_NUM_SHOWN]) + rest

@@ -1,0 +1,45 @@
+"""What a finished `mkbench predict` prints: its table, its folder and the next command."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from mkbench.runs.finished_runs import Run, read_runs
+from mkbench.studies.registry import write_report
+
+
+def show_run(folder: Path, *, already_finished: bool) -> None:
+    """Print the table of a run, where the run lies, and what to do with it next.
+
+    Args:
+        folder: of the run.
+        already_finished: an earlier run had computed all of it.
+
+    Raises:
+        DataError: a damaged file.
+    """
+    runs, console = read_runs([folder]), Console()
+    with TemporaryDirectory() as out:  # the files of a comparison are not those of a run
+        for table in write_report(runs, Path(out), width=console.width):
+            console.print(table)
+    for sentence in partial_sentences(runs):
+        print(sentence)
+    state = "already finished, nothing was computed again" if already_finished else "finished"
+    print(f"{state}: {folder}")
+    command = f"heads {folder}" if runs[0].system == "head_decomposition" else f"compare {folder} OTHER_RUN"
+    print(f"next: mkbench {command}")
+
+
+def partial_sentences(runs: Sequence[Run]) -> list[str]:
+    """Say of each run over a part of its data that it is one."""
+    found = []
+    for run in runs:
+        partial = run.results["data"].get("partial")
+        if partial:
+            found.append(
+                f"{run.label}: a partial run, {partial['groups']} of {partial['of']} class groups; its numbers are not "
+                "those of the data set. Run it without --trainer.limit_predict_batches to go on."
+            )
+    return found

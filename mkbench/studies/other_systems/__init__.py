@@ -1,0 +1,1 @@
+"""Metrics of systems that have no study of their own."""

@@ -1,0 +1,86 @@
+"""Lines and JSON of text files that users write."""
+
+import json
+from collections import Counter
+from typing import Any
+
+#: Most brackets around a value of a JSON file; none that is read here has more than a handful.
+_DEEPEST = 100
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Split text at line feeds, carriage returns, and the two together, and at nothing else.
+
+    ``str.splitlines`` would also split at form feeds, U+0085 and U+2028, which may stand within a name.
+
+    >>> split_lines("barn\u2028owl\r\nbat\n")
+    ['barn\u2028owl', 'bat']
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON strictly: a key that repeats, of which the standard library keeps the last, is an error.
+
+    Args:
+        text: the content of a file.
+
+    Raises:
+        ValueError: the text is not JSON, has an object with the same key twice, or is nested more than 100 deep.
+
+    >>> parse_json('{"owl": ["wings"]}')
+    {'owl': ['wings']}
+    >>> parse_json('{"owl": ["wings"], "owl": ["large eyes"]}')
+    Traceback (most recent call last):
+    ValueError: 'owl' is a key twice
+    """
+    try:
+        content = json.loads(text, object_pairs_hook=unique_pairs)
+    except RecursionError as error:
+        raise ValueError(f"more than {_DEEPEST} brackets within each other") from error
+    _require_shallow(content)
+    return content
+
+
+def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a dictionary of different keys.
+
+    Raises:
+        ValueError: a key repeats.
+
+    >>> unique_pairs([("owl", 1), ("bat", 2)])
+    {'owl': 1, 'bat': 2}
+    """
+    if len(dict(pairs)) < len(pairs):
+        (repeated, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"{repeated!r} is a key twice")
+    return dict(pairs)
+
+
+def _require_shallow(content: Any) -> None:
+    """Refuse what is nested too deeply, level by level, so that nothing recurses here or in a later message."""
+    level = [content] if isinstance(content, (dict, list)) else []
+    for _ in range(_DEEPEST):
+        within = [outer.values() if isinstance(outer, dict) else outer for outer in level]
+        level = [inner for values in within for inner in values if isinstance(inner, (dict, list))]
+    if level:
+        raise ValueError(f"more than {_DEEPEST} brackets within each other")
+
+
+def printable(text: str) -> str:
+    r"""Return a text that can be encoded: the bytes of a file name that is not UTF-8 are written as ``\udc..``.
+
+    >>> printable("owl.png"), printable("caf\udce9.png")
+    ('owl.png', 'caf\\udce9.png')
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_utf8(text: str) -> bool:
+    r"""Tell whether a text, such as the name of a file, can be written to a file of results.
+
+    >>> is_utf8("café.png"), is_utf8("caf\udce9.png")
+    (True, False)
+    """
+    return printable(text) == text

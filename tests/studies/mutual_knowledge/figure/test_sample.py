@@ -1,0 +1,29 @@
+from pathlib import Path
+
+from mkbench.datamodules import Critters
+from mkbench.studies.mutual_knowledge.figure.sample import sample_view
+from mkbench.systems import MutualKnowledge
+
+
+def test_view_shows_what_the_system_found(tiny_model: Path) -> None:
+    data = Critters(images_per_class=3, limit_classes=2, num_workers=0)
+    system = MutualKnowledge(f"local-dir:{tiny_model}", num_language_concepts=20, pool=62, refine="none")
+    system.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
+    group = data.dataset(system.geometry, data.specs)[1]
+    result = system.explain_group(group)
+    view = sample_view(
+        result, 2, "pca", system.knowledge, names=data.class_names, bank=data.bank.descriptors, model="tiny"
+    )
+    explanation = result.explained["pca"].explanation.image(2)
+    texts = data.bank.descriptors
+    assert view.concepts == [
+        (texts[i], value)
+        for i, value in zip(explanation.concept_ids.tolist(), explanation.importance.tolist(), strict=True)
+    ]
+    assert view.language == [texts[i] for i in system.knowledge.language[int(result.conditioning[2])][:15].tolist()]
+    assert len(view.language) == 15
+    for part in explanation.parts:
+        assert view.part_descriptors[part.index] == [texts[i] for i in part.descriptor_ids.tolist()]
+    assert (view.class_name, view.heading) == (data.class_names[1], "tiny, PCA parts")
+    assert view.predicted_name == data.class_names[int(result.ranking[2, 0])]
+    assert (view.image == group.images[2].numpy()).all()
