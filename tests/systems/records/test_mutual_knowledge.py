@@ -105,7 +105,9 @@ def test_one_class_has_no_chance_level():
     result.group.class_index, result.ranking[:] = 0, 0
     record = group_record(result, ["owl"])
     assert record.rows["chance_curve"].to_pylist() == record.rows["top5"].to_pylist() == [None, None]
-    names = {metric["name"] for metric in summarise([record])["metrics"]}
+    summary = summarise([record])
+    assert set(summary["curves"]) == {"mutual_information"}
+    names = {metric["name"] for metric in summary["metrics"]}
     assert "mutual_information_auc" in names
     assert not {"mutual_information_auc_chance", "mutual_information_auc_excess", "top5"} & names
 
