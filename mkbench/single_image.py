@@ -73,7 +73,7 @@ class ImageExplanation:
         language: what the text encoder associates with the predicted class, closest first.
         mutual_information: overlap of the two in nats, by the published estimator.
         auc: mean of it while the most important concepts are removed one by one.
-        chance_auc: the same against the language concepts of the other classes, averaged.
+        chance_auc: the same against the language concepts of the other classes, averaged; NaN with one class.
         view: what :meth:`plot` draws.
     """
 

@@ -53,6 +53,7 @@ PAIRED = {"metrics/functional": "metrics", "systems/records": "systems"}
 #: Other stems in more than one folder, and the one idea that they stand for there.
 ONE_IDEA = {
     "bank": "the concept bank: read, and checked by the doctor",
+    "concept_groups": "descriptors that state the same: found, and chosen for a run",
     "ground_truth": "what is known of an image: read, scored, computed",
     "head_pruning": "the effect of ablated heads, and the command",
     "head_queries": "the commands, and their figures",
@@ -68,6 +69,7 @@ ONE_IDEA = {
     "results": "entries of results.json: computed, and looked up",
     "sample": "an explained image: its panels, and what of a run they show",
     "segmentation": "segmentation by heads, and its metrics",
+    "stability": "images explained again: scored, and the metrics of it",
     "timing": "how long stages take: measured, and estimated by the doctor",
 }
 
