@@ -56,7 +56,6 @@ ONE_IDEA = {
     "concept_groups": "descriptors that state the same: found, and chosen for a run",
     "ground_truth": "what is known of an image: read, scored, computed",
     "head_pruning": "the effect of ablated heads, and the command",
-    "head_queries": "the commands, and their figures",
     "head_removal": "accuracy without heads, and the command",
     "images": "images: read and resized, and rows of one image each",
     "mined_descriptors": "what was mined from images, and the command",
