@@ -53,6 +53,7 @@ PAIRED = {"metrics/functional": "metrics", "systems/records": "systems"}
 #: Other stems in more than one folder, and the one idea that they stand for there.
 ONE_IDEA = {
     "bank": "the concept bank: read, and checked by the doctor",
+    "concept_groups": "descriptors that state the same: found, and chosen for a run",
     "ground_truth": "what is known of an image: read, scored, computed",
     "head_pruning": "the effect of ablated heads, and the command",
     "head_removal": "accuracy without heads, and the command",
@@ -61,6 +62,7 @@ ONE_IDEA = {
     "progress": "the bar, and the callback that moves it",
     "sample": "an explained image: its panels, and what of a run they show",
     "segmentation": "segmentation by heads, and its metrics",
+    "stability": "images explained again: scored, and the metrics of it",
 }
 
 

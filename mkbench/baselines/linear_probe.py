@@ -1,4 +1,4 @@
-"""Linear probe: linear classifier on the image embedding.
+"""Linear probe: linear classifier on the image embedding."""
 
 import torch
 from torch import Tensor

@@ -19,6 +19,7 @@ from mkbench.systems.records.metric_rows import (
     layout_results,
     unreadable_images,
 )
+from mkbench.systems.records.rankings import top5_column
 
 #: Metrics of every classifier.
 _METRICS = ("top1", "top5")
@@ -57,7 +58,7 @@ def classified_record(
         >>> ranking = {None: torch.tensor([[0, 1]]), "linear-probe": torch.tensor([[1, 0]])}
         >>> row, = classified_record(group, ranking, ["bat", "owl"], ["linear-probe"]).rows.to_pylist()
         >>> row["top1"], row["top5"], row["top1_linear-probe"]
-        (False, True, True)
+        (False, None, True)
     """
     label = group.class_index
     columns: dict[str, Any] = {
@@ -69,7 +70,7 @@ def classified_record(
         classes = ranking[head].tolist() if len(group) else []
         columns[_column("predicted_index", head)] = [best[0] for best in classes]
         columns[_column("top1", head)] = [best[0] == label for best in classes]
-        columns[_column("top5", head)] = [label in best for best in classes]
+        columns[_column("top5", head)] = top5_column(classes, label, len(class_names))
     return GroupRecord(group.key, pa.table(columns, schema=_schema(heads)), {}, group.unreadable)
 
 
