@@ -79,7 +79,7 @@ def require_at_least(least: int, option: str, value: int | None) -> None:
 
 
 class ClassGroupDataModule(L.LightningDataModule, ABC):
-    """Feeds class groups, a concept bank and class prompts to a system.
+    """Base class of the DataModules: class groups, a concept bank and class prompts for a system.
 
     A subclass says in ``make_source`` where its images come from.
 

@@ -107,7 +107,7 @@ class ClassGroup:
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """What one group consists of, before any image is read.
+    """Specification of one group, before any image is read.
 
     Attributes:
         class_index: position of the class in the class list; None: the images have no labels.
@@ -138,7 +138,7 @@ IDLE = GroupSpec(class_index=None, part=0, sample_ids=())
 
 
 class ImageSource(Protocol):
-    """Where images come from; implementations must be cheap to copy to worker processes.
+    """Source of images; implementations must be cheap to copy to worker processes.
 
     A source of images without labels lists all of them under class 0.
     """
@@ -195,7 +195,7 @@ def split_groups(
 
 
 class ClassGroupDataset(Dataset[ClassGroup]):
-    """Reads whole class groups; an item is a group.
+    """Dataset of whole class groups; an item is a group.
 
     Args:
         source: where the images come from.

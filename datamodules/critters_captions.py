@@ -19,7 +19,7 @@ DESCRIPTOR_TEMPLATES = ("a photo showing {}", "{}", "an animal with {}", "a pict
 
 
 class CaptionedImage(NamedTuple):
-    """An image and what its captions may say.
+    """Image with the ground truth that its captions are made of.
 
     Attributes:
         image: (3, S, S) uint8.

@@ -55,7 +55,7 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class World:
-    """Classes, descriptors and scenes.
+    """World of Critters: classes, descriptors and scenes.
 
     Attributes:
         classes: class name -> attribute -> value, in class order.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageGroundTruth:
-    """What is known of one image, in its own pixels; None for what is not.
+    """Ground truth of one image, in its own pixels; None for what is not known.
 
     Attributes:
         boxes: (G, 4) int64 x0, y0, x1, y1 of the main object, the corner pixels included; G may be 0.
@@ -45,7 +45,7 @@ class ImageGroundTruth:
 
 @dataclass(frozen=True)
 class GroupGroundTruth:
-    """What is known of the images of a group, in the geometry of the images; None for what is not.
+    """Ground truth of the images of a group, in their geometry; None for what is not known.
 
     Attributes:
         images: B.
@@ -137,8 +137,8 @@ def require_shape(name: str, value: Tensor | None, shape: tuple[int | None, ...]
         raise ValueError(f"Expected {name} {wanted} {dtype}, got {tuple(value.shape)} {value.dtype}.")
 
 
-class TruthSource(Protocol):
-    """What a source of images may offer besides: what is known of them."""
+class GroundTruthSource(Protocol):
+    """Source of images with ground truth."""
 
     def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth | None:
         """Return what is known of an image, in the pixels that ``read`` gives; None for nothing."""
@@ -148,7 +148,7 @@ GroundTruthReader = Callable[[int, str], ImageGroundTruth | None]
 
 
 def ground_truth_reader(source: object) -> GroundTruthReader | None:
-    """Return how a source tells what is known of its images; None if it is no :class:`TruthSource`.
+    """Return the ground-truth reader of a source; None if it is no :class:`GroundTruthSource`.
 
     >>> ground_truth_reader("a source without ground truth") is None
     True

@@ -66,7 +66,7 @@ class SampleSubset:
 
     @property
     def ground_truth(self) -> GroundTruthReader | None:
-        """How what is known of the images is read; None where the source knows nothing."""
+        """Ground-truth reader of the images; None where the source has none."""
         return ground_truth_reader(self.source)
 
     def sample_ids(self, class_index: int) -> Sequence[str]:

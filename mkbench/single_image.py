@@ -36,7 +36,7 @@ _SAMPLE = "image"
 
 @dataclass(frozen=True)
 class Concept:
-    """A descriptor found in an image.
+    """Descriptor found in an image.
 
     Attributes:
         text: the descriptor.
@@ -51,7 +51,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of an image.
+    """Part of an image.
 
     Attributes:
         mask: (S, S) bool, its pixels in the model's geometry.
@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ImageExplanation:
-    """What a model's two encoders know of one image.
+    """Explanation of one image by both encoders of a model.
 
     Attributes:
         predictions: up to five class names, best first.
@@ -114,7 +114,7 @@ class ImageExplanation:
 
 
 class ImageExplainer:
-    """Explains single images by one model, whose texts are encoded once.
+    """Explainer of single images by one model, whose texts are encoded once.
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.

@@ -18,7 +18,7 @@ from mkbench.errors import BackboneError
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What can be read from a model.
+    """Capabilities of a model: patches, keys, attention, decomposable heads and texts.
 
     Attributes:
         image_size: side of the images, in pixels.

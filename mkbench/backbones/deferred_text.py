@@ -16,7 +16,7 @@ from mkbench.errors import BackboneError
 
 
 class DeferredTextTower(Module):
-    """The weights of a text tower under the names they have in it, until the tower is built.
+    """Weights of a text tower under the names they have in it, until the tower is built.
 
     A model that holds it has the same state dict, and so the same fingerprint, as with the tower itself.
 

@@ -20,7 +20,7 @@ from mkbench.errors import BackboneError, UsageError, did_you_mean
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model comes from: a folder, or an architecture of open_clip with a tag of weights (or none)."""
+    """Source of a model: a folder, or an architecture of open_clip with a tag of weights (or none)."""
 
     name: str
     architecture: str = ""

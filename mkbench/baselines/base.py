@@ -14,7 +14,7 @@ from mkbench.errors import UsageError
 
 @dataclass(frozen=True)
 class HeadInputs:
-    """What a head is built from: the concepts, the classes, and how the training features are distributed.
+    """Inputs of a new head: the concepts, the classes, and the distribution of the training features.
 
     Attributes:
         concepts: (D, d) unit rows E_T, the descriptors of the bank in their prompt.

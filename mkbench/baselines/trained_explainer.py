@@ -24,7 +24,7 @@ H = TypeVar("H", bound=Head)
 
 
 class FoundParts(NamedTuple):
-    """What a head says of images.
+    """Parts and concepts that a head finds in images.
 
     Attributes:
         labels: (B, N) int64 part of every patch, -1 where it belongs to none.

@@ -16,7 +16,7 @@ from mkbench.concepts.upscale import upscale_nearest
 
 
 class SaliencyMethod(Protocol):
-    """What :class:`SaliencyParts` asks of a saliency method.
+    """Saliency method interface: signed maps of the patches of a class group.
 
     Any class with these members can be named by its path in a configuration; its annotations must be the same.
     """

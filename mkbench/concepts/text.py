@@ -10,7 +10,7 @@ from mkbench.concepts.linalg import require_finite, unit_rows
 
 
 class TextEncoder(Protocol):
-    """The half of a backbone that reads text."""
+    """Text encoder: the half of a backbone that reads text."""
 
     def encode_text(self, texts: list[str], /) -> Tensor:
         """Encode T texts into (T, d) embeddings, not normalised."""

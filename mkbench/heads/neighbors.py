@@ -93,7 +93,7 @@ def _prepare(rows: Tensor, mean: Tensor | None, similarity: Similarity) -> Tenso
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The images of a bank that come closest to what was asked for, best first.
+    """Nearest images of a bank to a query, best first.
 
     Attributes:
         title: what was asked for.

@@ -11,7 +11,7 @@ from mkbench.metrics.functional.segmentation import image_mask_counts, iou_of_co
 
 
 class MapScores(NamedTuple):
-    """What was measured of the maps of B images, each number the mean over the maps of an image.
+    """Segmentation scores of the maps of B images, each number the mean over the maps of an image.
 
     Attributes:
         counts: (B, 2, 2) float64, pixels by ground truth (rows) and by what they are taken for, background first.

@@ -37,7 +37,7 @@ _COLOUR_BAR = 22.0  # room below the saliency, points
 
 @dataclass(frozen=True)
 class SampleView:
-    """What the figure of one image shows.
+    """Contents of the figure of one image.
 
     Attributes:
         image: uint8 RGB, (3, S, S).

@@ -44,7 +44,7 @@ IMAGE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """What is kept of one class group.
+    """Record of one class group: rows, fallbacks and unreadable images.
 
     Attributes:
         key: name of the group, ``GroupSpec.key``.

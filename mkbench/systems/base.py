@@ -27,7 +27,7 @@ _DTYPES: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, 
 
 
 class BenchmarkSystem(L.LightningModule, ABC):
-    """A question asked of one frozen model, class group by class group; predict-only.
+    """Base class of the systems: evaluates one frozen model, class group by class group; predict-only.
 
     A subclass answers a group in ``answer`` and says how answers become rows and rows become results; ``ResultWriter``
     keeps them. The metrics of the run follow from the rows: live, over all devices, and again when results are built.

@@ -43,7 +43,7 @@ NEIGHBORS = 2
 
 @dataclass(frozen=True)
 class Descriptions:
-    """What every class is compared by.
+    """Descriptors and text vectors of every class: prompts, own and mined descriptors.
 
     Attributes:
         vectors: variant -> (Y, d) float64; an image's similarity to a class is the product with its row.
@@ -63,7 +63,7 @@ class Descriptions:
 
 
 class DescriptorZeroShot(BenchmarkSystem):
-    """Zero-shot classification by descriptions (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
+    """Zero-shot classification by descriptors (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
 
     Every image is classified three times: by the prompt ensemble of the class names (``base``), by its mean cosine
     with the descriptions of each class's own descriptors (``descriptors``), and likewise with those that a finished run
@@ -142,7 +142,7 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What images are compared with in this run."""
+        """Text variants that images are compared with in this run."""
         return tuple(VARIANTS) if self.mined_from is not None else ("base", "descriptors")
 
     def settings(self) -> dict[str, Any]:
@@ -219,7 +219,7 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     @property
     def known(self) -> Descriptions:
-        """What every class is compared by; known after ``prepare``."""
+        """Text vectors of every class; known after ``prepare``."""
         if self.descriptions is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare first.")
         return self.descriptions

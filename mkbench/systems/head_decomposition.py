@@ -30,7 +30,7 @@ _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class DecomposedGroup:
-    """What is known of the images of a class group.
+    """Decomposed images of a class group.
 
     Attributes:
         ranking: (B, up to 5) int64, predicted classes, best first.
@@ -42,7 +42,7 @@ class DecomposedGroup:
 
 
 class HeadDecomposition(BenchmarkSystem):
-    """What each attention head adds to image embeddings (Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916).
+    """Contributions of attention heads to image embeddings (Gandelsman, Efros & Steinhardt, ICLR 2024, 2310.05916).
 
     Every image is classified zero-shot, and what the heads of the last layers, the MLPs and the rest of the tower add
     to its embedding is kept in ``contributions/`` of the run. ``mkbench heads`` describes the heads by texts from it.
@@ -131,7 +131,7 @@ class HeadDecomposition(BenchmarkSystem):
 
     @property
     def decomposer(self) -> Decomposer:
-        """What decomposes; known after ``prepare``."""
+        """Decomposer of the model; known after ``prepare``."""
         if self._decomposer is None:
             raise RuntimeError("Expected a prepared system, found none; call prepare first.")
         return self._decomposer

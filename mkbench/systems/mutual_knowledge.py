@@ -321,7 +321,7 @@ class MutualKnowledge(BenchmarkSystem):
 
     @property
     def knowledge(self) -> TextKnowledge:
-        """What the text encoder says; known after ``prepare_texts``."""
+        """Text knowledge of the model; known after ``prepare_texts``."""
         if self.text is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare_texts first.")
         return self.text

@@ -14,7 +14,7 @@ from mkbench.systems.text_cache import TextCache
 
 @dataclass(frozen=True)
 class TextKnowledge:
-    """What the text encoder says, computed once for each model.
+    """Text embeddings and language concepts of a model, computed once.
 
     Attributes:
         classes: (Y, d) unit rows, the prompt ensemble of every class.

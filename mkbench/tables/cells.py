@@ -9,7 +9,7 @@ Value: TypeAlias = Estimate | float | int | str | None
 
 
 class Cell(NamedTuple):
-    """A value with what only its own cell says.
+    """Table cell: a value with marks, a remark and a style.
 
     Attributes:
         value: an estimate, a number or a text; None where there is none.

@@ -39,7 +39,7 @@ def check_trainer(trainer: L.Trainer, groups: int) -> Iterator[Remark]:
 
 @dataclass(frozen=True)
 class RunSize:
-    """How much a run has to do, and with what.
+    """Size of a run: images, texts, devices, and the time of reading.
 
     Attributes:
         images: to explain; devices share them out.

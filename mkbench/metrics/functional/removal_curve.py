@@ -97,7 +97,7 @@ def curve_sum(curves: RemovalCurves, lengths: Tensor | None = None) -> Tensor:
 
 
 def reduce_curves(curves: RemovalCurves, lengths: Tensor | None = None, *, scale: Scale = "mean") -> Tensor:
-    """One number per curve on the chosen scale.
+    """Reduce each removal curve to one number on the chosen scale.
 
     Args:
         curves: (B, S + 1), one curve, or a list of curves of different lengths.

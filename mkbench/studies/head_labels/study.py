@@ -33,7 +33,7 @@ _COMPLETENESS = ("top1_mean_ablated", "top1_reconstructed")
 
 @dataclass(frozen=True)
 class HeadOptions:
-    """How heads are described and judged.
+    """Options of the labelling and judging of heads.
 
     Attributes:
         num_texts: texts that are picked for each head; the first five are labelled.
@@ -76,7 +76,7 @@ class HeadOptions:
 
 @dataclass(frozen=True)
 class HeadReport:
-    """What the heads of a run say.
+    """Results, labels and explained variance of the heads of a run.
 
     Attributes:
         results: the run's ``results.json``, with the metrics of its heads.

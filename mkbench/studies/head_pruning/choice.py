@@ -52,7 +52,7 @@ class PruningOptions:
 
     @property
     def described(self) -> dict[str, str]:
-        """What the heads of each set have in common.
+        """Description of each set by what its heads have in common.
 
         >>> PruningOptions(high=3).described
         {'high': 'a CCS of 3 or more', 'low': 'a CCS of 1 or less'}

@@ -22,7 +22,7 @@ _SUFFIXES = frozenset({".png", ".pdf", ".json"})
 
 @dataclass(frozen=True)
 class Answer:
-    """What the heads answered.
+    """Answer of the heads to a query.
 
     Attributes:
         analysis: which question, such as ``image-neighbors``.
@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def name(self) -> str:
-        """A file name that no other question has: legible, and sorted by analysis and what was asked about.
+        """File name that no other question has: legible, and sorted by analysis and what was asked about.
 
         >>> import torch
         >>> question = {"text": "An owl?", "head": [3, 2]}
@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What was found, as JSON."""
+        """Result as JSON."""
         if not isinstance(self.found, Neighbors):
             return {"maps": [{"title": title, "values": values.tolist()} for title, values in self.found.maps.items()]}
         triples = zip(self.found.ids, self.found.indices.tolist(), self.found.scores.tolist(), strict=True)

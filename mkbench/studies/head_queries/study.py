@@ -22,7 +22,7 @@ from mkbench.systems.head_decomposition import HeadDecomposition
 
 
 class HeadRun:
-    """A finished run of ``HeadDecomposition`` that can be asked what its heads see.
+    """Finished run of ``HeadDecomposition`` that head queries are asked of.
 
     Images are sample ids of the run's data, or image files, which go the way that its images went. Neighbors are
     searched among the images of the run; an image of it is not its own neighbor. Texts are encoded as they are,

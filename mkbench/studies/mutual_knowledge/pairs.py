@@ -22,7 +22,7 @@ _COLUMNS = ("sample_id", "explainer", "top1", "curve", "chance_curve")
 
 @dataclass(frozen=True)
 class ImageValues:
-    """What one explainer measured on each image of a run.
+    """Values of each image of a run, by one explainer.
 
     Attributes:
         sample_ids: (n,) names of the images, sorted, preceded by the name of the data set.
@@ -35,7 +35,7 @@ class ImageValues:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models over the images that both have.
+    """Paired differences of two models over the images that both have.
 
     Attributes:
         explainer: the explainer that both were measured with.

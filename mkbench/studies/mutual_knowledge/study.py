@@ -26,7 +26,7 @@ _SECTIONS = ("data", "settings")
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side.
+    """Comparison of runs: ordered rows, ranks and differences in settings.
 
     Attributes:
         rows: as ``bench_rows`` gives them; a block for each explainer, in it the largest excess AUC first.

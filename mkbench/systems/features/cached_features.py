@@ -117,7 +117,7 @@ class CachedFeatures(L.LightningDataModule):
 
     @property
     def inputs(self) -> HeadInputs:
-        """What a head is built from; known after ``setup``.
+        """Inputs of a new head; known after ``setup``.
 
         Raises:
             RuntimeError: ``setup`` was not called.
@@ -133,7 +133,7 @@ class CachedFeatures(L.LightningDataModule):
 
     @property
     def record(self) -> dict[str, Any]:
-        """What a trained head has to remember of its features and data; see `TrainedHead`."""
+        """Provenance of features and data for a trained head; see `TrainedHead`."""
         described = {split: data.describe() for split, data in self.images.items()}
         train = described["train"]
         return {

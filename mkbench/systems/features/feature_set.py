@@ -41,7 +41,7 @@ class FeatureChunk:
 
 
 class FeatureStatistics(NamedTuple):
-    """How features are distributed; see `HeadInputs` for the shapes."""
+    """Means, deviations and covariance of features; see `HeadInputs` for the shapes."""
 
     feature_mean: Tensor
     feature_std: Tensor

@@ -159,7 +159,9 @@ def test_requirements_of_a_column():
 
 @pytest.mark.parametrize("name", ["table3", "../templates", ""])
 def test_unknown_table_lists_the_known(name):
-    with pytest.raises(UsageError, match=r"a published table, found .*; known are heads-consistency, .*mutual-knowledge-table3, "):
+    with pytest.raises(
+        UsageError, match=r"a published table, found .*; known are heads-consistency, .*mutual-knowledge-table3, "
+    ):
         load_published(name)
 
 
