@@ -17,10 +17,10 @@ from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_descript
 from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.options import Unpack
 from mkbench.errors import UsageError
-from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.group_files import GroupRecord
-from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.descriptor_texts import (
     description_variants,
     embed_descriptions,
@@ -73,8 +73,6 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
-        pretrained: weight tag, for a bare architecture name.
-        random_weights: build the architecture with random weights; every result then says so.
         mined_from: run folder of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
         held_out_from: folder of a run of this system over held-out images, itself without this option: classes of
             which fewer images were right with mined descriptors than without keep to their own; equally many is no
@@ -85,11 +83,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         mined_per_class: most descriptors that are mined for a class, by the share of images that show them, averaged
             over its neighbors; None takes all that were found.
         template: the description of a ``{class}`` by one ``{descriptor}``.
-        encoder_chunk: images in one call of the image encoder; bounds memory.
-        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
-            folder.
-        precision: of the encoders; everything after them is computed in fp32 or fp64.
-        metrics: a user's own metrics, each by its ``class_path``; None: none.
+        options: see :class:`BenchmarkSystem`.
 
     Raises:
         UsageError: options that do not fit each other.
@@ -99,33 +93,20 @@ class DescriptorZeroShot(BenchmarkSystem):
         self,
         backbone: str | Backbone,
         *,
-        pretrained: str | None = None,
-        random_weights: bool = False,
         mined_from: Path | None = None,
         held_out_from: Path | None = None,
         split: Split = "train",
         mined_explainer: str = "pca",
         mined_per_class: int | None = 10,
         template: str = DESCRIPTION_TEMPLATE,
-        encoder_chunk: int = 64,
-        text_cache: str = "auto",
-        precision: Precision = "32",
-        metrics: list[ImageMetric] | None = None,
+        **options: Unpack[SystemOptions],
     ) -> None:
         require_description_template(template)
         if mined_per_class is not None and mined_per_class < 1:
             raise UsageError(f"Expected --model.mined_per_class to be at least 1, found {mined_per_class}.")
         if held_out_from is not None and mined_from is None:
             raise UsageError("Expected --model.mined_from beside --model.held_out_from, found none; name both runs.")
-        super().__init__(
-            backbone,
-            pretrained=pretrained,
-            random_weights=random_weights,
-            encoder_chunk=encoder_chunk,
-            text_cache=text_cache,
-            precision=precision,
-            metrics=metrics,
-        )
+        super().__init__(backbone, **options)
         self.mined_from, self.held_out_from, self.split = mined_from, held_out_from, split
         self.mined_explainer, self.mined_per_class, self.template = mined_explainer, mined_per_class, template
         self.descriptions: Descriptions | None = None
