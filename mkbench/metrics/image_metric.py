@@ -18,7 +18,7 @@ class ImageMetric(MeanMetric):
 
     Example:
         >>> class ConceptCount(ImageMetric):
-        ...     name, columns, higher_is_better = "concept_count", ("descriptor_ids",), None
+        ...     name, columns, higher_is_better = "named_concepts", ("descriptor_ids",), None
         ...     heading, decimals = "concepts", 1
         ...
         ...     def image_values(self, rows):
