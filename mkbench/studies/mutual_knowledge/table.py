@@ -245,8 +245,7 @@ def bench_table(
 ) -> ResultTable:
     """Declare the benchmark table.
 
-    A narrow terminal gets what stands beside MI and AUC in a second table, and a user's own metrics in a third; then no
-    intervals; a still narrower one neither sizes nor speeds, so that names and numbers stay whole.
+    A narrow terminal gets what stands beside MI and AUC in a second table, then in two; then no intervals; a still narrower one neither sizes nor speeds, so that names and numbers stay whole.
 
     Args:
         rows: from ``bench_rows``.
@@ -287,7 +286,7 @@ def bench_table(
 def _layouts(first: Sequence[Column], beside: Sequence[Column], own: Sequence[Column]) -> list[Layout]:
     two, three = (
         [[column.title for column in part] for part in parts if part]
-        for parts in ((first, [*beside, *own]), (first, beside, own))
+        for parts in ((first, [*beside, *own]), (first, beside[:3], [*beside[3:], *own]))
     )
     whole = [Layout("below"), *([Layout("below", parts) for parts in (two, three)] if beside or own else [])]
     return [*whole, *(Layout("none", parts, narrow) for narrow in (False, True) for parts in (two, three))]
