@@ -245,7 +245,8 @@ def bench_table(
 ) -> ResultTable:
     """Declare the benchmark table.
 
-    A narrow terminal gets what stands beside MI and AUC in a second table, then in two; then no intervals; a still narrower one neither sizes nor speeds, so that names and numbers stay whole.
+    A narrow terminal gets what stands beside MI and AUC in a second table, then in two; then no intervals; a still
+    narrower one neither sizes nor speeds, so that names and numbers stay whole.
 
     Args:
         rows: from ``bench_rows``.

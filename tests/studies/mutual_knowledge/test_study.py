@@ -197,3 +197,11 @@ def test_figures_are_left_out_where_there_is_nothing_to_show(tmp_path):
 def test_nothing_to_compare():
     with pytest.raises(ValueError, match="at least one run, found none"):
         compare([])
+
+
+def test_unreadable_images_are_counted_in_the_notes():
+    document, environment = _bundle("a", 0.5)
+    document = {**document, "data": {**document["data"], "unreadable": ["ant/a.png: truncated", "ant/b.png: empty"]}}
+    notes = compare([(document, environment), _bundle("b", 0.5)]).notes
+    assert "a: 2 unreadable images left out; results.json names them." in notes
+    assert not any(note.startswith("b: ") for note in notes)
