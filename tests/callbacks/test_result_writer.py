@@ -59,7 +59,15 @@ def test_bundle_is_complete_and_nothing_else(command: Callable[..., Any], predic
     outcome = command(*predict_words)
     assert (outcome.code, outcome.error) == (0, "")
     groups = [f"groups/{key}.parquet" for key in KEYS]
-    files = ["config.yaml", "environment.json", "groups.log", *groups, "manifest.json", "results.json"]
+    files = [
+        "config.yaml",
+        "descriptors.json",
+        "environment.json",
+        "groups.log",
+        *groups,
+        "manifest.json",
+        "results.json",
+    ]
     assert file_names(outcome.run) == files
 
 

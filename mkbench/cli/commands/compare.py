@@ -40,13 +40,15 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         UsageError: a folder without a finished run.
+        DataError: a damaged run, or one that lacks class groups.
     """
     from mkbench.cli.run_summary import partial_sentences  # noqa: PLC0415
-    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
+    from mkbench.runs.finished_runs import read_runs, require_whole  # noqa: PLC0415
     from mkbench.studies.concept_heads.report import write_concept_heads  # noqa: PLC0415 - these take seconds to import
     from mkbench.studies.registry import write_report  # noqa: PLC0415
 
     runs, console = read_runs(options.runs), Console()
+    require_whole(runs)
     embed = partial(embed_bank, trust=options.trust_config)
     for table in write_report(runs, options.out, width=console.width):
         console.print(table)
