@@ -59,10 +59,6 @@ def test_run_that_lost_a_group_is_refused(
     assert "found 1 missing, such as 00001-000; run its `mkbench predict` again" in outcome.error
     assert command(*predict_words).code == 0  # the advice works
     assert command("compare", run, "--out=table").code == 0
-    lost.write_bytes(lost.read_bytes()[:-1] + b"0")
-    outcome = command("compare", run, "--out=table")
-    assert outcome.code == 1
-    assert f"Expected a group file at {lost}, found a damaged one" in outcome.error
 
 
 @pytest.fixture(scope="module")
