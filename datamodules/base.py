@@ -184,6 +184,14 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             )
         return specs
 
+    def other_files(self) -> list[str]:
+        """Return the files beside the images that do not count as images; none of archives and tables."""
+        source = self.source.source if isinstance(self.source, SampleSubset) else self.source
+        look_up = getattr(source, "other_files", None)
+        if look_up is None:
+            return []
+        return [name for index in sorted({spec.listed_under for spec in self.specs}) for name in look_up(index)]
+
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data in a result: a change of it makes results incomparable."""
         return {
