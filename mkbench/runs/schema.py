@@ -58,6 +58,7 @@ class DataEntry(_DataEntry, total=False):
     samples_sha256: str | None
     resize: str
     seed: int
+    not_images: int
     partial: PartialEntry
 
 

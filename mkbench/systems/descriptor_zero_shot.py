@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
-from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_description_template
+from mkbench.concepts.descriptions import DESCRIPTION_PLACES, DESCRIPTION_TEMPLATE
 from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
@@ -112,7 +113,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         precision: Precision = "32",
         metrics: list[ImageMetric] | None = None,
     ) -> None:
-        require_description_template(template)
+        require_template("--model.template", template, DESCRIPTION_PLACES)
         if mined_per_class is not None and mined_per_class < 1:
             raise UsageError(f"Expected --model.mined_per_class to be at least 1, found {mined_per_class}.")
         if held_out_from is not None and mined_from is None:

@@ -24,6 +24,7 @@ from mkbench.concepts import (
     find_foreground,
 )
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
@@ -110,6 +111,8 @@ class MutualKnowledge(BenchmarkSystem):
         metrics: list[ImageMetric] | None = None,
         seed: int = 0,
     ) -> None:
+        require_template("--model.descriptor_template", descriptor_template)
+        require_template("--model.relevance_template", relevance_template)
         super().__init__(
             backbone,
             pretrained=pretrained,

@@ -189,7 +189,10 @@ def test_several_runs_end_in_one_table(command: Callable[..., Any], run: Path) -
             ["--labeller=file", "--judge=file", "--labels=a.json", "--properties=b.txt"],
             "Expected no --properties, found one; neither --labeller nor --judge compares with a list.",
         ),
-        (["--pool=none.txt"], "Expected a concept bank (.json or .txt) at none.txt, found no readable file"),
+        (
+            ["--pool=none.txt"],
+            "Expected a concept bank (.json, .txt, .csv or .tsv) at none.txt, found no readable file",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -157,9 +157,17 @@ def test_requirements_of_a_column():
     assert not [path for path in needed if "pca" in path or "{" in path]
 
 
-@pytest.mark.parametrize("name", ["table3", "../templates", ""])
-def test_unknown_table_lists_the_known(name):
-    with pytest.raises(UsageError, match=r"table out of heads-consistency, .*mutual-knowledge-table3, .*, found"):
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("table3", "known are heads-consistency, .*mutual-knowledge-table3, "),
+        ("../templates", "known are heads-consistency, "),
+        ("", "known are heads-consistency, "),
+        ("mutual-knowledge-tabel3", "did you mean mutual-knowledge-table3"),
+    ],
+)
+def test_unknown_table_is_answered_by_the_nearest_or_the_known(name, advice):
+    with pytest.raises(UsageError, match=rf"^Expected a published table, found '{name}'; {advice}"):
         load_published(name)
 
 
