@@ -21,7 +21,8 @@ from mkbench.cli.main import main
 from mkbench.concepts import bank_embeddings, class_embeddings, load_bank
 from mkbench.datamodules import Critters
 from mkbench.heads import Decomposer, textspan
-from mkbench.heads.labels import Endpoint, LanguageModelJudge, LanguageModelLabeller, read_labels
+from mkbench.heads.labels import LanguageModelJudge, LanguageModelLabeller, read_labels
+from mkbench.language_models import Endpoint
 from mkbench.runs.finished_runs import read_runs
 from mkbench.studies.reproduction.published import load_published
 from mkbench.studies.reproduction.study import verify
