@@ -34,7 +34,10 @@ def test_bank_is_made_and_resumed(
     assert (done.code, len(server.requests)) == (0, 2)
     assert "banks/birds.json: 4 descriptors, 3 of them different, of 2 classes" in done.output
     folder = tmp_path / "banks"
-    assert json.loads((folder / "birds.json").read_text()) == {"owl": ["owl eyes", "wings"], "bat": ["bat eyes", "wings"]}
+    assert json.loads((folder / "birds.json").read_text()) == {
+        "owl": ["owl eyes", "wings"],
+        "bat": ["bat eyes", "wings"],
+    }
     assert sorted(path.name for path in folder.iterdir()) == [
         "birds.answers.jsonl",
         "birds.json",
@@ -46,7 +49,9 @@ def test_bank_is_made_and_resumed(
     assert len(server.requests) == 2
 
 
-def test_classes_without_descriptors_are_named(server: ChatServer, words: list[str], command: Callable[..., Any]) -> None:
+def test_classes_without_descriptors_are_named(
+    server: ChatServer, words: list[str], command: Callable[..., Any]
+) -> None:
     server.respond = lambda request: completion("No.") if "bat" in request.prompt else two_descriptors(request)
     done = command(*words)
     assert done.code == 0
