@@ -56,7 +56,7 @@ def bank_diversity(embeddings: Tensor, owners: Tensor) -> Diversity:
             f"{tuple(owners.shape)}"
         )
     require_finite(embeddings, name="embeddings")
-    _, places, counts = owners.unique(return_inverse=True, return_counts=True)
+    _, places, counts = torch.unique(owners, return_inverse=True, return_counts=True)
     sums = torch.zeros(len(counts), embeddings.shape[1], dtype=torch.float64, device=embeddings.device)
     sums.index_add_(0, places, embeddings.double())  # (classes, dim)
     squares = torch.zeros(len(counts), dtype=torch.float64, device=embeddings.device)

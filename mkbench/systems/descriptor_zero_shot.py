@@ -192,7 +192,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         of_own, of_mined = (
             [[data.bank.descriptors[place] for place in of_class] for of_class in ids] for ids in (own, mined)
         )
-        texts = {
+        texts: dict[str, Sequence[Sequence[str]]] = {
             "own": of_own,
             "mined": of_mined,
             "shuffled": shuffle_descriptors(of_own, seed=self.control_seed),

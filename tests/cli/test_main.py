@@ -385,3 +385,14 @@ def test_command_says_one_sentence_and_its_exit_code(predict_words: list[str], t
     finished = in_processes([*predict_words, "--model.backbone=ViT-B-16x"], tmp_path)
     assert finished.returncode == 2
     assert_one_sentence(finished.stderr)
+
+
+def test_terminal_without_arrows_ends_no_command(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", "from mkbench.cli import main as m; m._dispatch = lambda w: print('→'); m.main([])"],
+        env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (process.returncode, process.stdout, process.stderr) == (0, "?\n", "")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mkbench.cli.trainer import MkbenchCLI, Trainer
+from mkbench.cli.trainer import MkbenchCLI, Trainer, usable_accelerator
 from mkbench.datamodules import ImageFolder
 from mkbench.errors import DataError, UsageError
 from mkbench.systems import MutualKnowledge
@@ -47,3 +47,23 @@ def test_options_that_a_part_refuses(folder_words: list[str]) -> None:
 def test_options_are_checked_before_anything_is_built(folder_words: list[str]) -> None:
     with pytest.raises(UsageError, match="Option 'pol' is not accepted"):
         MkbenchCLI([*folder_words[1:], "--model.pol=3"], run=False)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(False, True, "cpu"), (True, True, "auto"), (False, False, "auto")]
+)
+def test_auto_is_never_mps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cuda: bool, mps: bool, expected: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
+    assert usable_accelerator("auto") == expected
+    assert ("MPS has no float64" in capsys.readouterr().err) is (expected == "cpu")
+    assert usable_accelerator("mps") == "mps"  # who asks for it gets it
+
+
+def test_trainer_runs_where_auto_would_be_mps(folder_words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    trainer = MkbenchCLI([*folder_words[1:], "--trainer.accelerator=auto"], run=False).build("trainer")
+    assert trainer.strategy.root_device.type == "cpu"

@@ -49,4 +49,5 @@ class SentenceEncoder:
         tokens = self._tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
         states: Tensor = self._model(**tokens).last_hidden_state  # (texts, tokens, dim)
         real = tokens["attention_mask"][..., None].to(states)
-        return (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+        means: Tensor = (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+        return means

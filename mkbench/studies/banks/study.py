@@ -68,7 +68,7 @@ def analyse_banks(
     rows = []
     for bank in banks:
         own = _own_texts(bank)
-        texts = {
+        texts: dict[str, Sequence[Sequence[str]]] = {
             "descriptors": own,
             "shuffled": shuffle_descriptors(own, seed=seed),
             "random": random_words(own, seed=seed),

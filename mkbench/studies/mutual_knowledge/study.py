@@ -14,7 +14,7 @@ from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.run_folder import write_text_atomically
 from mkbench.runs.schema import Environment, RunResults
-from mkbench.studies.mutual_knowledge.figure.accuracy import accuracy_scatter
+from mkbench.studies.mutual_knowledge.figure.accuracy_scatter import accuracy_scatter
 from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, has_curves
 from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import neighbours_table, pairs_table

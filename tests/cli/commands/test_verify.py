@@ -55,7 +55,7 @@ def test_bench_folder_and_files(command: Callable[..., Any], tmp_path: Path) -> 
     [
         (
             ["--against=table9"],
-            "Expected a published table out of heads-consistency, heads-entanglement",
+            "Expected a published table, found 'table9'; known are heads-consistency",
         ),
         ([AGAINST, "--tolerance=acc=1"], "Expected a tolerance for one of top1, mi, auc, mi_pca"),
         ([AGAINST, "--tolerance=auc"], "Expected --tolerance NAME=VALUE such as auc=0.1, found 'auc'"),
