@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--span", choices=("weights", "data"), default="weights", help="what a head can write: by weights or by data"
     )
     texts.add_argument("--rank", type=int, help="of the span of the data; 80 as published if there is no other")
+    texts.add_argument(
+        "--normalise",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="divide what heads add to an image by the length of its embedding, as the published figures do",
+    )
     labels = parser.add_argument_group("labels")
     labels.add_argument(
         "--labeller",
@@ -76,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
         threshold=options.threshold,
         shuffles=options.shuffles,
         seed=options.seed,
+        normalise=options.normalise,
     )
     folders, console = find_runs(options.runs), Console()
     chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
