@@ -40,7 +40,7 @@ def seed_notes(documents: Sequence[RunResults]) -> list[str]:
     groups: defaultdict[str, dict[int, RunResults]] = defaultdict(dict)
     for results in documents:
         settings = {key: value for key, value in results["settings"].items() if key != "seed"}
-        same = [results["model"].get("fingerprint"), results["data"], settings]
+        same = [results["model"]["name"], results["model"].get("fingerprint"), results.get("data"), settings]
         groups[json.dumps(same, sort_keys=True)][results["settings"].get("seed", 0)] = results
     return [
         f"{model_label(next(iter(of_seed.values())))}, {explainer_label(name)}: standard deviation over {len(of_seed)} "
