@@ -29,6 +29,7 @@ from mkbench.datamodules.image_files import MOST_PIXELS, PILLOW_LIMIT, Decoding
 from mkbench.datamodules.images import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import DataError, UsageError
+from mkbench.language_models.bank_origin import bank_origin
 
 
 def load_templates(templates: str | list[str]) -> tuple[str, ...]:
@@ -199,7 +200,12 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             "classes": len({spec.class_index for spec in self.specs if spec.class_index is not None}),
             "class_list": len(self.class_names),
             "class_names_sha256": hashlib.sha256(json.dumps(self.class_names).encode()).hexdigest(),
-            "bank": {"source": Path(self.bank.source).name, "sha256": self.bank.sha256, "size": len(self.bank)},
+            "bank": {
+                "source": Path(self.bank.source).name,
+                "sha256": self.bank.sha256,
+                "size": len(self.bank),
+                **bank_origin(self.bank_file, self.bank.sha256),
+            },
             "templates": list(self.templates),
             "group_size": self.group_size,
             "limit_images_per_class": self.limit_images_per_class,

@@ -43,7 +43,7 @@ def reproduction(
             "classes": published.classes,
             "images": published.images,
             "unreadable": [],
-            "bank": {"source": "descriptors.json", "sha256": "0" * 64, "size": 0},
+            "bank": {"source": "bank.json", "sha256": "0" * 64, "size": 1},
         },
         "settings": {},
         "metrics": [],
