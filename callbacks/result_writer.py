@@ -45,6 +45,7 @@ class ResultWriter(Callback):
 
     Attributes:
         already_finished: whether there was nothing left to compute.
+        smoke_test: whether the run is one of `fast_dev_run`, of which nothing is kept.
     """
 
     def __init__(
@@ -56,9 +57,9 @@ class ResultWriter(Callback):
         take_over: bool = False,
     ) -> None:
         self.root, self.overwrite, self.name, self.take_over = root, overwrite, name, take_over
-        self.already_finished = False
+        self.already_finished = self.smoke_test = False
         self._folder: Path | None = None
-        self._smoke_test: TemporaryDirectory[str] | None = None
+        self._temporary: TemporaryDirectory[str] | None = None
         self._manifest: dict[str, Any] = {}
         self.config_text: str | None = None
         self._started = 0.0
@@ -83,10 +84,15 @@ class ResultWriter(Callback):
 
     def _place(self, trainer: L.Trainer) -> Path:
         """Return the folder of the bench; a smoke test gets one that is deleted, so that none looks like a run."""
-        if not getattr(trainer, "fast_dev_run", False):
+        self.smoke_test = bool(getattr(trainer, "fast_dev_run", False))
+        if not self.smoke_test:
             return self.root
-        self._smoke_test = TemporaryDirectory(prefix="mkbench-smoke-test-")
-        return Path(trainer.strategy.broadcast(self._smoke_test.name))
+        self._temporary = TemporaryDirectory(prefix="mkbench-smoke-test-")
+        return Path(trainer.strategy.broadcast(self._temporary.name))
+
+    def _clean_up(self) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     def _take_ownership(self, trainer: L.Trainer) -> None:
         """Take the folder from the first device; all devices stop alike where it is another run's."""
@@ -101,7 +107,8 @@ class ResultWriter(Callback):
             raise UsageError(reason)
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Release the folder of a run that failed or was stopped."""
+        """Release the folder of a run that failed or was stopped; leave nothing of a smoke test."""
+        self._clean_up()
         if self._folder is not None:
             give_up_ownership(self.folder)
 
@@ -188,6 +195,7 @@ class ResultWriter(Callback):
         if self._lacks_metrics(pl_module):
             pl_module.prepare(attached_data(trainer))  # results tell how many texts were truncated
             write_json(self.folder / RESULTS, self._build_results(trainer, pl_module))
+        self._clean_up()
         give_up_ownership(self.folder)
 
     def _build_results(self, trainer: L.Trainer, system: BenchmarkSystem) -> dict[str, Any]:
@@ -210,11 +218,6 @@ class ResultWriter(Callback):
         if self._folder is None:
             raise RuntimeError("Expected an open run folder, found none; setup was not called.")
         return self._folder
-
-    @property
-    def smoke_test(self) -> bool:
-        """Whether the run is one of `fast_dev_run`, of which nothing is kept."""
-        return self._smoke_test is not None
 
 
 def _why_not(run: Path, key: str, samples: set[str], system: BenchmarkSystem) -> str | None:

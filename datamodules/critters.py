@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from mkbench.concepts import ConceptBank
+from mkbench.concepts import ConceptBank, label_groups
 from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
 from mkbench.datamodules.critters_backgrounds import find_background, find_habitat
 from mkbench.datamodules.critters_drawing import PARTS
@@ -28,6 +28,14 @@ def _descriptor_parts() -> Tensor:
     """Return (D,) int64, which of ``PARTS`` each descriptor speaks of; -1 for the scene, and for what no animal has."""
     parts = [entry.part for entry in load_world().descriptors]
     return torch.tensor([PARTS.index(part) if part in PARTS else -1 for part in parts])
+
+
+@lru_cache
+def _class_descriptors(class_index: int) -> Tensor:
+    """Return (D,) bool, which descriptors hold for a class in whatever scene."""
+    world = load_world()
+    attributes = world.classes[world.class_names[class_index]]
+    return torch.tensor([entry.is_true(attributes) for entry in world.descriptors])
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class CrittersSource:
             part_names=PARTS,
             descriptors=torch.from_numpy(critter.ground_truth),
             descriptor_parts=_descriptor_parts(),
+            class_descriptors=_class_descriptors(class_index),
         )
 
     def habitat(self, class_index: int) -> str:
@@ -140,7 +149,10 @@ class Critters(ClassGroupDataModule):
             name: tuple(texts.index(text) for text in world.class_descriptors(name)) for name in world.class_names
         }
         digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
-        return ConceptBank(descriptors=texts, by_class=by_class, source="critters", sha256=digest)
+        facts = label_groups(tuple(sorted(entry.requires.items())) for entry in world.descriptors)
+        return ConceptBank(
+            descriptors=texts, by_class=by_class, source="critters", sha256=digest, groups=tuple(facts.tolist())
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data, the seed with it: sample ids do not tell seeds apart."""

@@ -19,6 +19,7 @@ class ImageGroundTruth:
         descriptors: (D,) bool, which descriptors of the bank the image shows.
         descriptor_parts: (D,) int64, the part that a descriptor speaks of, -1 for none of them; the same for all
             images of a data set.
+        class_descriptors: (D,) bool, which descriptors hold for the image's class in whatever scene.
 
     Raises:
         ValueError: shapes or types that do not fit each other.
@@ -32,12 +33,14 @@ class ImageGroundTruth:
     part_names: tuple[str, ...] = ()
     descriptors: Tensor | None = None
     descriptor_parts: Tensor | None = None
+    class_descriptors: Tensor | None = None
 
     def __post_init__(self) -> None:
         require_shape("boxes", self.boxes, (None, 4), torch.int64)
         require_shape("part_masks", self.part_masks, (len(self.part_names), None, None), torch.bool)
         require_shape("descriptors", self.descriptors, (None,), torch.bool)
         require_shape("descriptor_parts", self.descriptor_parts, (_length(self.descriptors),), torch.int64)
+        require_shape("class_descriptors", self.class_descriptors, (_length(self.descriptors),), torch.bool)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class GroupGroundTruth:
         part_names: P names.
         descriptors: (B, D) bool.
         descriptor_parts: (D,) int64, the part that a descriptor speaks of, -1 for none of them.
+        class_descriptors: (D,) bool, which descriptors hold for the class of the group in whatever scene.
 
     Raises:
         ValueError: shapes or types that do not fit each other.
@@ -70,6 +74,7 @@ class GroupGroundTruth:
     part_names: tuple[str, ...] = ()
     descriptors: Tensor | None = None
     descriptor_parts: Tensor | None = None
+    class_descriptors: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.all_boxes is not None and len(self.box_counts) != self.images:
@@ -79,6 +84,7 @@ class GroupGroundTruth:
         require_shape("descriptors", self.descriptors, (self.images, None), torch.bool)
         bank = None if self.descriptors is None else self.descriptors.shape[1]
         require_shape("descriptor_parts", self.descriptor_parts, (bank,), torch.int64)
+        require_shape("class_descriptors", self.class_descriptors, (bank,), torch.bool)
 
     def __len__(self) -> int:
         return self.images
@@ -104,10 +110,11 @@ class GroupGroundTruth:
             part_names=self.part_names,
             descriptors=None if self.descriptors is None else self.descriptors[:images],
             descriptor_parts=self.descriptor_parts,
+            class_descriptors=self.class_descriptors,
         )
 
 
-_TENSORS = ("all_boxes", "part_masks", "descriptors", "descriptor_parts")
+_TENSORS = ("all_boxes", "part_masks", "descriptors", "descriptor_parts", "class_descriptors")
 
 
 def _length(values: Tensor | None) -> int | None:
@@ -179,6 +186,7 @@ def stack_truths(truths: Sequence[ImageGroundTruth | None]) -> GroupGroundTruth 
         part_names=known[0].part_names,
         descriptors=_stack([one.descriptors for one in known]),
         descriptor_parts=known[0].descriptor_parts,
+        class_descriptors=known[0].class_descriptors,
     )
 
 

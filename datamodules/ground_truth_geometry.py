@@ -1,5 +1,7 @@
 """Resizing of ground truth, boxes and masks, along with the image."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -45,9 +47,7 @@ def fit_ground_truth(
         require_shape("part_masks", masks, (None, *shape), torch.bool)
         masks = masks[:, rows.clamp(min=0)][:, :, columns.clamp(min=0)]  # (parts, size, size)
         masks = masks & (rows >= 0)[:, None] & (columns >= 0)
-    return ImageGroundTruth(
-        boxes, masks, ground_truth.part_names, ground_truth.descriptors, ground_truth.descriptor_parts
-    )
+    return replace(ground_truth, boxes=boxes, part_masks=masks)  # what concerns no pixels stays
 
 
 def _require_inside(boxes: Tensor, shape: tuple[int, int], sample_id: str) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from mkbench.backbones import Backbone, load_backbone
+from mkbench.backbones.loading import backbone_name
 from mkbench.backbones.registry import model_entries
 from mkbench.concepts import PartsExplainer, load_bank
 from mkbench.datamodules.base import load_templates
@@ -72,7 +73,7 @@ class ImageExplanation:
         language: what the text encoder associates with the predicted class, closest first.
         mutual_information: overlap of the two in nats, by the published estimator.
         auc: mean of it while the most important concepts are removed one by one.
-        chance_auc: the same against the language concepts of the other classes, averaged.
+        chance_auc: the same against the language concepts of the other classes, averaged; NaN with one class.
         view: what :meth:`plot` draws.
     """
 
@@ -149,6 +150,8 @@ class ImageExplainer:
         resize: Resize = "squash",
         random_weights: bool = False,
     ) -> None:
+        if isinstance(backbone, str):
+            backbone_name(backbone)  # an unknown name is told before what it would need
         names, descriptors = _texts(backbone, class_names, bank)
         loaded = load_backbone(backbone, random_weights=random_weights) if isinstance(backbone, str) else backbone
         published = ((most, len(descriptors) // share) for most, share in (_LANGUAGE, _POOL))
@@ -237,20 +240,21 @@ def _texts(
 
 def _pixels(image: str | Path | Image.Image | Tensor) -> Tensor:
     """Return (3, H, W) uint8."""
-    if isinstance(image, Tensor):
-        if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
-            raise ValueError(f"Expected a uint8 image (3, H, W), found {image.dtype} {tuple(image.shape)}.")
-        if not image.numel():
-            raise ValueError(f"Expected an image with pixels, found one of shape {tuple(image.shape)}.")
-        return image
-    if not isinstance(image, (str, Path, Image.Image)):
+    if isinstance(image, (str, Path)):
+        return read_image(Path(image), Decoding(exif_orientation=True))
+    if not isinstance(image, (Image.Image, Tensor)):
         raise UsageError(
             f"Expected a file, a Pillow image or a uint8 tensor (3, H, W), found {type(image).__name__}; for an array "
             "(H, W, 3) give PIL.Image.fromarray(array)."
         )
+    size = image.shape if isinstance(image, Tensor) else image.size
+    if 0 in size:
+        raise ValueError(f"Expected an image with pixels, found one of shape {tuple(size)}.")
     if isinstance(image, Image.Image):
         return image_pixels(image, exif_orientation=True)
-    return read_image(Path(image), Decoding(exif_orientation=True))
+    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
+        raise ValueError(f"Expected a uint8 image (3, H, W), found {image.dtype} {tuple(image.shape)}.")
+    return image
 
 
 def explain(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matplotlib.image
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -119,8 +121,36 @@ def test_images_that_are_none(explainer: mkbench.ImageExplainer, tmp_path: Path)
 def test_command_prints_and_draws(command: Callable[..., Any], photo: torch.Tensor, tmp_path: Path) -> None:
     Image.fromarray(photo.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
     outcome = command("explain", "a.png", "--model=critters-vit-s", "--out=figures/a.png")
-    assert (outcome.code, outcome.error) == (0, "")
+    assert outcome.code == 0
+    assert outcome.error.startswith("mkbench: critters-vit-s knows rendered animals alone; for photographs name ")
     assert "predicted: " in outcome.output
     assert outcome.output.endswith("figure: figures/a.png\n")
     assert (tmp_path / "figures" / "a.png").is_file()
     assert command("explain", "none.png", "--model=critters-vit-s").code == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4, 3), dtype=np.uint8), "found ndarray; for an array .* give PIL.Image.fromarray"),
+        (torch.zeros(3, 0, 4, dtype=torch.uint8), r"Expected an image with pixels, found one of shape \(3, 0, 4\)"),
+        (Image.new("RGB", (4, 0)), "Expected an image with pixels"),
+    ],
+)
+def test_what_is_no_image(explainer: mkbench.ImageExplainer, image: Any, message: str) -> None:
+    with pytest.raises((UsageError, ValueError), match=message):
+        explainer(image)
+
+
+@pytest.mark.parametrize("options", [{"class_names": [], "bank": DESCRIPTORS}, {"class_names": NAMES, "bank": []}])
+def test_empty_lists_are_refused(tiny_model: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="found an empty list"):
+        mkbench.ImageExplainer(f"local-dir:{tiny_model}", **options)
+
+
+def test_notebook_shows_figure_and_text(explainer: mkbench.ImageExplainer, photo: torch.Tensor) -> None:
+    found = explainer(photo)
+    shown = found._repr_html_()
+    encoded = shown.partition("base64,")[2].partition('"')[0]
+    assert base64.b64decode(encoded).startswith(b"\x89PNG")
+    assert "<pre>predicted: " in shown

@@ -55,6 +55,8 @@ def make_context(present: list[list[bool]], *, class_index: int | None = 1, ids:
         bare=torch.nn.functional.normalize(torch.rand(BANK, DIM), dim=-1),
         prompted=torch.rand(BANK, DIM),
         predicted=torch.randint(0, CLASSES, (len(present),)),
+        conditioning=torch.arange(len(present)) % CLASSES,
+        member=torch.arange(CLASSES)[:, None] == torch.arange(BANK) % CLASSES,
         encode=encode,
         seed=0,
     )

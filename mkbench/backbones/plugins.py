@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 from mkbench.backbones.base import Backbone
-from mkbench.errors import BackboneError
+from mkbench.errors import BackboneError, UsageError
 
 GROUP = "mkbench.backbones"
 _CLASS_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -58,12 +58,18 @@ def load_plugin(plugin: Plugin) -> Backbone:
     """Import a plugin and make its backbone, in evaluation mode and frozen.
 
     Raises:
-        BackboneError: if it cannot be imported or made, or is no Backbone.
+        UsageError: if its module is not there.
+        BackboneError: if it cannot be made, or is no Backbone.
     """
     try:
         backbone = plugin.load()()
     except BackboneError:
         raise
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The backbone {plugin.name} of {plugin.origin} cannot be loaded: {error}; on the command line, name the "
+            "file of your own class with --plugins FILE.py."
+        ) from error
     except Exception as error:  # whatever its module or its constructor stumbles over
         raise BackboneError(f"The backbone {plugin.name} of {plugin.origin} cannot be loaded: {error}.") from error
     if not isinstance(backbone, Backbone):

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
-from inspect import signature
+from inspect import Parameter, signature
 
 from mkbench.errors import MkbenchError, UsageError
 
@@ -60,10 +60,19 @@ def nearest_option(message: str, known: Iterable[str]) -> str:
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
+def path_parameters(class_path: str) -> set[str]:
+    """Return the names of the options of an imported class that take a path, be it as a ``str``."""
+    return {each.name for each in _own_parameters(class_path) if "Path" in str(each.annotation)}
+
+
 def _parameters(class_path: str) -> list[str]:
     """Return the names of the options of a class that the parser has imported, those of its base classes too."""
+    return [each.name for each in _own_parameters(class_path)]
+
+
+def _own_parameters(class_path: str) -> list[Parameter]:
     module, _, name = class_path.rpartition(".")
     found = getattr(sys.modules.get(module), name, None)
     classes = found.__mro__ if isinstance(found, type) else ()
     makers = [vars(each)["__init__"] for each in classes if callable(vars(each).get("__init__")) and each is not object]
-    return [parameter for maker in makers for parameter in signature(maker).parameters]
+    return [parameter for maker in makers for parameter in signature(maker).parameters.values()]

@@ -140,7 +140,7 @@ def run_process(words: Sequence[str]) -> int:
 
 def report(runs: Sequence[Path], out: Path) -> None:
     """Write tables and figures of finished runs to `out`, and print the tables: one for each kind of run."""
-    from mkbench.cli.run_summary import partial_sentences  # noqa: PLC0415
+    from mkbench.cli.run_summary import data_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.registry import write_report  # noqa: PLC0415 - these take seconds to import
 
@@ -148,5 +148,5 @@ def report(runs: Sequence[Path], out: Path) -> None:
         console, finished = Console(), read_runs(runs)
         for table in write_report(finished, out, width=console.width):
             console.print(table)
-        for sentence_of_run in partial_sentences(finished):
+        for sentence_of_run in data_sentences(finished):
             print(sentence_of_run)

@@ -20,7 +20,7 @@ from mkbench.backbones.local import PREFIX
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.cli.config_files import with_found_configs
-from mkbench.cli.option_errors import nearest_option, one_line, own_error
+from mkbench.cli.option_errors import nearest_option, one_line, own_error, path_parameters
 from mkbench.cli.run_seed import unify_seeds
 from mkbench.cli.stopping import raise_if_stopping, stop_on_sigterm
 from mkbench.errors import UsageError
@@ -50,6 +50,10 @@ class Trainer(L.Trainer):
         return super().predict(model, dataloaders, datamodule, return_predictions=False, ckpt_path=ckpt_path)
 
 
+#: Options that take a name where nothing lies at the path: of a data set on the hub, of packaged class names.
+NAMES_TOO = ("path", "class_names")
+
+
 def with_absolute_paths(value: Any) -> Any:
     """Return a part of a configuration with absolute paths, so that it can be built again from any folder.
 
@@ -58,7 +62,12 @@ def with_absolute_paths(value: Any) -> Any:
     """
     if isinstance(value, Namespace):
         make: Any = Namespace
-        return make(**{name: with_absolute_paths(entry) for name, entry in vars(value).items()})
+        kept = make(**{name: with_absolute_paths(entry) for name, entry in vars(value).items()})
+        for name in path_parameters(str(vars(value).get("class_path"))) & set(vars(kept.get("init_args") or make())):
+            given = kept.init_args[name]
+            is_name = name in NAMES_TOO and not os.path.exists(str(given))
+            kept.init_args[name] = os.path.abspath(given) if isinstance(given, str) and not is_name else given
+        return kept
     if isinstance(value, dict):
         return {name: with_absolute_paths(entry) for name, entry in value.items()}
     if isinstance(value, list):

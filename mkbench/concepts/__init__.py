@@ -3,6 +3,8 @@
 from mkbench.concepts.attention_rollout import AttentionRollout
 from mkbench.concepts.bank import ConceptBank, load_bank
 from mkbench.concepts.components import largest_components
+from mkbench.concepts.concept_groups import cluster_groups, label_groups, load_groups
+from mkbench.concepts.controls import CONTROLS
 from mkbench.concepts.descriptors import (
     LOGIT_SCALE,
     Assignment,
@@ -15,6 +17,7 @@ from mkbench.concepts.descriptors import (
 from mkbench.concepts.ellipse import Ellipse, fit_ellipse
 from mkbench.concepts.explainer import PARTITIONS, Explainer, GroupContext, PartsExplainer
 from mkbench.concepts.explanation import ExplainedPart, Explanation, GroupExplanation
+from mkbench.concepts.explanations import Explanations
 from mkbench.concepts.foreground import Foreground, Stage, find_foreground, no_stage
 from mkbench.concepts.grad_cam import GradCam
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
@@ -26,8 +29,10 @@ from mkbench.concepts.saliency_parts import SaliencyMethod, SaliencyParts
 from mkbench.concepts.text import TextEncoder, bank_embeddings, class_embeddings
 from mkbench.concepts.transport import sinkhorn
 from mkbench.concepts.upscale import covered_pixels, upscale_nearest
+from mkbench.concepts.whole_image import WholeImage
 
 __all__ = [
+    "CONTROLS",
     "LOGIT_SCALE",
     "PARTITIONS",
     "PROMPTS",
@@ -39,6 +44,7 @@ __all__ = [
     "ExplainedPart",
     "Explainer",
     "Explanation",
+    "Explanations",
     "Foreground",
     "GradCam",
     "GroupContext",
@@ -53,18 +59,22 @@ __all__ = [
     "Stage",
     "TextEncoder",
     "VisionConcepts",
+    "WholeImage",
     "assign_descriptors",
     "assign_descriptors_batch",
     "bank_embeddings",
     "blur",
     "class_embeddings",
+    "cluster_groups",
     "covered_pixels",
     "find_foreground",
     "fit_ellipse",
     "kmeans_parts",
+    "label_groups",
     "language_concepts",
     "largest_components",
     "load_bank",
+    "load_groups",
     "merge_descriptors",
     "no_stage",
     "part_masks",

@@ -26,12 +26,14 @@ class ConceptBank:
             is the file's and says nothing about the order of classes in a data set.
         source: the file's name as given.
         sha256: hex digest of the file's bytes.
+        groups: for each descriptor the number of what it states, where that is known: equal numbers are paraphrases.
     """
 
     descriptors: tuple[str, ...]
     by_class: dict[str, tuple[int, ...]] | None
     source: str
     sha256: str
+    groups: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.descriptors)

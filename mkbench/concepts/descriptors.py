@@ -65,6 +65,16 @@ def _candidates(
     return members, empty
 
 
+def _own_top(logits: Tensor, present: Tensor, topk: int) -> Assignment:
+    """The best descriptors of every part in the whole bank, whatever the other parts have."""
+    parts, bank = logits.shape[1:]
+    ids = torch.full((len(logits), parts, topk), -1, dtype=torch.int64, device=logits.device)
+    ranked = logits.sort(dim=2, descending=True, stable=True).indices[..., :topk]
+    ids[..., : ranked.shape[2]] = torch.where(present[..., None], ranked, -1)
+    never = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
+    return Assignment(ids, never, present.any(dim=1) & (bank < topk), never)
+
+
 def _compact(members: Tensor) -> tuple[Tensor, Tensor]:
     """(B, D) bool -> ids of the members, ascending, (B, Mmax) int64, and (B, Mmax) bool: which are no padding."""
     counts = members.sum(dim=1)
@@ -105,8 +115,9 @@ def assign_descriptors_batch(
 
     Candidates of an image are the descriptors in the top `pool` of every one of its parts, and of these the ones whose
     relevance exceeds the mean relevance of the candidates minus `margin`. If none is left, the union of each part's
-    top k stands in, without the relevance rule. With transport and more than one part, the candidates are ranked by the
-    `sinkhorn` plan of 2.5 times the logits; otherwise by the logits. Ties go to the lowest id everywhere.
+    top k stands in, without the relevance rule. With more than one part, the candidates are ranked by the `sinkhorn`
+    plan of 2.5 times the logits; otherwise by the logits. Without transport (ablation) the descriptors of a part are
+    the top k of its logits in the whole bank: neither pool nor relevance counts. Ties go to the lowest id everywhere.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 3.
 
@@ -118,7 +129,7 @@ def assign_descriptors_batch(
         topk: descriptors k of a part.
         pool: how many of its best descriptors each part proposes; a pool larger than the bank is the bank.
         margin: how far below the mean relevance a candidate may lie.
-        transport: rank by the transport plan, or (ablation) by the logits alone.
+        transport: share out the candidates by the transport plan, or (ablation) give each part its own top k.
         temperature: temperature of the plan.
         iterations: most rounds of the plan.
 
@@ -141,20 +152,21 @@ def assign_descriptors_batch(
         flags = torch.zeros(images, dtype=torch.bool, device=part_logits.device)
         return Assignment(ids, flags, flags, flags)
     logits, relevance = part_logits.double(), image_logits.double()
+    if not transport:
+        return _own_top(logits, present, topk)
     members, empty = _candidates(logits, relevance, present, topk=topk, pool=pool, margin=margin)
     chosen, valid = _compact(members)  # (images, candidates)
     scores = logits.gather(2, chosen[:, None].expand(-1, parts, -1))  # (images, parts, candidates)
     single = present.sum(dim=1) == 1
     entries = present[..., None] & valid[:, None]
-    if transport:
-        plan = sinkhorn(LOGIT_SCALE * scores, temperature=temperature, max_iters=iterations, mask=entries)
-        scores = torch.where(single[:, None, None], scores, plan)
+    plan = sinkhorn(LOGIT_SCALE * scores, temperature=temperature, max_iters=iterations, mask=entries)
+    scores = torch.where(single[:, None, None], scores, plan)
     order = scores.masked_fill(~entries, -torch.inf).sort(dim=-1, descending=True, stable=True).indices[..., :topk]
     ranked = chosen[:, None].expand(-1, parts, -1).gather(2, order)
     width = ranked.shape[2]
     ids[..., :width] = torch.where(entries.gather(2, order), ranked, -1)
     few = present.any(dim=1) & (members.sum(dim=1) < topk)
-    return Assignment(ids, empty, few, single & transport)
+    return Assignment(ids, empty, few, single)
 
 
 def assign_descriptors(
@@ -174,7 +186,7 @@ def assign_descriptors(
         topk: descriptors of a part.
         pool: how many of its best descriptors each part proposes.
         margin: how far below the mean relevance a candidate may lie.
-        transport: rank by the transport plan, or by the logits alone.
+        transport: share out candidates by the transport plan, or give each part its own top k of the bank.
 
     Returns:
         L tensors of at most topk int64 descriptor ids, in rank order.

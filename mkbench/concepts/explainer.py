@@ -1,7 +1,7 @@
 """Explainers: from the features of a class group to parts with descriptors (steps 6 to 8 of the pipeline)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -37,6 +37,7 @@ class GroupContext:
         backbone: the model, for explainers that look into it.
         class_embedding: (B, d) unit rows of the predicted classes, for explainers of a prediction.
         refine: how the pixels of the foreground were refined.
+        explanations: explainer name -> its explanation of this group, for explainers that are compared with another.
 
     Raises:
         ValueError: at construction, if a shape does not fit the others.
@@ -55,6 +56,7 @@ class GroupContext:
     backbone: Backbone | None = None
     class_embedding: Tensor | None = None
     refine: Refinement = "none"
+    explanations: Mapping[str, GroupExplanation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         images, size = self.images.shape[0], self.images.shape[-1]
@@ -77,7 +79,10 @@ class GroupContext:
 
 
 class Explainer(Protocol):
-    """What a system asks of an explainer: a name for its rows, and an explanation per class group."""
+    """What a system asks of an explainer: a name for its rows, and an explanation per class group.
+
+    One whose answer depends on the seed of the context says so by an attribute ``seeded = True``.
+    """
 
     @property
     def name(self) -> str:
@@ -160,7 +165,8 @@ class PartsExplainer:
         pool: descriptors each part proposes.
         margin: how far below the mean relevance a candidate may lie.
         prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
-        transport: share out descriptors by optimal transport, or (ablation) by each part's own ranking.
+        transport: share out descriptors by optimal transport, or (ablation) give each part its own best of the whole
+            bank, whatever `pool` and `margin`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
     Raises:
@@ -193,6 +199,7 @@ class PartsExplainer:
         self.name, self.partition = name, PARTITIONS[name]
         self.num_parts, self.topk, self.pool, self.margin = num_parts, topk, pool, margin
         self.prompts, self.transport, self.chunk = tuple(prompts), transport, chunk
+        self.seeded = name == "kmeans"
 
     @property
     def max_concepts(self) -> int:

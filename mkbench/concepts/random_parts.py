@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from mkbench.concepts.controls import RANDOM
 from mkbench.concepts.explainer import GroupContext, PartsExplainer
 
 
@@ -32,7 +33,7 @@ class RandomParts(PartsExplainer):
         self, of: str = "pca", *, num_parts: int = 5, topk: int = 3, pool: int = 500, margin: float = 0.02
     ) -> None:
         super().__init__(of, num_parts=num_parts, topk=topk, pool=pool, margin=margin)
-        self.of, self.name = of, "random"
+        self.of, self.name, self.seeded = of, RANDOM, True
 
     def settings(self) -> dict[str, object]:
         """Every choice that changes numbers."""

@@ -17,17 +17,20 @@ from mkbench.metrics.corloc import CorLoc
 from mkbench.metrics.deletion import Deletion
 from mkbench.metrics.entanglement import Entanglement
 from mkbench.metrics.entry import Display, MetricEntry
+from mkbench.metrics.hits import ConceptCount, HitShare
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.metrics.insertion import Insertion
 from mkbench.metrics.mutual_information import MutualInformation, MutualInformationAUC, MutualInformationExcess
 from mkbench.metrics.removal_curve import RemovalMetric
 from mkbench.metrics.row_metric import RowMetric
 from mkbench.metrics.segmentation import PixelAccuracy, SegmentationAveragePrecision, SegmentationMeanIoU
+from mkbench.metrics.stability import AucCorrelation, AucFlips
 
 _SAMMANI = "Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016"
 _GANDELSMAN = "Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916"
 _MADASU_2024 = "Madasu, Gandelsman, Lal & Howard 2024, arXiv 2409.06579"
 _MADASU_2025 = "Madasu et al., EMNLP 2025, arXiv 2503.11103"
+_WAFFLE = "Roth et al., ICCV 2023, arXiv 2306.07282"
 _OWN = "mkbench"
 
 
@@ -74,7 +77,7 @@ def _removal(
                     meaning=f"{meaning}; {scale} over the steps{', in reversed order' if suffix else ''}",
                     source=f"{_SAMMANI}, appendix E",
                     beside=None if suffix else f"{stem}_reversed",
-                    against_random=not suffix,
+                    against_controls=not suffix,
                 )
             )
     return entries
@@ -100,6 +103,18 @@ def _of_heads(
     )
 
 
+def _stability(cause: str, metric: type[RowMetric], kind: str, higher_is_better: bool, meaning: str) -> MetricEntry:
+    """Whether the AUC of an image's own curve stays when the image is explained again."""
+    return MetricEntry(
+        name=f"{cause}_auc_{kind}",
+        metric=metric,
+        columns=("curve", f"{cause}_auc"),
+        display=_shares(higher_is_better, f"AUC {kind}, {cause}"),
+        meaning=meaning,
+        source=_OWN,
+    )
+
+
 _MUTUAL = (
     MetricEntry(
         name="mutual_information",
@@ -108,6 +123,7 @@ _MUTUAL = (
         display=_nats(True, "MI"),
         meaning="overlap of the descriptors found in an image with the language concepts of its class",
         source=_SAMMANI,
+        against_controls=True,
     ),
     MetricEntry(
         name="mutual_information_auc",
@@ -117,6 +133,7 @@ _MUTUAL = (
         meaning="mean of that while the most important descriptors are removed one by one",
         source=_SAMMANI,
         beside="mutual_information_auc_chance",
+        against_controls=True,
     ),
     MetricEntry(
         name="mutual_information_auc_chance",
@@ -133,6 +150,7 @@ _MUTUAL = (
         display=_nats(True, "excess AUC"),
         meaning="AUC minus chance",
         source=_OWN,
+        against_controls=True,
     ),
     MetricEntry(
         name="mutual_information_image_auc",
@@ -141,6 +159,48 @@ _MUTUAL = (
         options={"average": "image"},
         display=_nats(True, "AUC per image"),
         meaning="mean over images of the area under each one's own curve, without padding to the longest",
+        source=_OWN,
+    ),
+    MetricEntry(
+        name="mutual_information_grouped",
+        metric=MutualInformation,
+        columns=("grouped_curve",),
+        display=_nats(True, "MI, concepts"),
+        meaning="MI with descriptors that state the same counted as one concept",
+        source=_OWN,
+        against_controls=True,
+    ),
+    MetricEntry(
+        name="mutual_information_auc_grouped",
+        metric=MutualInformationAUC,
+        columns=("grouped_curve",),
+        display=_nats(True, "AUC, concepts"),
+        meaning="AUC with descriptors that state the same counted as one concept",
+        source=_OWN,
+        against_controls=True,
+    ),
+    MetricEntry(
+        name="concept_count",
+        metric=ConceptCount,
+        columns=("hits",),
+        display=Display("concepts N", "", 1, None),
+        meaning="number of different descriptors found in an image",
+        source=_OWN,
+    ),
+    MetricEntry(
+        name="hit_share",
+        metric=HitShare,
+        columns=("hits",),
+        display=_shares(None, "hits K / N"),
+        meaning="share of the descriptors found in an image that are language concepts of its class",
+        source=_OWN,
+    ),
+    MetricEntry(
+        name="part_count",
+        metric=ImageMetric,
+        columns=("num_parts",),
+        display=Display("parts", "", 1, None),
+        meaning="number of parts of an image",
         source=_OWN,
     ),
     MetricEntry(
@@ -178,14 +238,14 @@ _SCORED = (
         Display("calibration", "", 2, True),
         "rank correlation of the importance of parts and the fall of the class score without each",
         column="importance_effect",
-        against_random=True,
+        against_controls=True,
     ),
     _number(
         "descriptor_precision",
         _shares(True, "descriptor precision"),
         "share of an image's vision concepts that it shows",
         beside="descriptor_precision_chance",
-        against_random=True,
+        against_controls=True,
     ),
     _number(
         "descriptor_precision_chance",
@@ -198,7 +258,7 @@ _SCORED = (
         _shares(True, "descriptor recall"),
         "share of what an image shows that is among its vision concepts",
         beside="descriptor_recall_bound",
-        against_random=True,
+        against_controls=True,
     ),
     _number(
         "descriptor_recall_bound",
@@ -209,7 +269,60 @@ _SCORED = (
         "part_iou",
         _shares(True, "part IoU"),
         "overlap of parts with the true parts that their first descriptors name",
-        against_random=True,
+        against_controls=True,
+    ),
+    _number(
+        "mutual_precision",
+        _shares(True, "mutual precision"),
+        "share of the concepts that both encoders name that the image shows",
+        beside="mutual_precision_permuted",
+        against_controls=True,
+    ),
+    _number(
+        "mutual_precision_permuted",
+        _shares(None, "mutual precision, permuted"),
+        "the same with the language concepts of other classes",
+    ),
+    _number(
+        "language_precision",
+        _shares(True, "language precision"),
+        "share of the language concepts of an image's class that are true of the class",
+        beside="language_precision_permuted",
+        of_model=True,
+    ),
+    _number(
+        "language_recall",
+        _shares(True, "language recall"),
+        "share of what is true of an image's class that is among its language concepts",
+        beside="language_recall_permuted",
+        of_model=True,
+    ),
+    _number(
+        "language_precision_permuted",
+        _shares(None, "language precision, permuted"),
+        "language precision with the language concepts of other classes",
+        of_model=True,
+    ),
+    _number(
+        "language_recall_permuted",
+        _shares(None, "language recall, permuted"),
+        "language recall with the language concepts of other classes",
+        of_model=True,
+    ),
+    *(
+        entry
+        for cause, when in (("noise", "under one grey level of noise"), ("reseed", "with another seed"))
+        for entry in (
+            _number(
+                f"{cause}_jaccard",
+                _shares(True, f"concepts kept, {cause}"),
+                f"overlap (Jaccard) of an image's concepts with those of a second explanation {when}",
+            ),
+            _stability(cause, AucCorrelation, "correlation", True, f"correlation over images of their AUC {when}"),
+            _stability(
+                cause, AucFlips, "flips", False, f"share of images whose AUC changes between 0 and above {when}"
+            ),
+        )
     ),
     _number(
         "corloc",
@@ -244,6 +357,12 @@ _ACCURACIES = (
     _accuracy("top5", "top-5", "share of images whose class is among the five most similar ones"),
     _accuracy("top1_descriptors", "top-1, descriptors", "top-1 by each class's own descriptors", beside="top1"),
     _accuracy("top1_mined", "top-1, mined", "top-1 by own and mined descriptors", beside="top1_descriptors"),
+    _accuracy("top1_shuffled", "top-1, shuffled", "top-1 by the descriptors of other classes", _WAFFLE),
+    _accuracy("top1_random", "top-1, random words", "top-1 by words at random in place of descriptors", _WAFFLE),
+    _accuracy("top5_descriptors", "top-5, descriptors", "top-5 by each class's own descriptors", beside="top5"),
+    _accuracy("top5_mined", "top-5, mined", "top-5 by own and mined descriptors", beside="top5_descriptors"),
+    _accuracy("top5_shuffled", "top-5, shuffled", "top-5 by the descriptors of other classes", _WAFFLE),
+    _accuracy("top5_random", "top-5, random words", "top-5 by words at random in place of descriptors", _WAFFLE),
     _accuracy(
         "top1_mean_ablated",
         "heads alone",

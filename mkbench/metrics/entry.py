@@ -38,7 +38,7 @@ class MetricEntry:
         meaning: one line.
         source: the paper that defines it.
         beside: the metric that is its chance level, bound or control.
-        against_random: whether explainers are compared with the explainer of random parts.
+        against_controls: whether explainers are compared with the controls among them, such as random parts.
         of_model: it is the same for every explainer, and reported once, of the model.
         own: it is not in the catalogue: a user's metric, whose entry in the results says how it is shown.
     """
@@ -51,7 +51,7 @@ class MetricEntry:
     source: str
     options: Mapping[str, Any] = field(default_factory=dict)
     beside: str | None = None
-    against_random: bool = False
+    against_controls: bool = False
     of_model: bool = False
     own: bool = False
 

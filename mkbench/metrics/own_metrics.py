@@ -42,7 +42,7 @@ def own_entries(metrics: Sequence[ImageMetric]) -> tuple[MetricEntry, ...]:
             ),
             meaning=(kind.__doc__ or metric.name).strip().splitlines()[0],
             source=kind.__module__,
-            against_random=True,
+            against_controls=True,
             of_model=metric.of_model,
             own=True,
         )

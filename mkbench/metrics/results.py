@@ -1,15 +1,15 @@
 """Entries of ``results.json`` from the rows of a run: values, intervals, and differences from controls."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
+from mkbench.concepts.controls import CONTROLS
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.row_metric import MeanMetric, Rows, has_value
 
-#: The explainer whose parts lie anywhere.
-RANDOM = "random"
 #: Ends of names of metrics that are controls of others.
-_CONTROLS = ("reversed", "shuffled")
+_ENDS = ("reversed", "shuffled", "permuted")
 Result = dict[str, Any]
 
 
@@ -35,12 +35,15 @@ def metric_result(entry: MetricEntry, rows: Rows, explainer: str | None = None, 
     values = values[has_value(values)]
     if not len(values):
         return None
+    value = float(metric.compute())
+    if isnan(value):  # such as the correlation of values that are all the same
+        return None
     interval = metric.interval(values, rows)
     shown = {key: value for key, value in entry.display._asdict().items() if key != "higher_is_better"}
     return {
         "name": entry.name,
         "explainer": explainer,
-        "value": float(metric.compute()),
+        "value": value,
         "higher_is_better": entry.display.higher_is_better,
         "n": len(values),
         "interval": None if interval is None else list(interval),
@@ -62,8 +65,9 @@ def control_results(entries: Sequence[MetricEntry], rows: Mapping[str, Rows]) ->
         rows: explainer -> its columns; all of them of the same images in the same order.
 
     Returns:
-        As ``control_result``, of the controls ``reversed`` (the same parts in the opposite order) and ``random`` (the
-        explainer of random parts).
+        As ``control_result``, of the controls ``reversed`` (the same parts in the opposite order), ``permuted`` (the
+        language concepts of other classes), and the explainers ``random`` (parts that lie anywhere) and ``whole-image``
+        (no parts): there the difference is what an explainer gains by its parts.
     """
     known = {entry.name: entry for entry in entries}
     found: list[Result | None] = []
@@ -72,8 +76,12 @@ def control_results(entries: Sequence[MetricEntry], rows: Mapping[str, Rows]) ->
             continue
         for explainer, own in rows.items():
             found.append(control_result(entry, known.get(entry.beside or ""), own, own, explainer=explainer))
-            if entry.against_random and RANDOM in rows and explainer != RANDOM:
-                found.append(control_result(entry, entry, own, rows[RANDOM], explainer=explainer, name=RANDOM))
+            if entry.against_controls and explainer not in CONTROLS:
+                found += [
+                    control_result(entry, entry, own, rows[name], explainer=explainer, name=name)
+                    for name in CONTROLS
+                    if name in rows
+                ]
     return [result for result in found if result is not None]
 
 
@@ -105,7 +113,7 @@ def control_result(
     """
     if control is None:
         return None
-    name = name or next((end for end in _CONTROLS if control.name == f"{entry.name}_{end}"), None)
+    name = name or next((end for end in _ENDS if control.name == f"{entry.name}_{end}"), None)
     metric = entry.build(**options)
     if name is None or not isinstance(metric, MeanMetric):
         return None

@@ -6,5 +6,15 @@ from mkbench.scorers.ground_truth import GroundTruth
 from mkbench.scorers.kept_region import KeptRegion
 from mkbench.scorers.localisation import Localisation
 from mkbench.scorers.removal import Removal
+from mkbench.scorers.stability import Stability
 
-__all__ = ["Calibration", "GroundTruth", "KeptRegion", "Localisation", "Removal", "Scorer", "ScorerContext"]
+__all__ = [
+    "Calibration",
+    "GroundTruth",
+    "KeptRegion",
+    "Localisation",
+    "Removal",
+    "Scorer",
+    "ScorerContext",
+    "Stability",
+]

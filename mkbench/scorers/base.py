@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mkbench.concepts import Foreground, GroupExplanation
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.scorers.explained_group import ExplainedGroup
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,13 @@ class ScorerContext:
         bare: (D, d) unit rows, the descriptors in the relevance template.
         prompted: (D, d) unit rows, the descriptors in their prompt.
         predicted: (B,) int64, the predicted classes.
+        conditioning: (B,) int64, the class whose language concepts each image is compared with.
+        member: (Y, D) bool, the language concepts of every class.
         encode: uint8 pixels (n, 3, S, S) -> (n, d) embeddings, not normalised; runs the encoder in its own chunks.
         seed: seed of this group.
+        explain_again: uint8 images (B, 3, S, S) in the place of those of the group, and a seed -> what the same
+            explainer says of them; None where the pipeline cannot run again.
+        seeded: whether the explanation depends on the seed.
     """
 
     group: ClassGroup
@@ -37,8 +43,12 @@ class ScorerContext:
     bare: Tensor
     prompted: Tensor
     predicted: Tensor
+    conditioning: Tensor
+    member: Tensor
     encode: Callable[[Tensor], Tensor]
     seed: int
+    explain_again: Callable[[Tensor, int], ExplainedGroup] | None = None
+    seeded: bool = False
 
 
 class Scorer(Protocol):

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from mkbench.errors import UsageError
-from mkbench.metrics.functional import descriptor_agreement, named_part_iou
+from mkbench.metrics.functional import descriptor_agreement, language_agreement, mutual_agreement, named_part_iou
 from mkbench.scorers.base import ScorerContext, to_values
+
+#: Columns of the model, in the order of `LanguageAgreement`.
+_LANGUAGE = ("language_precision", "language_recall", "language_precision_permuted", "language_recall_permuted")
 
 
 class GroundTruth:
-    """Descriptor precision and recall, and part overlap, on images of which everything is known.
+    """Precision of vision, language and mutual concepts, and part overlap, on images of which everything is known.
 
     It needs no forward pass.
 
@@ -21,6 +24,10 @@ class GroundTruth:
       that the image shows.
     - Descriptor recall: share of what the image shows that is among the vision concepts. An image shows more than an
       explanation names, so the largest recall that this number of concepts can have is reported beside it.
+    - Language precision and recall, of the model: share of the language concepts of the image's class that are true of
+      it, and share of what is true of it that is among them. Permuted: with the language concepts of the other classes.
+    - Mutual precision: share of the concepts that both encoders name that the image shows. Permuted: with the language
+      concepts of the other classes.
     - Part overlap: for each part whose first descriptor names a part of the object that can be seen, intersection over
       union of the two in pixels, averaged over these parts. A descriptor names a part even if it is wrong about it; one
       that speaks of the background names none.
@@ -42,6 +49,9 @@ class GroundTruth:
             "descriptor_recall",
             "descriptor_recall_bound",
             "part_iou",
+            "mutual_precision",
+            "mutual_precision_permuted",
+            *_LANGUAGE,
         )
         return dict.fromkeys(shares, pa.float64())
 
@@ -68,7 +78,24 @@ class GroundTruth:
             "descriptor_recall": to_values(agreement.recall),
             "descriptor_recall_bound": to_values(agreement.recall_bound),
             "part_iou": to_values(overlap),
+            **_mutual_columns(context, visible),
+            **_language_columns(context),
         }
+
+
+def _mutual_columns(context: ScorerContext, visible: Tensor) -> dict[str, list[Any]]:
+    vision = context.explanation.vision
+    found = mutual_agreement(vision.ids, vision.counts, context.member, context.conditioning, visible)
+    return {"mutual_precision": to_values(found.precision), "mutual_precision_permuted": to_values(found.permuted)}
+
+
+def _language_columns(context: ScorerContext) -> dict[str, list[Any]]:
+    """Return the same values for all images of the class; None where no class is known, or nothing of it."""
+    ground_truth, label = context.group.ground_truth, context.group.class_index
+    if ground_truth is None or ground_truth.class_descriptors is None or label is None:
+        return {name: [None] * len(context.group) for name in _LANGUAGE}
+    found = language_agreement(context.member, label, ground_truth.class_descriptors)
+    return {name: to_values(value.expand(len(context.group))) for name, value in zip(_LANGUAGE, found, strict=True)}
 
 
 def _require_ground_truth(context: ScorerContext) -> tuple[Tensor, Tensor, Tensor]:

@@ -27,7 +27,8 @@ class Removal:
 
     Parts are ranked by cos(image, part) * cos(image, the part's first descriptor) and blurred, or brought back into the
     blurred image, in this order. The class score is 2.5 * cos(image, predicted class). A faithful ranking differs
-    from its own reverse; where it does not, the metric says nothing about the order.
+    from its own reverse; where it does not, the metric says nothing about the order. An image without parts has no
+    value: nothing is removed from it, and the sum over no steps, 0, would be the best deletion there is.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
 
@@ -61,7 +62,7 @@ class Removal:
         return {"reversed_control": len(self.orders) > 1}
 
     def score(self, context: ScorerContext) -> dict[str, list[Any]]:
-        """Return the curves of B images: parts + 1 entries each; correctness is None without labels."""
+        """Return the curves of B images, parts + 1 entries each; None without parts, correctness without labels."""
         explanation = context.explanation
         first = explanation.descriptor_ids[..., 0]  # (images, parts)
         order = removal_order_batch(
@@ -86,21 +87,28 @@ class Removal:
         label = context.group.class_index
         correct: list[Any] = [None] * len(counts)
         if label is not None:
-            correct = trim_rows(correctness_curves(embeddings, context.classes, label), counts + 1)
-        return {column.format("scores"): trim_rows(scores, counts + 1), column.format("correct"): correct}
+            correct = _curves_of_parts(correctness_curves(embeddings, context.classes, label), counts)
+        return {column.format("scores"): _curves_of_parts(scores, counts), column.format("correct"): correct}
 
     @staticmethod
     def _encode_steps(context: ScorerContext, order: Tensor, counts: Tensor, mode: RemovalMode) -> Tensor:
         """Embed every step of every image, (B, L + 1, d); steps that an image does not have stay 0."""
         images, masks = context.group.images, context.explanation.part_pixels
         steps = torch.arange(order.shape[1] + 1, device=order.device)
-        wanted = steps <= counts[:, None]  # (images, parts + 1)
+        wanted = (steps <= counts[:, None]) & (counts > 0)[:, None]  # (images, parts + 1)
         embeddings = context.image_embedding.new_zeros(*wanted.shape, context.image_embedding.shape[1])
         for start in range(0, len(images), _CHUNK):
             own = slice(start, start + _CHUNK)
+            if not wanted[own].any():
+                continue
             rendered = removal_images_batch(images[own], masks[own], order[own], mode=mode)
             embeddings[own][wanted[own]] = context.encode(rendered[wanted[own]]).to(embeddings.dtype)
         return embeddings
+
+
+def _curves_of_parts(values: Tensor, counts: Tensor) -> list[list[Any] | None]:
+    """Return the first `counts` + 1 entries of every row, None where there is no part."""
+    return [row if len(row) > 1 else None for row in trim_rows(values, counts + 1)]
 
 
 def _reverse(order: Tensor, counts: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import torch
@@ -14,6 +16,7 @@ from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.baselines import TrainedExplainer
 from mkbench.concepts import (
     Explainer,
+    Explanations,
     Foreground,
     GroupContext,
     GroupExplanation,
@@ -21,19 +24,32 @@ from mkbench.concepts import (
     find_foreground,
 )
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics import ImageMetric
-from mkbench.metrics.functional import chance_curves, concept_entropy, mutual_information_curves
+from mkbench.metrics.functional import chance_curves, concept_entropy, grouped_curves, mutual_information_curves
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
-from mkbench.scorers.base import Scorer, ScorerContext
+from mkbench.scorers.base import Scorer, ScorerContext, trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.concept_groups import GroupChoice, choose_groups, describe_groups
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
 from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
 from mkbench.systems.text_knowledge import TextKnowledge, read_texts
+
+#: Column of the curve whose descriptors are counted in groups.
+GROUPED = "grouped_curve"
+
+
+class _SeenGroup(NamedTuple):
+    """The images of a group before any explanation, and the explanations once they are asked for."""
+
+    foreground: Foreground
+    ranking: Tensor
+    explanations: Explanations
 
 
 class MutualKnowledge(BenchmarkSystem):
@@ -51,6 +67,9 @@ class MutualKnowledge(BenchmarkSystem):
         topk: k descriptors for a part, for the default explainers.
         estimator: ``paper`` (published scale, an overlap score) or ``shannon`` (nats).
         condition_on: use the language concepts of the ``predicted`` or of the ``true`` class.
+        concept_groups: descriptors that count as one concept, in a second curve beside the published one: ``auto``
+            (those that the data knows, if any), ``none``, a cosine at which text embeddings are clustered, such as
+            0.95, or a JSON file {group: [descriptors]}.
         scope: find prominent patches over the whole ``class`` group or in every ``image`` alone.
         saliency: ``spectral`` (second singular vector) or ``pca``.
         features: which patch features: ``tokens``, ``keys`` or ``both``.
@@ -79,6 +98,7 @@ class MutualKnowledge(BenchmarkSystem):
         topk: int = 3,
         estimator: Literal["paper", "shannon"] = "paper",
         condition_on: Literal["predicted", "true"] = "predicted",
+        concept_groups: GroupChoice = "auto",
         scope: Literal["class", "image"] = "class",
         saliency: Literal["spectral", "pca"] = "spectral",
         features: Literal["tokens", "keys", "both"] = "tokens",
@@ -91,6 +111,8 @@ class MutualKnowledge(BenchmarkSystem):
         metrics: list[ImageMetric] | None = None,
         seed: int = 0,
     ) -> None:
+        require_template("--model.descriptor_template", descriptor_template)
+        require_template("--model.relevance_template", relevance_template)
         super().__init__(
             backbone,
             pretrained=pretrained,
@@ -109,19 +131,22 @@ class MutualKnowledge(BenchmarkSystem):
         _require_different("explainers", [explainer.name for explainer in self.explainers])
         _require_different("scorers", [scorer.name for scorer in self.scorers])
         self.num_language_concepts = num_language_concepts
-        self.estimator, self.condition_on = estimator, condition_on
+        self.estimator, self.condition_on, self.concept_groups = estimator, condition_on, concept_groups
         self.scope, self.saliency, self.features, self.refine = scope, saliency, features, refine
         self.descriptor_template, self.relevance_template = descriptor_template, relevance_template
         self.seed = seed
         #: Hook around the stages of the pipeline; a benchmark puts its clock here.
         self.stage: Stage = no_stage
         self.text: TextKnowledge | None = None
+        #: Group of every descriptor, chosen in ``prepare``; None: no grouped curve.
+        self.groups: Tensor | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
         return {
             "estimator": self.estimator,
             "condition_on": self.condition_on,
+            "concept_groups": describe_groups(self.concept_groups),
             "num_language_concepts": self.num_language_concepts,
             "scope": self.scope,
             "saliency": self.saliency,
@@ -137,8 +162,9 @@ class MutualKnowledge(BenchmarkSystem):
 
     @property
     def scored_columns(self) -> dict[str, pa.DataType]:
-        """Columns that the scorers add to the rows, with their types."""
-        return {name: type_ for scorer in self.scorers for name, type_ in scorer.columns.items()}
+        """Columns that concept groups and scorers add to the rows, with their types."""
+        grouped = {} if self.groups is None else {GROUPED: pa.list_(pa.float64())}
+        return grouped | {name: type_ for scorer in self.scorers for name, type_ in scorer.columns.items()}
 
     @property
     def needs_ground_truth(self) -> bool:
@@ -155,15 +181,17 @@ class MutualKnowledge(BenchmarkSystem):
         super().on_predict_start()
 
     def prepare(self, data: ClassGroupDataModule) -> None:
-        """Check that trained explainers fit the data, and encode its texts; see ``prepare_texts``.
+        """Check that trained explainers fit the data, encode its texts and group them; see ``prepare_texts``.
 
         Raises:
-            UsageError: an explainer was trained with another bank, class list or kind of features.
+            UsageError: an explainer was trained with another bank, class list or kind of features; or concept groups
+                that cannot be had.
         """
         for explainer in self.explainers:
             if isinstance(explainer, TrainedExplainer):
                 explainer.trained.require_run(data.describe(), features=self.features)
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
+        self.groups = choose_groups(self.concept_groups, data.bank, self.knowledge.prompted)
 
     def prepare_texts(self, class_names: Sequence[str], descriptors: Sequence[str], templates: Sequence[str]) -> None:
         """Encode class names and bank, and choose the language concepts of every class.
@@ -224,8 +252,20 @@ class MutualKnowledge(BenchmarkSystem):
         """
         if group.class_index is None:
             self._refuse_options_that_need_labels()
-        text = self.knowledge
-        images = group.images
+        seed = group_seed(self.seed, group.class_index, group.part)
+        seen = self._see(group, seed)
+        conditioning = self._conditioning(group, seen.ranking)
+        explained = {}
+        measured: dict[str, list[Any]] = {}
+        for explainer in self.explainers:
+            explanation = seen.explanations[explainer.name]
+            measured = self._score(group, explainer, seen, conditioning, earlier=measured)
+            explained[explainer.name] = self._measure(explanation, conditioning, measured)
+        return GroupResult(group, seen.ranking, conditioning, seen.foreground, explained)
+
+    def _see(self, group: ClassGroup, seed: int) -> _SeenGroup:
+        """Encode images, find their foreground and predict their classes."""
+        text, images = self.knowledge, group.images
         with self.stage("features"):
             features, embedding = self._patch_features(images, self.features)
             require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
@@ -240,7 +280,6 @@ class MutualKnowledge(BenchmarkSystem):
             stage=self.stage,
         )
         ranking = self._rank(unit, text.classes)
-        conditioning = self._conditioning(group, ranking)
         context = GroupContext(
             images=images,
             features=features,
@@ -249,20 +288,19 @@ class MutualKnowledge(BenchmarkSystem):
             prompted_embeddings=text.prompted,
             foreground_patches=foreground.patches,
             foreground_pixels=foreground.pixels,
-            seed=group_seed(self.seed, group.class_index, group.part),
+            seed=seed,
             encode=self._encode,
             stage=self.stage,
             backbone=self.backbone,
             class_embedding=text.classes[ranking[:, 0]],
             refine=self.refine,
         )
-        explained = {}
-        measured: dict[str, list[Any]] = {}
-        for explainer in self.explainers:
-            explanation = explainer.explain(context)
-            measured = self._score(group, explanation, foreground, context, ranking[:, 0], earlier=measured)
-            explained[explainer.name] = self._measure(explanation, conditioning, measured)
-        return GroupResult(group, ranking, conditioning, foreground, explained)
+        return _SeenGroup(foreground, ranking, Explanations(self.explainers, context))
+
+    def _explain_again(self, group: ClassGroup, explainer: Explainer, images: Tensor, seed: int) -> ExplainedGroup:
+        """Return what one explainer says of other images in the place of those of a group."""
+        seen = self._see(replace(group, images=images), seed)
+        return self._measure(seen.explanations[explainer.name], self._conditioning(group, seen.ranking), {})
 
     def _conditioning(self, group: ClassGroup, ranking: Tensor) -> Tensor:
         """Return (B,) int64, the class whose language concepts are used for each image."""
@@ -294,26 +332,30 @@ class MutualKnowledge(BenchmarkSystem):
     def _score(
         self,
         group: ClassGroup,
-        explanation: GroupExplanation,
-        foreground: Foreground,
-        context: GroupContext,
-        predicted: Tensor,
+        explainer: Explainer,
+        seen: _SeenGroup,
+        conditioning: Tensor,
         *,
         earlier: dict[str, list[Any]],
     ) -> dict[str, list[Any]]:
         """Return the columns of all scorers, those that no explainer changes as measured for an earlier one."""
         measured: dict[str, list[Any]] = {}
+        context = seen.explanations.context
         measurable = ScorerContext(
             group=group,
-            explanation=explanation,
-            foreground=foreground,
+            explanation=seen.explanations[explainer.name],
+            foreground=seen.foreground,
             image_embedding=context.image_embedding,
             classes=self.knowledge.classes,
             bare=context.bare_embeddings,
             prompted=context.prompted_embeddings,
-            predicted=predicted,
+            predicted=seen.ranking[:, 0],
+            conditioning=conditioning,
+            member=self.knowledge.member,
             encode=context.encode,
             seed=context.seed,
+            explain_again=partial(self._explain_again, group, explainer),
+            seeded=getattr(explainer, "seeded", False),
         )
         for scorer in self.scorers:
             if earlier and not scorer.needs_explanation:
@@ -326,7 +368,7 @@ class MutualKnowledge(BenchmarkSystem):
     def _measure(
         self, explanation: GroupExplanation, conditioning: Tensor, measured: dict[str, list[Any]]
     ) -> ExplainedGroup:
-        """Scorer how much of an explanation the text encoder shares."""
+        """Measure how much of an explanation the text encoder shares."""
         text, vision = self.knowledge, explanation.vision
         with self.stage("measure"):
             listed = vision.ids >= 0
@@ -344,6 +386,11 @@ class MutualKnowledge(BenchmarkSystem):
                 seed=self.seed,
             )
             entropy = concept_entropy(explanation.descriptor_ids.flatten(1))
+            if self.groups is not None:
+                grouped = grouped_curves(
+                    vision.ids, vision.counts, text.member, conditioning, self.groups, estimator=self.estimator
+                )
+                measured = measured | {GROUPED: trim_rows(grouped.curves, grouped.counts + 1)}
         return ExplainedGroup(explanation, hits, curves, chance, entropy, measured)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,15 @@ def go_through(bar: GroupProgress, trainer: Any, groups: int = 2) -> None:
         bar.on_predict_batch_end(trainer, SYSTEM, None, GROUP, index)
 
 
-def test_bar_tells_model_groups_and_speed_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def let_be_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_bar_tells_model_groups_and_speed_on_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_be_terminal(monkeypatch)
     bar = GroupProgress()
     go_through(bar, make_trainer())
     bar.on_predict_end(make_trainer(), SYSTEM)
@@ -43,7 +52,8 @@ def test_silent_if_told_so_and_on_other_devices(capsys: pytest.CaptureFixture[st
     assert said.out + said.err == ""
 
 
-def test_failure_gives_the_terminal_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure_gives_the_terminal_back(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    let_be_terminal(monkeypatch)
     bar = GroupProgress()
     go_through(bar, make_trainer(), groups=1)
     bar.on_exception(make_trainer(), SYSTEM, RuntimeError())
@@ -52,7 +62,8 @@ def test_failure_gives_the_terminal_back(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == ""
 
 
-def test_second_model_starts_at_zero(capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_model_starts_at_zero(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    let_be_terminal(monkeypatch)
     bar = GroupProgress()
     go_through(bar, make_trainer())
     bar.on_predict_end(make_trainer(), SYSTEM)
@@ -60,3 +71,17 @@ def test_second_model_starts_at_zero(capsys: pytest.CaptureFixture[str]) -> None
     go_through(bar, make_trainer(), groups=0)
     bar.on_predict_end(make_trainer(), SYSTEM)
     assert "0/2" in capsys.readouterr().err
+
+
+def test_plain_lines_are_few_and_say_how_long_it_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 1000, 3))  # three seconds a group
+    monkeypatch.setattr("mkbench.callbacks.progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    trainer: Any = SimpleNamespace(is_global_zero=True, num_predict_batches=[7], world_size=1)
+    go_through(GroupProgress(), trainer, groups=7)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" groups")[0] for line in lines] == [f"my-model: {done}/7" for done in (2, 4, 6, 7)]
+    assert all(line.endswith(" left") for line in lines[:-1])
+    assert "images/s" in lines[-1]
+    assert "left" not in lines[-1]

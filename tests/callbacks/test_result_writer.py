@@ -12,6 +12,7 @@ from typing import Any
 import lightning as L
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from mkbench.callbacks import ResultWriter
 from mkbench.cli.main import main
@@ -55,7 +56,7 @@ def file_names(run: Path) -> list[str]:
     )
 
 
-def test_bundle_is_complete_and_nothing_else(command: Callable[..., Any], predict_words: list[str]) -> None:
+def test_run_folder_is_complete_and_nothing_else(command: Callable[..., Any], predict_words: list[str]) -> None:
     outcome = command(*predict_words)
     assert (outcome.code, outcome.error) == (0, "")
     groups = [f"groups/{key}.parquet" for key in KEYS]
@@ -372,3 +373,64 @@ def test_folder_is_known_from_setup_on(tmp_path: Path) -> None:
 )
 def test_model_names_become_single_folders(name: str, folder: str) -> None:
     assert folder_name(name) == folder
+
+
+@pytest.mark.parametrize(("limit", "groups"), [("1", 1), ("2", 2), ("0.4", 1)])
+def test_partial_run_says_so_and_a_full_one_goes_on(
+    command: Callable[..., Any], predict_words: list[str], complete_run: Path, limit: str, groups: int
+) -> None:
+    outcome = command(*predict_words, f"--trainer.limit_predict_batches={limit}")
+    assert (outcome.code, outcome.error) == (0, "")
+    assert outcome.results()["data"]["partial"] == {"groups": groups, "of": 3}
+    assert outcome.results()["data"]["images"] == 2 * groups
+    assert f"tiny: a partial run, {groups} of 3 class groups" in " ".join(outcome.output.split())
+    whole = command(*predict_words)
+    assert "partial" not in whole.results()["data"]
+    assert (whole.run / "results.json").read_bytes() == (complete_run / "results.json").read_bytes()
+
+
+def test_damage_is_still_found_in_a_whole_run(command: Callable[..., Any], predict_words: list[str], run: Path) -> None:
+    (run / "results.json").unlink()
+    (run / "groups" / f"{KEYS[1]}.parquet").write_bytes(b"no group")
+    with pytest.warns(UserWarning, match="The group 00001-000 is computed again"):
+        outcome = command(*predict_words)
+    assert "partial" not in outcome.results()["data"]
+
+
+def test_smoke_test_leaves_no_folder(command: Callable[..., Any], predict_words: list[str], tmp_path: Path) -> None:
+    outcome = command(*predict_words, "--trainer.fast_dev_run=true")
+    assert (outcome.code, outcome.error) == (0, "")
+    assert outcome.output == "smoke test: the first class group went through; nothing was kept.\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_descriptors_of_the_rows_are_kept_in_the_run(complete_run: Path) -> None:
+    texts = json.loads((complete_run / "descriptors.json").read_text())
+    rows = read_group(complete_run / "groups" / f"{KEYS[0]}.parquet").rows
+    assert texts == list(Critters().bank.descriptors)
+    assert all(0 <= number < len(texts) for ids in rows["descriptor_ids"].to_pylist() for number in ids)
+
+
+def test_named_model_has_its_folder_and_label(command: Callable[..., Any], predict_words: list[str]) -> None:
+    outcome = command(*predict_words, "--results.name=epoch 3")
+    run = outcome.run.parent / "epoch_3"
+    assert json.loads((run / "results.json").read_text())["model"]["label"] == "epoch 3"
+    assert json.loads((run / "manifest.json").read_text())["model"]["label"] == "epoch 3"
+    assert "epoch 3" in outcome.output
+
+
+def test_predict_ends_with_table_folder_and_next_command(command: Callable[..., Any], predict_words: list[str]) -> None:
+    first, second = command(*predict_words).output, command(*predict_words).output
+    assert "excess" in first
+    assert first.endswith("finished: runs/tiny\nnext: mkbench compare runs/tiny OTHER_RUN\n")
+    assert second == first.replace("\nfinished: ", "\nalready finished, nothing was computed again: ")
+
+
+def test_saved_paths_hold_from_any_folder(
+    command: Callable[..., Any], folder_words: list[str], photo_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    photo_tree()
+    run = command(*folder_words).run
+    saved = yaml.safe_load((run / "config.yaml").read_text())
+    assert saved["data"]["init_args"]["root"] == str(tmp_path / "photos")
+    assert saved["results"]["root"] == str(tmp_path / "runs")

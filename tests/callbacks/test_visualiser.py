@@ -84,3 +84,17 @@ def test_missing_writer_is_reported() -> None:
     trainer: Any = SimpleNamespace(callbacks=[Visualiser()])
     with pytest.raises(RuntimeError, match="Expected a ResultWriter among the trainer's callbacks"):
         find_writer(trainer)
+
+
+def test_figure_that_fails_ends_no_run(
+    command: Callable[..., Any], predict_words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise UnicodeEncodeError("ascii", "é", 0, 1, "ordinal not in range")
+
+    monkeypatch.setattr("mkbench.callbacks.visualiser.save_figure", fail)
+    with pytest.warns(UserWarning, match="A figure was left out: UnicodeEncodeError") as said:
+        outcome = command(*predict_words, "--figures.samples=3")
+    assert outcome.code == 0
+    assert (outcome.run / "results.json").is_file()
+    assert len([each for each in said if "left out" in str(each.message)]) == 1

@@ -8,13 +8,15 @@ from mkbench.concepts import assign_descriptors, assign_descriptors_batch, langu
 def plain_assignment(logits, relevance, *, pool, transport, topk=3, margin=0.02):
     """Step 8 for one image, with sets and a thousand plain Sinkhorn rounds."""
     ranked = [sorted(range(len(row)), key=lambda i, row=row: (-row[i], i)) for row in logits]
+    if not transport:
+        return [row[:topk] for row in ranked]
     shared = set.intersection(*[set(row[:pool]) for row in ranked])
     mean = np.mean([relevance[i] for i in sorted(shared)]) if shared else 0
     candidates = sorted(i for i in shared if relevance[i] > mean - margin)
     if not candidates:
         candidates = sorted(set().union(*[row[:topk] for row in ranked]))
     scores = logits[:, candidates]
-    if transport and len(logits) > 1:
+    if len(logits) > 1:
         scores = np.exp(2.5 * scores)
         for _ in range(1000):
             scores = scores / scores.sum(axis=1, keepdims=True)
@@ -44,8 +46,20 @@ def test_margin_drops_irrelevant_candidates():
     logits = torch.tensor([[0.9, 0.5, 0.4], [0.9, 0.4, 0.5]])
     relevance = torch.tensor([0.1, 0.25, 0.25])
     assert [ids.tolist() for ids in assign_descriptors(logits, relevance, topk=1)] == [[1], [2]]
-    wide = assign_descriptors(logits, relevance, topk=1, margin=0.2, transport=False)
-    assert [ids.tolist() for ids in wide] == [[0], [0]]
+    # One part alone is ranked by its logits.
+    assert [assign_descriptors(logits[:1], relevance, topk=1, margin=m)[0].tolist() for m in (0.02, 0.2)] == [[1], [0]]
+
+
+def test_without_transport_neither_pool_nor_relevance_counts():
+    logits, relevance = random_logits(3, 4, 50)
+    present = torch.tensor([[True] * 4, [True, False, True, False], [False] * 4])
+    plain = assign_descriptors_batch(logits, relevance, present, pool=3, margin=-1, transport=False)
+    expected = np.argsort(-logits.numpy(), axis=2, kind="stable")[..., :3]
+    assert plain.ids.tolist() == np.where(present.numpy()[..., None], expected, -1).tolist()
+    assert not (plain.empty_candidates | plain.few_candidates | plain.single_part).any()
+    few = assign_descriptors_batch(logits[..., :2], relevance[:, :2], present, transport=False)
+    assert few.few_candidates.tolist() == [True, True, False]
+    assert (few.ids[..., 2] == -1).all()
 
 
 def test_transport_shares_out_what_plain_ranking_repeats():

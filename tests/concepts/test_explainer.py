@@ -135,7 +135,7 @@ def test_special_cases_are_counted():
     assert fallbacks["contour_box"] == 1
     few = PartsExplainer(pool=2).explain(group).fallbacks
     assert few["few_candidates"] == 2
-    many = PartsExplainer(pool=1, transport=False).explain(toy_group()).fallbacks
+    many = PartsExplainer(pool=1).explain(toy_group()).fallbacks
     assert many["empty_candidates"] > 0
     assert many["single_part"] == 0
 

@@ -12,12 +12,13 @@ import torch
 from mkbench.metrics import ImageMetric
 from mkbench.metrics.catalogue import CATALOGUE, metric_entry, metrics_of
 from mkbench.metrics.entry import MetricEntry
-from mkbench.metrics.row_metric import MeanMetric
+from mkbench.metrics.row_metric import MeanMetric, has_value
 
 RNG = np.random.default_rng(0)
 IMAGES = 12
 CURVES = [[*np.sort(RNG.random(k))[::-1].tolist(), 0.0] for k in RNG.integers(0, 6, IMAGES)]
 CHANCE = [[value / 3 for value in curve] for curve in CURVES]
+HITS = [(RNG.random(k) < 0.5).tolist() for k in [0, *RNG.integers(1, 9, IMAGES - 1)]]
 PIXELS = RNG.integers(0, 30, (IMAGES, 4)).astype(float)
 LABELS = ["size", "sizes", "colour", "", "shape", "animal", "size", "art", "artist", "x", "y", "z"]
 FITS = RNG.random((IMAGES, 5)) < 0.7
@@ -32,6 +33,8 @@ def column(name: str) -> list[Any]:
     special: dict[str, Any] = {
         "curve": CURVES,
         "chance_curve": CHANCE,
+        "grouped_curve": CURVES,
+        "hits": HITS,
         "pixels": PIXELS.tolist(),
         "label": LABELS,
         "fits": FITS.tolist(),
@@ -53,9 +56,9 @@ def reference(entry: MetricEntry) -> float:  # noqa: PLR0911, PLR0912 - one line
     """The metric by numpy alone."""
     scores, shuffled = FITS.sum(axis=1), SHUFFLED.sum(axis=2)
     match entry.name.split("_reversed")[0]:
-        case "mutual_information":
+        case "mutual_information" | "mutual_information_grouped":
             return float(np.mean([curve[0] for curve in CURVES]))
-        case "mutual_information_auc":
+        case "mutual_information_auc" | "mutual_information_auc_grouped":
             return float(padded(CURVES).mean())
         case "mutual_information_auc_chance":
             return float(padded(CHANCE).mean())
@@ -65,6 +68,15 @@ def reference(entry: MetricEntry) -> float:  # noqa: PLR0911, PLR0912 - one line
             return float(np.mean([np.mean(curve) for curve in CURVES]))
         case "deletion_sum" | "insertion_sum" | "accuracy_drop_sum" | "accuracy_increase_sum":
             return float(np.mean([sum(curve) - (curve[0] + curve[-1]) / 2 for curve in CURVES]))
+        case "concept_count":
+            return float(np.mean([len(hits) for hits in HITS]))
+        case "hit_share":
+            return float(np.mean([np.mean(hits) for hits in HITS if hits]))
+        case "noise_auc_correlation" | "reseed_auc_correlation":
+            return float(np.corrcoef([np.mean(curve) for curve in CURVES], column(entry.columns[1]))[0, 1])
+        case "noise_auc_flips" | "reseed_auc_flips":
+            again = np.array(column(entry.columns[1]))
+            return float(np.mean((np.array([np.mean(curve) for curve in CURVES]) > 0) != (again > 0)))
         case "pixel_accuracy":
             return float((PIXELS[:, 0] + PIXELS[:, 3]).sum() / PIXELS.sum())
         case "mean_iou":
@@ -101,7 +113,8 @@ def test_metric_equals_numpy(entry: MetricEntry) -> None:
     assert float(metric.compute()) == pytest.approx(reference(entry), rel=1e-13)
     assert len(values) == IMAGES
     if isinstance(metric, MeanMetric) and entry.display.unit != "heads":
-        assert float(metric.reduce(values.reshape(IMAGES, -1).mean(dim=0))) == pytest.approx(
+        known = values[has_value(values)]
+        assert float(metric.reduce(known.reshape(len(known), -1).mean(dim=0))) == pytest.approx(
             reference(entry), rel=1e-13
         )
 

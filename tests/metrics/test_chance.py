@@ -102,9 +102,9 @@ def test_all_classes_are_used_up_to_the_limit() -> None:
 def test_one_class_and_no_images() -> None:
     member = membership(torch.tensor([[0, 1]]), 3)
     ids, counts, own = torch.tensor([[0, 1]]), torch.tensor([2]), torch.tensor([0])
-    assert chance_curves(ids, counts, member, own, num_language=2).tolist() == [[0.0, 0.0, 0.0]]
+    assert chance_curves(ids, counts, member, own, num_language=2).isnan().tolist() == [[True] * 3]
     assert chance_curves(ids[:0], counts[:0], member, own[:0], num_language=2).shape == (0, 3)
-    assert chance_curves(ids[:, :0], counts * 0, member, own, num_language=2).tolist() == [[0.0]]
+    assert chance_curves(ids[:, :0], counts * 0, member, own, num_language=2).isnan().tolist() == [[True]]
 
 
 def test_membership_leaves_out_ids_outside_the_bank() -> None:

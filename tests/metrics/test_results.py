@@ -35,6 +35,22 @@ def test_value_interval_and_count_are_over_the_images_with_a_value() -> None:
     assert set(result) == {"name", "explainer", "value", "higher_is_better", "n", "interval"}
 
 
+def test_undefined_value_is_no_entry() -> None:
+    same = {"curve": [[0.0]] * 3, "noise_auc": [0.0, 1.0, 2.0]}
+    assert metric_result(CATALOGUE["noise_auc_correlation"], same) is None
+    assert metric_result(CATALOGUE["noise_auc_flips"], same) is not None
+
+
+def test_each_control_is_compared_with_every_other_explainer() -> None:
+    curves = {"pca": [[2.0, 0.0]] * 3, "random": [[1.0, 0.0]] * 3, "whole-image": [[3.0, 0.0]] * 3}
+    entries = compare(**{name: {"curve": curve, "part_iou": [None] * 3} for name, curve in curves.items()})
+    assert {e["explainer"] for e in entries} == {"pca"}
+    assert entry(entries, "mutual_information", "random")["difference"] == 1
+    gained = entry(entries, "mutual_information_auc", "whole-image")
+    assert (gained["difference"], gained["interval"], gained["separates"]) == (-0.5, [-0.5, -0.5], False)
+    assert not [e for e in entries if e["metric"] == "part_iou"]
+
+
 @pytest.mark.parametrize("values", [[], [None], [None, None]])
 def test_no_value_is_no_entry(values: list[None]) -> None:
     assert metric_result(CATALOGUE["part_iou"], {"part_iou": values}) is None

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from mkbench.datamodules.ground_truth import GroupGroundTruth
 from mkbench.errors import UsageError
 from mkbench.metrics.catalogue import metrics_of
 from mkbench.scorers import GroundTruth, ScorerContext
+from mkbench.systems import MutualKnowledge
 
 
 def with_ground_truth(context: ScorerContext, **changes: Any) -> ScorerContext:
@@ -75,8 +77,8 @@ def test_parts_that_cannot_be_seen_are_left_out() -> None:
 def test_columns_are_those_announced_and_have_metrics() -> None:
     scorer = GroundTruth()
     assert list(scorer.score(with_ground_truth(make_context([ALL])))) == list(scorer.columns)
-    names = [entry.name for entry in metrics_of(scorer.columns)]
-    assert {"descriptor_precision", "descriptor_recall", "part_iou"} <= set(names)
+    names = {entry.name for entry in metrics_of(scorer.columns)}
+    assert {"descriptor_precision", "part_iou", "mutual_precision", "language_recall"} <= names
     assert scorer.settings() == {}
 
 
@@ -142,6 +144,8 @@ def test_perfect_explanation_of_critters(resize: Any) -> None:
         group=group,
         explanation=explanation,
         bare=torch.rand(len(data.bank), 6),
+        member=torch.rand(2, len(data.bank)) < 0.1,
+        conditioning=torch.tensor([0, 1, 0]),
     )
     columns = GroundTruth().score(context)
     assert columns["descriptor_precision"] == columns["part_iou"] == [1.0] * 3
@@ -150,3 +154,35 @@ def test_perfect_explanation_of_critters(resize: Any) -> None:
     # The same parts mirrored are elsewhere.
     mirrored = replace(explanation, part_pixels=explanation.part_pixels.flip(-1))
     assert max(GroundTruth().score(replace(context, explanation=mirrored))["part_iou"]) < 0.6
+
+
+@pytest.mark.parametrize(("model", "share"), [("vit-s", 0.594), ("vit-m", 0.812), ("rn", 0.823), ("vit-l", 0.911)])
+def test_language_concepts_of_the_bundled_models(model: str, share: float) -> None:
+    """The share of a class's 12 language concepts that are true of it."""
+    system = MutualKnowledge(f"critters-{model}", num_language_concepts=12, pool=62)
+    data = Critters(images_per_class=1, num_workers=0)
+    system.prepare(data)
+    geometry = Geometry(SIDE, (0.5,) * 3, (0.5,) * 3)  # type: ignore[arg-type]
+    dataset = data.dataset(geometry, data.specs, with_ground_truth=True)
+    context = replace(make_context([ALL]), member=system.knowledge.member, bare=system.knowledge.bare)
+    columns = [GroundTruth().score(replace(context, group=dataset[label])) for label in range(32)]
+    assert np.mean([column["language_precision"][0] for column in columns]) == pytest.approx(share, abs=6e-4)
+    # Of another class hardly more is true than of descriptors drawn at random.
+    assert np.mean([column["language_precision_permuted"][0] for column in columns]) < 0.45
+
+
+def test_language_and_mutual_concepts_by_hand() -> None:
+    # Class k has the language concepts k and k + 4; of class 1 descriptors 1, 2 and 3 are true.
+    context = with_ground_truth(
+        with_concepts(make_context([ALL, ALL]), [[5, 1, 0], [6]]),
+        class_descriptors=torch.tensor([False, True, True, True, False, False, False, False]),
+    )
+    columns = GroundTruth().score(replace(context, conditioning=torch.tensor([1, 1])))
+    assert columns["language_precision"] == [1 / 2] * 2
+    assert columns["language_recall"] == [pytest.approx(1 / 3)] * 2
+    assert columns["language_precision_permuted"] == [pytest.approx((0 + 1 / 2 + 1 / 2) / 3)] * 2
+    # Visible are 0 to 3: of the mutual concepts 5 and 1 one; with class 0 the concept 0, with class 2 the concept 6.
+    assert columns["mutual_precision"] == [0.5, None]
+    assert columns["mutual_precision_permuted"] == [1.0, 0.0]
+    unlabelled = replace(context, group=replace(context.group, class_index=None))
+    assert GroundTruth().score(unlabelled)["language_precision"] == [None, None]

@@ -47,11 +47,13 @@ def test_batch_equals_one_image_at_a_time(mode: Any, backwards: bool) -> None:
     assert len({tuple(curve) for curve in columns[f"{mode}_scores{suffix}"]}) == 20
 
 
-def test_image_without_parts_has_the_start_alone() -> None:
+def test_image_without_parts_has_no_value() -> None:
     columns = Removal().score(make_context([NONE, ALL]))
-    assert [len(curve) for curve in columns["deletion_scores"]] == [1, 4]
+    assert [curves[0] for curves in columns.values()] == [None] * 8
+    assert [len(curves[1]) for curves in columns.values()] == [4] * 8
+    assert set(map(tuple, Removal().score(make_context([NONE] * 2)).values())) == {(None, None)}
     # Deletion starts with the image itself, insertion with all of it blurred.
-    assert columns["deletion_scores"][0] != columns["insertion_scores"][0]
+    assert columns["deletion_scores"][1][0] != columns["insertion_scores"][1][0]
 
 
 def test_one_part_reads_the_same_in_both_orders() -> None:

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         UsageError: a folder without a finished run.
         DataError: a damaged run, or one that lacks class groups.
     """
-    from mkbench.cli.run_summary import partial_sentences  # noqa: PLC0415
+    from mkbench.cli.run_summary import data_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs, require_whole  # noqa: PLC0415
     from mkbench.studies.concept_heads.report import write_concept_heads  # noqa: PLC0415 - these take seconds to import
     from mkbench.studies.registry import write_report  # noqa: PLC0415
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     concept_heads = write_concept_heads(runs, options.out, embed, width=console.width)
     if concept_heads is not None:
         console.print(concept_heads)
-    for sentence in partial_sentences(runs):
+    for sentence in data_sentences(runs):
         print(sentence)
     return 0
 

@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415
 
     from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
+    from mkbench.cli.trainer import usable_accelerator  # noqa: PLC0415
     from mkbench.studies.head_pruning.choice import PruningOptions  # noqa: PLC0415
     from mkbench.studies.head_pruning.study import prune_run  # noqa: PLC0415
     from mkbench.studies.head_pruning.table import show_pruning  # noqa: PLC0415
@@ -58,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         images_per_class=options.images_per_class,
     )
-    system = load_system(options.run, trust=options.trust_config).to(Fabric(accelerator="auto", devices=1).device)
+    system = load_system(options.run, trust=options.trust_config).to(
+        Fabric(accelerator=usable_accelerator("auto"), devices=1).device
+    )
     document = prune_run(options.run, system, load_data(options.run, trust=options.trust_config), how)
     console = Console()
     console.print(show_pruning(document, width=console.width))

@@ -5,6 +5,7 @@ from mkbench.metrics.functional.accuracy_increase import accuracy_increase
 from mkbench.metrics.functional.association import association
 from mkbench.metrics.functional.bootstrap import bootstrap_interval, bootstrap_intervals, paired_bootstrap_difference
 from mkbench.metrics.functional.chance import chance_curves, membership
+from mkbench.metrics.functional.cluster_bootstrap import cluster_bootstrap_interval
 from mkbench.metrics.functional.concept_consistency import (
     ccs_share,
     concept_consistency,
@@ -18,7 +19,10 @@ from mkbench.metrics.functional.deletion import deletion
 from mkbench.metrics.functional.entanglement import entanglement, entanglement_interval, matching_labels
 from mkbench.metrics.functional.estimators import mutual_information_curves
 from mkbench.metrics.functional.ground_truth import DescriptorAgreement, descriptor_agreement, named_part_iou
+from mkbench.metrics.functional.grouped_curves import GroupedCurves, group_concepts, grouped_curves
 from mkbench.metrics.functional.insertion import insertion
+from mkbench.metrics.functional.kendall_tau import kendall_tau, kendall_tau_interval
+from mkbench.metrics.functional.language_truth import language_agreement, mutual_agreement
 from mkbench.metrics.functional.max_skew import max_skew
 from mkbench.metrics.functional.mutual_information import (
     mutual_information,
@@ -26,6 +30,7 @@ from mkbench.metrics.functional.mutual_information import (
     padded_mutual_information_curves,
     sort_by_importance,
 )
+from mkbench.metrics.functional.paired_test import holm_adjusted, paired_p_value
 from mkbench.metrics.functional.rank_correlation import rank_correlation
 from mkbench.metrics.functional.removal_curve import average_removal_curve, curve_mean, curve_sum
 from mkbench.metrics.functional.removal_sequence import correctness_curve, removal_images, removal_order, score_curve
@@ -34,9 +39,12 @@ from mkbench.metrics.functional.segmentation import (
     segmentation_average_precision,
     segmentation_mean_iou,
 )
+from mkbench.metrics.functional.stability import concept_overlap, flip_share, pearson_correlation
+from mkbench.metrics.functional.wilson import wilson_interval
 
 __all__ = [
     "DescriptorAgreement",
+    "GroupedCurves",
     "accuracy_drop",
     "accuracy_increase",
     "association",
@@ -47,9 +55,11 @@ __all__ = [
     "box_iou",
     "ccs_share",
     "chance_curves",
+    "cluster_bootstrap_interval",
     "concept_consistency",
     "concept_consistency_ratio",
     "concept_entropy",
+    "concept_overlap",
     "consistency_levels",
     "corloc",
     "correctness_curve",
@@ -59,12 +69,20 @@ __all__ = [
     "descriptor_agreement",
     "entanglement",
     "entanglement_interval",
+    "flip_share",
     "foreground_boxes",
+    "group_concepts",
+    "grouped_curves",
+    "holm_adjusted",
     "insertion",
+    "kendall_tau",
+    "kendall_tau_interval",
+    "language_agreement",
     "localised",
     "matching_labels",
     "max_skew",
     "membership",
+    "mutual_agreement",
     "mutual_information",
     "mutual_information_auc",
     "mutual_information_curve",
@@ -72,6 +90,8 @@ __all__ = [
     "named_part_iou",
     "padded_mutual_information_curves",
     "paired_bootstrap_difference",
+    "paired_p_value",
+    "pearson_correlation",
     "pixel_accuracy",
     "rank_correlation",
     "removal_images",
@@ -80,4 +100,5 @@ __all__ = [
     "segmentation_average_precision",
     "segmentation_mean_iou",
     "sort_by_importance",
+    "wilson_interval",
 ]

@@ -67,7 +67,7 @@ def chance_curves(
     Both estimators reward overlap that any class would give; this is that part, and curve - chance is the excess. With
     at most ``max_classes`` other classes all of them are averaged. With more, ``max_classes + 1`` classes are drawn
     by ``seed`` alone and each image uses the first ``max_classes`` of them that are not its own, so an image's value
-    does not depend on the images around it. With one class there is no other class and the chance level is 0.
+    does not depend on the images around it. With one class there is no other class, and no chance level.
 
     Args:
         vision_ids: (B, K) int64 distinct vision concepts, most important first, padded with -1.
@@ -81,7 +81,7 @@ def chance_curves(
         seed: which classes are drawn.
 
     Returns:
-        (B, K + 1) float64 in nats; 0 from entry ``counts`` on.
+        (B, K + 1) float64 in nats; 0 from entry ``counts`` on. NaN with one class.
 
     Raises:
         ValueError: if shapes do not fit, or a conditioning class or vision id lies outside the table.
@@ -107,7 +107,7 @@ def chance_curves(
             hits, counts[part, None], num_language, estimator=estimator, bank_size=bank_size
         )  # (images, drawn, ids + 1)
         others = _other_classes(drawn, conditioning[part])[..., None]
-        means.append((curves * others).sum(1) / others.sum(1).clamp(min=1))
+        means.append((curves * others).sum(1) / others.sum(1))  # 0 / 0 without another class
     return torch.cat(means)
 
 

@@ -14,11 +14,12 @@ from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.run_folder import write_text_atomically
 from mkbench.runs.schema import Environment, RunResults
-from mkbench.studies.mutual_knowledge.figure.accuracy import accuracy_scatter
+from mkbench.studies.mutual_knowledge.figure.accuracy_scatter import accuracy_scatter
 from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, has_curves
 from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import neighbours_table, pairs_table
 from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs, read_image_values
+from mkbench.studies.mutual_knowledge.seed_spread import seed_notes
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, PARTS, bench_rows, bench_table, nat_decimals
 from mkbench.studies.reproduction.published import PublishedLine, published_line
 from mkbench.tables import Column, ResultTable, to_console, to_markdown, write_table
@@ -119,7 +120,8 @@ def compare(documents: Sequence[tuple[RunResults, Environment]]) -> Comparison:
     rows = bench_rows(documents)
     explainers = sort_explainers({row["explainer"] for row in rows if row["explainer"] is not None})
     rows.sort(key=lambda row: _order(row, explainers))
-    notes = _differences([results for results, _ in documents])
+    results = [each for each, _ in documents]
+    notes = (*_differences(results), *seed_notes(results))
     return Comparison(rows, [_ranks(row, rows) for row in rows], notes)
 
 

@@ -11,6 +11,7 @@ from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.results import difference_result
 from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
+from mkbench.systems.records.images import top5_column
 from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
@@ -57,7 +58,7 @@ def classified_record(
         >>> ranking = {None: torch.tensor([[0, 1]]), "linear-probe": torch.tensor([[1, 0]])}
         >>> row, = classified_record(group, ranking, ["bat", "owl"], ["linear-probe"]).rows.to_pylist()
         >>> row["top1"], row["top5"], row["top1_linear-probe"]
-        (False, True, True)
+        (False, None, True)
     """
     label = group.class_index
     columns: dict[str, Any] = {
@@ -69,7 +70,7 @@ def classified_record(
         classes = ranking[head].tolist() if len(group) else []
         columns[_column("predicted_index", head)] = [best[0] for best in classes]
         columns[_column("top1", head)] = [best[0] == label for best in classes]
-        columns[_column("top5", head)] = [label in best for best in classes]
+        columns[_column("top5", head)] = top5_column(classes, label, len(class_names))
     return GroupRecord(group.key, pa.table(columns, schema=_schema(heads)), {}, group.unreadable)
 
 

@@ -19,8 +19,28 @@ from mkbench.systems.records.metric_rows import (
     unreadable_images,
 )
 
+#: With more classes, being among the nearest five says something.
+_MOST_NEAR = 5
 #: One row for each image.
 RANKING_SCHEMA = IMAGE_SCHEMA.append(pa.field("top5", pa.bool_()))
+
+
+def top5_column(ranking: Sequence[Sequence[int]], label: int | None, classes: int) -> list[bool | None]:
+    """Return whether the class of each image is among its nearest five; None without labels or with five classes.
+
+    Among five classes or fewer every one is among the nearest five.
+
+    Args:
+        ranking: up to five classes of each image, best first.
+        label: the class of the images; None: not known.
+        classes: how many classes there are.
+
+    Example:
+        >>> top5_column([[0, 1, 2, 3, 4]], 5, 6), top5_column([[0, 1]], 1, 2)
+        ([False], [None])
+    """
+    known = label is not None and classes > _MOST_NEAR
+    return [label in best if known else None for best in ranking]
 
 
 def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Sequence[str]) -> GroupRecord:
@@ -36,7 +56,7 @@ def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Seque
         >>> group = ClassGroup(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1, 0, ("owl/1.png",))
         >>> row, = ranking_record(group, torch.tensor([[0, 1]]), ["bat", "owl"]).rows.to_pylist()
         >>> row["class_name"], row["predicted_index"], row["top1"], row["top5"]
-        ('owl', 0, False, True)
+        ('owl', 0, False, None)
     """
     ranked: list[list[int]] = [] if ranking is None else ranking.tolist()
     label = group.class_index
@@ -47,7 +67,7 @@ def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Seque
         "class_name": [None if label is None else class_names[label]] * len(group),
         "predicted_index": [classes[0] for classes in ranked],
         "top1": [classes[0] == label if known else None for classes in ranked],
-        "top5": [label in classes if known else None for classes in ranked],
+        "top5": top5_column(ranked, label, len(class_names)),
     }
     return GroupRecord(group.key, pa.table(columns, schema=RANKING_SCHEMA), {}, group.unreadable)
 

@@ -1,6 +1,7 @@
 """From the tensors of a class group to rows of Parquet."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
+from mkbench.systems.records.images import top5_column
 
 
 def _explainer_rows(
@@ -26,8 +28,9 @@ def _explainer_rows(
         "part_descriptor_ids": [[i for i in row if i >= 0] for row in ids.tolist()],
         "hits": trim_rows(explained.hits, counts),
         "curve": trim_rows(explained.curves, counts + 1),
-        "chance_curve": trim_rows(explained.chance, counts + 1),
-        "concept_entropy": explained.entropy.tolist(),
+        "chance_curve": [None if isnan(curve[0]) else curve for curve in trim_rows(explained.chance, counts + 1)],
+        # An explainer without parts has nothing that could differ between them.
+        "concept_entropy": explained.entropy.tolist() if explanation.present.shape[1] else [None] * len(explanation),
     }
     schema = pa.schema([*ROW_SCHEMA, *measured.items()])
     return pa.table({name: (columns | explained.measured)[name] for name in schema.names}, schema=schema)
@@ -57,7 +60,7 @@ def group_record(
         "class_name": [None if label is None else class_names[label]] * len(group),
         "predicted_index": result.ranking[:, 0].tolist(),
         "top1": nothing if right is None else right[:, 0].tolist(),
-        "top5": nothing if right is None else right.any(1).tolist(),
+        "top5": top5_column(result.ranking.tolist(), label, len(class_names)),
     }
     tables = [_explainer_rows(explained, shared, measured or {}) for explained in result.explained.values()]
     fallbacks = {"foreground": result.foreground.fallbacks} | {

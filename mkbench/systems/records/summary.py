@@ -83,12 +83,12 @@ def average_curves(rows: Rows) -> dict[str, list[float]]:
     >>> average_curves({"curve": [[2.0, 0.0], [0.0]], "deletion_scores": [[1.0, 0.5], [0.0]]})
     {'mutual_information': [1.0, 0.0], 'deletion': [0.5, 0.5]}
     """
-    averaged = {
-        name: pad_curves(rows[column])[0].mean(dim=0).tolist() for column, name in _CURVES.items() if column in rows
-    }
-    for column in (column for column in rows if column in _REMOVAL_CURVES):
+    averaged = {}
+    for column in (column for column in rows if column in _CURVES or column in _REMOVAL_CURVES):
         known = [curve for curve in rows[column] if curve is not None]
-        if known:
+        if known and column in _CURVES:
+            averaged[_CURVES[column]] = pad_curves(known)[0].mean(dim=0).tolist()
+        elif known:
             averaged[_REMOVAL_CURVES[column]] = average_removal_curve(*pad_removal_curves(known)).tolist()
     return averaged
 

@@ -6,7 +6,7 @@ import torch
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.systems.records.images import ranking_record, summarise_rankings
 
-NAMES = ["ant", "bee", "cat"]
+NAMES = ["ant", "bee", "cat", "dog", "elk", "fox"]
 
 
 def group(label: int | None, ids: tuple[str, ...], unreadable: tuple[str, ...] = ()) -> ClassGroup:
@@ -31,6 +31,12 @@ def test_accuracy_is_over_all_images_in_any_order_of_the_groups() -> None:
     assert (summary["images"], summary["unreadable"]) == (4, ["e cannot be read"])
     low, high = summary["metrics"][0]["interval"]
     assert 0 <= low < 0.25 < high <= 1
+
+
+def test_nearest_five_of_five_classes_say_nothing() -> None:
+    ranking = torch.tensor([[4, 3, 2, 1, 0]])
+    assert ranking_record(group(0, ("a",)), ranking, NAMES[:5]).rows["top5"].to_pylist() == [None]
+    assert ranking_record(group(0, ("a",)), ranking, NAMES).rows["top5"].to_pylist() == [True]
 
 
 @pytest.mark.parametrize("ids", [("a",), ()])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from mkbench.concepts import Foreground, GroupExplanation
@@ -6,6 +8,9 @@ from mkbench.datamodules import ClassGroup
 from mkbench.runs.group_files import ROW_SCHEMA, read_group, write_group
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
+from mkbench.systems.records.summary import summarise
+
+NAMES = ["bat", "owl", "cat", "ant", "elk", "yak"]
 
 
 def make_result():
@@ -39,7 +44,7 @@ def make_result():
 
 
 def test_rows_hold_what_was_found_without_padding():
-    record = group_record(make_result(), ["bat", "owl", "cat"])
+    record = group_record(make_result(), NAMES)
     first, second = record.rows.to_pylist()
     assert first == {
         "sample_id": "owl/a",
@@ -63,7 +68,7 @@ def test_rows_hold_what_was_found_without_padding():
 
 
 def test_record_names_group_fallbacks_and_unreadable_images():
-    record = group_record(make_result(), ["bat", "owl", "cat"])
+    record = group_record(make_result(), NAMES)
     assert record.key == "00001-000"
     assert record.fallbacks == {"foreground": {"crf_empty": 3}, "pca": {"no_foreground": 1}}
     assert record.unreadable == ("owl/c: truncated",)
@@ -72,7 +77,7 @@ def test_record_names_group_fallbacks_and_unreadable_images():
 def test_every_explainer_has_a_row_for_every_image():
     result = make_result()
     result.explained["kmeans"] = result.explained["pca"]
-    assert group_record(result, ["bat", "owl", "cat"]).rows.num_rows == 4
+    assert group_record(result, NAMES).rows.num_rows == 4
 
 
 def test_group_without_a_readable_image():
@@ -84,10 +89,40 @@ def test_group_without_a_readable_image():
 
 def test_without_labels_what_depends_on_them_is_null(tmp_path):
     result = make_result()
-    labelled = group_record(result, ["bat", "owl", "cat"]).rows.to_pylist()
+    labelled = group_record(result, NAMES).rows.to_pylist()
     result.group.class_index = None
-    record = group_record(result, ["bat", "owl", "cat"])
+    record = group_record(result, NAMES)
     unknown = dict.fromkeys(("class_index", "class_name", "top1", "top5"))
     assert record.rows.to_pylist() == [row | unknown for row in labelled]
     read = read_group(write_group(tmp_path, record))
     assert (read.key, read.rows) == ("unlabelled-000000", record.rows)
+
+
+def test_one_class_has_no_chance_level():
+    result = make_result()
+    alone = result.explained["pca"]
+    result.explained["pca"] = replace(alone, chance=torch.full_like(alone.chance, torch.nan))
+    result.group.class_index, result.ranking[:] = 0, 0
+    record = group_record(result, ["owl"])
+    assert record.rows["chance_curve"].to_pylist() == record.rows["top5"].to_pylist() == [None, None]
+    summary = summarise([record])
+    assert set(summary["curves"]) == {"mutual_information"}
+    names = {metric["name"] for metric in summary["metrics"]}
+    assert "mutual_information_auc" in names
+    assert not {"mutual_information_auc_chance", "mutual_information_auc_excess", "top5"} & names
+
+
+def test_explainer_without_parts_has_no_entropy():
+    result = make_result()
+    explanation = result.explained["pca"].explanation
+    none = replace(
+        explanation,
+        present=explanation.present[:, :0],
+        part_pixels=explanation.part_pixels[:, :0],
+        part_embeddings=explanation.part_embeddings[:, :0],
+        descriptor_ids=explanation.descriptor_ids[:, :0],
+    )
+    result.explained["pca"] = replace(result.explained["pca"], explanation=none)
+    rows = group_record(result, NAMES).rows
+    assert rows["concept_entropy"].to_pylist() == [None, None]
+    assert rows["num_parts"].to_pylist() == [0, 0]

@@ -4,7 +4,7 @@ from matplotlib.text import Annotation, Text
 from result_documents import overlapping, results, visible_texts
 from scipy.stats import linregress
 
-from mkbench.studies.mutual_knowledge.figure.accuracy import accuracy_scatter
+from mkbench.studies.mutual_knowledge.figure.accuracy_scatter import accuracy_scatter
 
 NAMES = ["ViT-B/32", "ViT-B/16", "ViT-B/32-dcp", "ViT-B/16-dcp", "ViT-L/14", "ViT-L/14@336", "ViT-B/16-dfn"]
 NAMES += ["RN-50", "RN-101", "RN-50x4", "RN-50x16", "CNeXt-B1", "CNeXt-B2"]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from toy_data import CONFIGS
+
+from mkbench.cli.stopping import Terminated, raise_if_stopping, stoppable
+
+
+def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CONFIGS.parent)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "mkbench", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def terminate_after_first_group(process: subprocess.Popen[str], run: Path) -> str:
+    """Send SIGTERM once a group is finished; return what was said, within the grace time."""
+    end = time.monotonic() + 90
+    while not list(run.glob("groups/[!.]*.parquet")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=10)
+    return said
+
+
+def children_of(pid: int) -> list[str]:
+    found = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, text=True, check=False)
+    return found.stdout.split()
+
+
+def test_predict_stops_on_sigterm_and_goes_on(predict_words: list[str], tmp_path: Path) -> None:
+    words = [*predict_words, "--data.limit_classes=12", "--data.images_per_class=4", "--data.num_workers=1"]
+    process = start(words, tmp_path)
+    said = terminate_after_first_group(process, tmp_path / "runs" / "tiny")
+    assert process.returncode == 143
+    assert said == "mkbench: stopped by SIGTERM; what is finished is kept, and the same command goes on from there.\n"
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "tiny" / "groups").iterdir()}
+    assert 0 < len(kept) < 12
+    assert not children_of(process.pid)
+    again = start(words, tmp_path)
+    again.communicate(timeout=90)
+    assert again.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(list((tmp_path / "runs" / "tiny" / "groups").iterdir())) == 12
+
+
+def test_bench_under_sigterm_starts_no_other_model(predict_words: list[str], tiny_model: Path, tmp_path: Path) -> None:
+    models = [f"local-dir:{tiny_model}", {"name": "second", "backbone": f"local-dir:{tiny_model}"}]
+    protocol = str(CONFIGS / "critters" / "mutual_knowledge.yaml")
+    (tmp_path / "bench.yaml").write_text(yaml.safe_dump({"protocol": protocol, "models": models}))
+    options = [word for word in predict_words[2:] if not word.startswith(("--model.backbone", "--results.root"))]
+    words = ["bench", "--config=bench.yaml", "--out=runs", *options, "--data.limit_classes=12"]
+    process = start(words, tmp_path)
+    said = terminate_after_first_group(process, tmp_path / "runs" / "tiny")
+    assert process.returncode == 143
+    assert "failed" not in said
+    assert not (tmp_path / "runs" / "second").exists()
+
+
+def test_signal_that_a_finaliser_swallowed_is_raised_again() -> None:
+    with stoppable():
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Terminated):
+            raise_if_stopping()
+    raise_if_stopping()  # what comes later is not stopped
+
+
+def test_handler_is_as_before_at_the_end() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with stoppable():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
