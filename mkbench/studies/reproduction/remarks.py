@@ -64,7 +64,7 @@ def fallback_lines(table: PublishedTable, runs: Sequence[Run]) -> list[str]:
 
 def _shares(results: RunResults, explainers: Sequence[str]) -> dict[str, str]:
     """Rule -> the share of images of each explainer; rules that never applied are left out, but for ``single_part``."""
-    images, fallbacks = results["data"]["images"], results["fallbacks"]
+    images, fallbacks = results["data"]["images"], results.get("fallbacks", {})
     counted = {name: fallbacks[name] for name in explainers if "single_part" in fallbacks.get(name, {})}
     return {
         rule: ", ".join(
