@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from mkbench.cli.endpoint_options import add_endpoint_options, make_endpoint
-from mkbench.cli.run_parts import load_system
+from mkbench.cli.run_parts import add_trust_option, load_system
 from mkbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     labels.add_argument("--threshold", type=int, default=3, help="texts out of five that must fit for an association")
     labels.add_argument("--shuffles", type=int, default=1, help="how often labels are permuted, as a control")
     labels.add_argument("--seed", type=int, default=0, help="of the shuffles")
+    add_trust_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     folders, console = find_runs(options.runs), Console()
     chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
     for folder, pool, labeller, judge in chosen:
-        report = explain_heads(folder, load_system(folder), pool, labeller, judge, how)
+        report = explain_heads(folder, load_system(folder, trust=options.trust_config), pool, labeller, judge, how)
         console.print(show_report(report))
     if len(folders) > 1:
         parents = {folder.parent for folder in folders}
