@@ -50,9 +50,7 @@ def score_maps(maps: Tensor, ground_truth: Tensor, patch_size: int | None = None
         raise ValueError(
             f"Expected maps (B, R, h, w) and truth (B, S, S), got {tuple(maps.shape)} and {tuple(ground_truth.shape)}."
         )
-    each = [
-        _score(own, ground_truth, patch_size) for own in maps.unbind(dim=1)
-    ]  # ranking all takes memory
+    each = [_score(own, ground_truth, patch_size) for own in maps.unbind(dim=1)]  # ranking all takes memory
     counts, iou, precision, flat = (torch.stack(values) for values in zip(*each, strict=True))
     return MapScores(counts.mean(dim=0), iou.mean(dim=0), precision.mean(dim=0), flat.any(dim=0))
 

@@ -280,7 +280,7 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: s
 
 
 def test_template_without_places_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"exactly once each, found 'a photo of a \{\}'"):
+    with pytest.raises(UsageError, match=r"exactly once each and no other braces, found 'a photo of a \{\}'"):
         word_system(template="a photo of a {}")
 
 
