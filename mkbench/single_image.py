@@ -208,6 +208,7 @@ class ImageExplainer:
                 names=self.class_names,
                 bank=self.descriptors,
                 model=self.system.backbone.name,
+                patch_size=self.system.backbone.patch_size,
             ),
         )
 

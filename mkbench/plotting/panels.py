@@ -9,7 +9,6 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mkbench.concepts.upscale import covered_pixels
 from mkbench.plotting.style import PALETTE, ink_on
 
 Segments = NDArray[np.float64]
@@ -25,12 +24,13 @@ def part_colour(part: int) -> str:
     return PALETTE[part % len(PALETTE)]
 
 
-def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
+def boundary_segments(labels: NDArray[np.int64], size: int, patch_size: int | None = None) -> Segments:
     """Return the grid lines between patches with different labels; outside the grid counts as background.
 
     Args:
         labels: (h, w), -1 on the background.
         size: side of the square image, in pixels; each patch has a whole number of them.
+        patch_size: side of a patch, in pixels; None: the largest that fits.
 
     Returns:
         (segments, 2, 2): the two ends of each line as (x, y) pixels.
@@ -45,7 +45,9 @@ def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
     row, column = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])  # lines above a patch
     horizontal = np.stack([np.stack([column, row], 1), np.stack([column + 1, row], 1)], 1)
     height, width = labels.shape
-    segments: Segments = np.concatenate([vertical, horizontal]) * np.array([size // width, size // height])
+    segments: Segments = np.concatenate([vertical, horizontal]) * np.array(
+        [patch_size or size // width, patch_size or size // height]
+    )
     return segments
 
 
@@ -130,13 +132,19 @@ def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _extent(patches: NDArray[np.generic], size: int) -> tuple[int, int, int, int]:
-    """Return the left, right, bottom and top pixel of what the patches, (h, w), cover of an image."""
+def _extent(patches: NDArray[np.generic], size: int, patch_size: int | None) -> tuple[int, int, int, int]:
+    """Return the left, right, bottom and top pixel of patches, (h, w); the last may reach over the edge."""
     height, width = patches.shape
-    return 0, covered_pixels(size, width), covered_pixels(size, height), 0
+    return 0, width * (patch_size or size // width), height * (patch_size or size // height), 0
 
 
-def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np.int64], size: int) -> AxesImage:
+def draw_saliency(
+    axes: Axes,
+    saliency: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    size: int,
+    patch_size: int | None = None,
+) -> AxesImage:
     """Show a signed map, white at zero, with the outline of the foreground.
 
     Args:
@@ -144,6 +152,7 @@ def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np
         saliency: (h, w).
         labels: parts of the patches, (h, w), -1 on the background.
         size: side of the image in pixels.
+        patch_size: side of a patch, in pixels; None: the largest that fits.
 
     Returns:
         The map, for a colour bar.
@@ -155,23 +164,23 @@ def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np
         (-2.0, 2.0)
     """
     largest = float(np.abs(saliency).max()) or 1.0
-    shown = axes.imshow(
-        saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=_extent(saliency, size), interpolation="nearest"
-    )
-    outline = boundary_segments(np.where(labels >= 0, 0, -1), size)
+    extent = _extent(saliency, size, patch_size)
+    shown = axes.imshow(saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=extent, interpolation="nearest")
+    outline = boundary_segments(np.where(labels >= 0, 0, -1), size, patch_size)
     axes.add_collection(LineCollection(list(outline), colors="black", linewidths=1.0, capstyle="projecting"))
     axes.set(xticks=[], yticks=[], xlim=(0, size), ylim=(size, 0))
     axes.spines[:].set(visible=True, linewidth=0.4)
     return shown
 
 
-def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64], patch_size: int | None = None) -> None:
     """Show the parts in their colours, numbered from 1, on a pale grey version of the image.
 
     Args:
         axes: where to draw.
         image: uint8, (3, S, S).
         labels: (h, w), -1 on the background.
+        patch_size: side of a patch, in pixels; None: the largest that fits.
 
     Example:
         >>> from mkbench.plotting.style import Page
@@ -186,9 +195,9 @@ def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64]) 
     colours = np.zeros((*labels.shape, 4))
     for part in np.unique(labels[labels >= 0]):
         colours[labels == part] = (*to_rgb(part_colour(int(part))), 0.5)
-    extent = _extent(labels, size)
+    extent = _extent(labels, size, patch_size)
     axes.imshow(colours, extent=extent, interpolation="nearest")
-    lines = boundary_segments(labels, size)
+    lines = boundary_segments(labels, size, patch_size)
     axes.add_collection(LineCollection(list(lines), colors="white", linewidths=0.7, capstyle="projecting"))
     for part, (place, anchor) in number_places(labels).items():
         if place != anchor:

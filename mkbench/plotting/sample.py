@@ -49,6 +49,7 @@ class SampleView:
         class_name: the true class, None for an image without a label.
         predicted_name: the predicted class.
         heading: of the figure, such as the model and the explainer.
+        patch_size: side of a patch, in pixels; None: the largest that fits.
     """
 
     image: NDArray[np.uint8]
@@ -60,6 +61,7 @@ class SampleView:
     class_name: str | None
     predicted_name: str
     heading: str
+    patch_size: int | None = None
 
 
 def _check(sample: SampleView) -> None:
@@ -154,8 +156,8 @@ def _draw_images(page: Page, sample: SampleView, captions: list[tuple[list[str],
     image, saliency, parts = (page.axes_at(left, top + _TITLE, _IMAGE, _IMAGE) for left in lefts)
     size = sample.image.shape[-1]
     draw_image(image, sample.image)
-    shown = draw_saliency(saliency, sample.saliency, sample.part_labels, size)
-    draw_parts(parts, sample.image, sample.part_labels)
+    shown = draw_saliency(saliency, sample.saliency, sample.part_labels, size, sample.patch_size)
+    draw_parts(parts, sample.image, sample.part_labels, sample.patch_size)
     largest = shown.get_clim()[1]
     bar = page.axes_at(lefts[1], top + _TITLE + _IMAGE + 5, _IMAGE, 4)
     page.figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[-largest, 0, largest])

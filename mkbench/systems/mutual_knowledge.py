@@ -277,6 +277,7 @@ class MutualKnowledge(BenchmarkSystem):
             scope=self.scope,
             method=self.saliency,
             refine=self.refine,
+            patch_size=self.backbone.patch_size,
             stage=self.stage,
         )
         ranking = self._rank(unit, text.classes)

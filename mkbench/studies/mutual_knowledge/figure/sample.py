@@ -20,6 +20,7 @@ def sample_view(
     names: Sequence[str],
     bank: Sequence[str],
     model: str,
+    patch_size: int | None = None,
 ) -> SampleView:
     """Return what the figure of one image shows.
 
@@ -31,6 +32,7 @@ def sample_view(
         names: class names, in class order.
         bank: the descriptors.
         model: name of the model.
+        patch_size: side of a patch of it, in pixels; None: the largest that fits.
     """
     explanation = result.explained[explainer].explanation
     image, label = explanation.image(index), result.group.class_index
@@ -49,4 +51,5 @@ def sample_view(
         class_name=None if label is None else names[label],
         predicted_name=names[int(result.ranking[index, 0])],
         heading=f"{model}, {explainer_label(explainer)} parts",
+        patch_size=patch_size,
     )
