@@ -26,7 +26,7 @@ from mkbench.datamodules.class_groups import (
 )
 from mkbench.datamodules.group_loader import group_loader
 from mkbench.datamodules.image_files import MOST_PIXELS, PILLOW_LIMIT, Decoding
-from mkbench.datamodules.images import Resize
+from mkbench.datamodules.resizing import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import DataError, UsageError
 from mkbench.language_models.bank_origin import bank_origin
@@ -81,7 +81,7 @@ def require_at_least(least: int, option: str, value: int | None) -> None:
 
 
 class ClassGroupDataModule(L.LightningDataModule, ABC):
-    """Feeds class groups, a concept bank and class prompts to a system.
+    """Base class of the DataModules: class groups, a concept bank and class prompts for a system.
 
     A subclass says in ``make_source`` where its images come from.
 
@@ -235,7 +235,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
 
         Raises:
             UsageError: the system has no ``geometry``, so that the size of its images is unknown; or it measures
-                against a truth that this data does not know.
+                against ground truth that this data does not know.
         """
         trainer = self.trainer
         module = None if trainer is None else trainer.lightning_module

@@ -1,4 +1,4 @@
-"""The bar of long work: how much of it is done, for how long, and how long it will still take."""
+"""Progress bar of long work: how much is done, time elapsed and time left."""
 
 import time
 from collections.abc import Callable, Iterator

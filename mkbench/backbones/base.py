@@ -191,12 +191,12 @@ class Backbone(torch.nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return next((tensor.device for tensor in self._tensors()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the weights."""
+        """Precision of the weights."""
         return next((tensor.dtype for tensor in self._tensors() if tensor.is_floating_point()), torch.float32)
 
     @property

@@ -1,4 +1,4 @@
-"""The adapter of open_clip models; the model itself stays as open_clip builds it."""
+"""Adapter of open_clip models; the model itself stays as open_clip builds it."""
 
 import hashlib
 from collections.abc import Callable, Sequence

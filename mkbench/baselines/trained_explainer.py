@@ -1,4 +1,4 @@
-"""What explainers made of trained heads share: the file, the checks, and the way from patches to an explanation."""
+"""Base class of explainers made of trained heads: file, checks, and parts with descriptors from patch scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ H = TypeVar("H", bound=Head)
 
 
 class FoundParts(NamedTuple):
-    """What a head says of images.
+    """Parts and concepts that a head finds in images.
 
     Attributes:
         labels: (B, N) int64 part of every patch, -1 where it belongs to none.

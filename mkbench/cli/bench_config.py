@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mkbench.backbones.registry import model_set
+from mkbench.backbones.known_models import model_set
 from mkbench.cli.config_files import find_config
 from mkbench.errors import UsageError
 from mkbench.text_files import parse_yaml

@@ -1,4 +1,4 @@
-"""What a finished `mkbench predict` prints: its table, its folder and the next command."""
+"""Summary of a finished `mkbench predict`: its table, its folder and the next command."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from mkbench.backbones.plugins import published_names
+from mkbench.backbones.external_backbones import published_names
 from mkbench.cli.plugins import OPTION, loaded
 from mkbench.errors import UsageError
 from mkbench.text_files import parse_yaml

@@ -91,7 +91,7 @@ class StopOnSigterm(Callback):
         raise_if_stopping()
 
     def on_train_batch_end(self, *hook: Any) -> None:
-        """As after a batch of predictions."""
+        """Stop after a training batch, as after a batch of predictions."""
         raise_if_stopping()
 
 

@@ -1,4 +1,4 @@
-"""Classes described by descriptors: which are their own, in what words, and the vector an image is compared with."""
+"""Class descriptions: the descriptors of each class, as prompts and as the vector an image is compared with."""
 
 import re
 from collections.abc import Sequence

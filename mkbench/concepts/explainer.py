@@ -21,7 +21,7 @@ Partition = Callable[[Tensor, int, int], Tensor]
 
 @dataclass(frozen=True)
 class GroupContext:
-    """Everything an explainer may look at: the images of one class group and the bank, on one device.
+    """Inputs of an explainer: the images of one class group and the bank, on one device.
 
     Attributes:
         images: (B, 3, S, S) uint8 RGB images.
@@ -84,7 +84,7 @@ class GroupContext:
 
 
 class Explainer(Protocol):
-    """What a system asks of an explainer: a name for its rows, and an explanation per class group.
+    """Explainer interface: a name for its rows, and an explanation of each class group.
 
     One whose answer depends on the seed of the context says so by an attribute ``seeded = True``.
     """
@@ -159,7 +159,7 @@ def embed_parts(
 
 
 class PartsExplainer:
-    """The paper's explainer: parts by PCA or K-means, descriptors by prompted regions and transport.
+    """Explainer of the paper: parts by PCA or K-means, descriptors by prompted regions and transport.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 3.
 

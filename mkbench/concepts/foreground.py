@@ -1,4 +1,4 @@
-"""The prominent region of every image of a class group (steps 3 to 5 of the pipeline)."""
+"""Foreground: the prominent region of every image of a class group (steps 3 to 5 of the pipeline)."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

@@ -1,4 +1,4 @@
-"""Parts: every foreground patch of a class belongs to exactly one of a few parts (step 6 of the pipeline)."""
+"""Parts of the foreground: PCA and K-means over the patches of a class (step 6 of the pipeline)."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def _check_rows(features: Tensor, num_parts: int) -> None:
 
 
 def pca_parts(features: Tensor, num_parts: int) -> Tensor:
-    """Assign every patch to the principal component it scores highest on.
+    """PCA parts: assign every patch to the principal component it scores highest on.
 
     PCA of the raw, mean-centred rows in float64; the entry of largest magnitude of each component (the first on ties)
     is positive; the scores of each component are scaled to 0..1 over all rows; the part is the argmax (first wins). A
@@ -82,7 +82,7 @@ def _given_centres(init: Sequence[int] | Tensor, rows: Tensor, clusters: int) ->
 def kmeans_parts(
     features: Tensor, num_parts: int, *, init: Sequence[int] | Tensor | None = None, seed: int = 0
 ) -> Tensor:
-    """Assign every patch to a K-means cluster of its direction.
+    """K-means parts: assign every patch to a cluster of its direction.
 
     Lloyd's algorithm on L2-normalised rows in float64 until the sum over centres of the Euclidean length of their shift
     is below 1e-2 (or 300 rounds); the labels are those of the last assignment, before the last update of the centres.
@@ -129,7 +129,7 @@ def kmeans_parts(
 
 
 def part_masks(labels: Tensor, num_parts: int, size: int, patch_size: int | None = None) -> Tensor:
-    """The pixels of every part, by nearest upscaling of its patches.
+    """Pixels of every part, by nearest upscaling of its patches.
 
     Args:
         labels: (B, h, w) int64, -1 on background, 0..L-1 on the patches of a part.

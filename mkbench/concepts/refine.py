@@ -157,7 +157,7 @@ def _check_images(images: Tensor, masks: Tensor) -> None:
 
 
 class RefinedForeground(NamedTuple):
-    """What `refine_foreground` returns: (B, S, S) bool pixels and (B,) bool, True where the CRF left nothing."""
+    """Result of `refine_foreground`: (B, S, S) bool pixels and (B,) bool, True where the CRF left nothing."""
 
     pixels: Tensor
     fell_back: Tensor
@@ -166,7 +166,7 @@ class RefinedForeground(NamedTuple):
 def refine_foreground(
     images: Tensor, mask_patches: Tensor, size: int, mode: Refinement, *, patch_size: int | None = None
 ) -> RefinedForeground:
-    """The foreground in pixels: the three steps of the paper's ladder (nearest, + components, + CRF).
+    """Refine the foreground to pixels: the three steps of the paper's ladder (nearest, + components, + CRF).
 
     `none` upscales the patch mask as it is, `components` upscales its cleaned-up version, and `crf` refines that one by
     `refine_crf` with the paper's parameters. A mask that is clean already gives the same pixels with `none` and

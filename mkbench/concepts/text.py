@@ -11,7 +11,7 @@ from mkbench.concepts.templates import PLACE, is_template
 
 
 class TextEncoder(Protocol):
-    """The half of a backbone that reads text."""
+    """Text encoder: the half of a backbone that reads text."""
 
     def encode_text(self, texts: list[str], /) -> Tensor:
         """Encode T texts into (T, d) embeddings, not normalised."""

@@ -14,7 +14,7 @@ from mkbench.heads.token_readings import TokenReadings
 
 
 class Segmentation(NamedTuple):
-    """Maps of pixels and the objects cut out of them.
+    """Segmentation of images: maps of pixels and the objects cut out of them.
 
     Attributes:
         scores: (B, S, S) in 0..1, higher for the object.

@@ -26,7 +26,7 @@ _TENSORS = ("heads", "mlp", "initial", "rest", "constant", "embedding")
 
 @dataclass(frozen=True)
 class StoredGroup:
-    """Where the contributions of a class group lie.
+    """Stored contributions of a class group: their file and images.
 
     Attributes:
         path: the file.

@@ -11,7 +11,7 @@ from mkbench.text_files import split_lines
 
 @dataclass(frozen=True)
 class Answer:
-    """What a language model answered.
+    """Answer of a language model.
 
     Attributes:
         content: its words; None where it gave none.

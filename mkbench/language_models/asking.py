@@ -1,4 +1,4 @@
-"""Many questions to one language model: some at a time, each answer kept as it comes."""
+"""Questions to a language model in parallel, with each answer kept as it comes."""
 
 import hashlib
 import json

@@ -51,7 +51,7 @@ def import_openai() -> Any:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A language model, and how to ask it.
+    """Endpoint of a language model, and how to ask it.
 
     The key comes from an environment variable alone, so that no configuration, result or message can hold it.
 

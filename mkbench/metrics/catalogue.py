@@ -1,4 +1,4 @@
-"""Every metric of ``results.json``, once: what computes it from which columns, and how it is shown."""
+"""Catalogue of the metrics of ``results.json``: class, columns, heading, unit, decimals and direction of each."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -249,7 +249,7 @@ _SCORED = (
     ),
     _number(
         "descriptor_precision_chance",
-        _shares(None, "descriptor precision by chance"),
+        _shares(None, "descriptor precision of random descriptors"),
         "share of the bank that an image shows",
         of_model=True,
     ),

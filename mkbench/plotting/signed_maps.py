@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from mkbench.concepts.upscale import covered_pixels
 from mkbench.plotting.panels import check_images, draw_image, image_pixels
 from mkbench.plotting.style import LINE_HEIGHT, Page, print_style, wrap_text, write_lines
 
@@ -68,7 +67,7 @@ def signed_maps_figure(
 
 def _draw_map(axes: Axes, values: Tensor, limit: float, *, size: int | None = None) -> AxesImage:
     """Draw a map on its own, or over an image of some size, where it shows as strongly as it differs from zero."""
-    height, width = (covered_pixels(size, side) if size else side for side in values.shape)
+    height, width = (side * (size // side) if size else side for side in values.shape)  # whole pixels a patch
     shown = values.detach().cpu().double().numpy()
     image = axes.imshow(
         shown,

@@ -33,7 +33,7 @@ class Run:
 
     @property
     def system(self) -> str:
-        """What was run, such as ``mutual_knowledge``."""
+        """System that was run, such as ``mutual_knowledge``."""
         return self.results["system"]
 
     def labelled(self) -> RunResults:

@@ -55,7 +55,7 @@ class _Meta(TypedDict):
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """What is kept of one class group.
+    """Record of one class group: rows, fallbacks and unreadable images.
 
     Attributes:
         key: name of the group, ``GroupSpec.key``.

@@ -38,7 +38,7 @@ class BankEntry(_BankEntry, total=False):
 
 
 class PartialEntry(TypedDict):
-    """How many class groups a run over a part of its data has, and of how many."""
+    """Share of the class groups that a run over a part of its data has."""
 
     groups: int
     of: int

@@ -1,4 +1,4 @@
-"""Trains a small CLIP on images whose true captions are known."""
+"""Contrastive training of a small CLIP on images with true captions."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""Classes in words: by their prompts, by their own descriptors, and by what was mined for them."""
+"""Text embeddings of classes: prompts, own descriptors, and mined descriptors."""
 
 from collections.abc import Sequence
 

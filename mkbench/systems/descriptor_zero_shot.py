@@ -1,4 +1,4 @@
-"""Do descriptors, and descriptors mined from neighbouring classes, tell images apart better than class names?"""
+"""Zero-shot classification by class names, by descriptors, and by mined descriptors, as a predict-only system."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, n
 from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.options import Unpack
 from mkbench.errors import UsageError
-from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.group_files import GroupRecord
-from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.descriptor_texts import (
     description_variants,
     embed_descriptions,
@@ -40,18 +40,18 @@ from mkbench.systems.records.descriptor_zero_shot import (
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 
 #: Classes whose images give a class descriptors, as published.
-NEIGHBOURS = 2
+NEIGHBORS = 2
 
 
 @dataclass(frozen=True)
 class Descriptions:
-    """What every class is compared by.
+    """Descriptors and text vectors of every class: prompts, own and mined descriptors.
 
     Attributes:
         vectors: variant -> (Y, d) float64; an image's similarity to a class is the product with its row.
         own: Y tuples of ids, each class's own descriptors.
         mined: Y tuples of ids, the descriptors mined for each class, whether it keeps them or not.
-        neighbours: (Y, up to 2) int64, the classes they were mined from.
+        neighbors: (Y, up to 2) int64, the classes they were mined from.
         kept: (Y,) bool, which classes use theirs.
         seen: the run they were read from -> how many of the evaluated images it had seen.
     """
@@ -59,13 +59,13 @@ class Descriptions:
     vectors: Mapping[str, Tensor]
     own: Sequence[tuple[int, ...]]
     mined: Sequence[tuple[int, ...]]
-    neighbours: Tensor
+    neighbors: Tensor
     kept: Tensor
     seen: Mapping[str, int] = field(default_factory=dict)
 
 
 class DescriptorZeroShot(BenchmarkSystem):
-    """Zero-shot classification by descriptions (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
+    """Zero-shot classification by descriptors (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
 
     Every image is classified by the prompt ensemble of the class names (``base``), by its mean cosine with the
     descriptions of each class's own descriptors (``descriptors``), and likewise with those that a finished run of
@@ -77,24 +77,18 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
-        pretrained: weight tag, for a bare architecture name.
-        random_weights: build the architecture with random weights; every result then says so.
-        mined_from: bundle of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
-        held_out_from: bundle of a run of this system over held-out images, itself without this option: classes of
+        mined_from: run folder of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
+        held_out_from: folder of a run of this system over held-out images, itself without this option: classes of
             which fewer images were right with mined descriptors than without keep to their own; equally many is no
             reason, nor is a class without held-out images. None: every class uses what was mined for it.
         split: ``train`` refuses to evaluate images that were mined from or held out. ``paper`` is as published:
             mined, chosen and evaluated on the same images, which can flatter the gain.
         mined_explainer: the explainer whose vision concepts are mined.
         mined_per_class: most descriptors that are mined for a class, by the share of images that show them, averaged
-            over its neighbours; None takes all that were found.
+            over its neighbors; None takes all that were found.
         template: the description of a ``{class}`` by one ``{descriptor}``.
         control_seed: seed of the descriptors of both controls.
-        encoder_chunk: images in one call of the image encoder; bounds memory.
-        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
-            folder.
-        precision: of the encoders; everything after them is computed in fp32 or fp64.
-        metrics: a user's own metrics, each by its ``class_path``; None: none.
+        options: see :class:`BenchmarkSystem`.
 
     Raises:
         UsageError: options that do not fit each other.
@@ -104,8 +98,6 @@ class DescriptorZeroShot(BenchmarkSystem):
         self,
         backbone: str | Backbone,
         *,
-        pretrained: str | None = None,
-        random_weights: bool = False,
         mined_from: Path | None = None,
         held_out_from: Path | None = None,
         split: Split = "train",
@@ -113,25 +105,14 @@ class DescriptorZeroShot(BenchmarkSystem):
         mined_per_class: int | None = 10,
         template: str = DESCRIPTION_TEMPLATE,
         control_seed: int = 0,
-        encoder_chunk: int = 64,
-        text_cache: str = "auto",
-        precision: Precision = "32",
-        metrics: list[ImageMetric] | None = None,
+        **options: Unpack[SystemOptions],
     ) -> None:
         require_template("--model.template", template, DESCRIPTION_PLACES)
         if mined_per_class is not None and mined_per_class < 1:
             raise UsageError(f"Expected --model.mined_per_class to be at least 1, found {mined_per_class}.")
         if held_out_from is not None and mined_from is None:
             raise UsageError("Expected --model.mined_from beside --model.held_out_from, found none; name both runs.")
-        super().__init__(
-            backbone,
-            pretrained=pretrained,
-            random_weights=random_weights,
-            encoder_chunk=encoder_chunk,
-            text_cache=text_cache,
-            precision=precision,
-            metrics=metrics,
-        )
+        super().__init__(backbone, **options)
         self.mined_from, self.held_out_from, self.split = mined_from, held_out_from, split
         self.mined_explainer, self.mined_per_class, self.template = mined_explainer, mined_per_class, template
         self.control_seed = control_seed
@@ -149,7 +130,7 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What images are compared with in this run."""
+        """Text variants that images are compared with in this run."""
         return tuple(variant for variant in VARIANTS if variant != "mined" or self.mined_from is not None)
 
     def settings(self) -> dict[str, Any]:
@@ -180,11 +161,11 @@ class DescriptorZeroShot(BenchmarkSystem):
         seen = self._check_runs(data)
         self.backbone.truncated_texts = 0
         base = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
-        neighbours = nearest_classes(base, NEIGHBOURS).cpu()
-        mined, kept = self._mine(neighbours, own, len(data.bank))
+        neighbors = nearest_classes(base, NEIGHBORS).cpu()
+        mined, kept = self._mine(neighbors, own, len(data.bank))
         chosen = [extra if keep else () for extra, keep in zip(mined, kept.tolist(), strict=True)]
         vectors = self._vectors(data, base, own, chosen)
-        self.descriptions = Descriptions(vectors, own, mined, neighbours, kept, seen)
+        self.descriptions = Descriptions(vectors, own, mined, neighbors, kept, seen)
 
     def _vectors(
         self, data: ClassGroupDataModule, base: Tensor, own: Sequence[tuple[int, ...]], mined: Sequence[tuple[int, ...]]
@@ -211,15 +192,15 @@ class DescriptorZeroShot(BenchmarkSystem):
         if self.mined_run is None:
             return {}
         described = data.describe()
-        ground = {
+        shared = {
             "class_names_sha256": described["class_names_sha256"],
             "bank": {"sha256": described["bank"]["sha256"]},
         }
-        wanted = {"model": {"fingerprint": self.backbone.fingerprint}, "data": ground}
+        wanted = {"model": {"fingerprint": self.backbone.fingerprint}, "data": shared}
         require_same(self.mined_run.folder, self.mined_run.results, wanted, option="--model.mined_from")
         runs: dict[str, Collection[ImageId]] = {"mined_from": self.mined_run.images}
         if self.held_out_run is not None:
-            wanted["data"] = ground | {key: described[key] for key in ("templates", "resize")}
+            wanted["data"] = shared | {key: described[key] for key in ("templates", "resize")}
             later = ("held_out_from", "chosen")  # the held-out run has none of these
             wanted["settings"] = {key: value for key, value in self.settings().items() if key not in later}
             require_same(self.held_out_run.folder, self.held_out_run.results, wanted, option="--model.held_out_from")
@@ -228,7 +209,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         return count_seen(evaluated, runs, self.split)
 
     def _mine(
-        self, neighbours: Tensor, own: Sequence[tuple[int, ...]], bank_size: int
+        self, neighbors: Tensor, own: Sequence[tuple[int, ...]], bank_size: int
     ) -> tuple[list[tuple[int, ...]], Tensor]:
         """Return what is mined for every class, nothing for one without descriptors of its own, and who keeps it."""
         classes, run = len(own), self.mined_run
@@ -237,13 +218,13 @@ class DescriptorZeroShot(BenchmarkSystem):
         frequencies = descriptor_frequencies(
             run.class_index, run.counts, run.ids, num_classes=classes, bank_size=bank_size
         )
-        found = mined_descriptors(frequencies, neighbours, own, self.mined_per_class)
+        found = mined_descriptors(frequencies, neighbors, own, self.mined_per_class)
         mined = [extra if ids else () for extra, ids in zip(found, own, strict=True)]
         return mined, kept_classes(run, self.held_out_run, self.split, classes)
 
     @property
     def known(self) -> Descriptions:
-        """What every class is compared by; known after ``prepare``."""
+        """Text vectors of every class; known after ``prepare``."""
         if self.descriptions is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare first.")
         return self.descriptions
@@ -278,7 +259,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         classes = [
             {
                 "name": data.class_names[index],
-                "neighbours": [data.class_names[other] for other in known.neighbours[index].tolist()],
+                "neighbors": [data.class_names[other] for other in known.neighbors[index].tolist()],
                 "mined": [data.bank.descriptors[place] for place in known.mined[index]],
                 "kept": bool(known.kept[index]),
             }

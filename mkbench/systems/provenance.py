@@ -1,4 +1,4 @@
-"""What a run folder says of its run: the model, the data, the settings, the environment, and the results."""
+"""Provenance of a run: model, data, settings and environment, as its run folder records them."""
 
 import platform
 import re

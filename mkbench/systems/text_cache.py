@@ -1,4 +1,4 @@
-"""Text embeddings on disk, so that a model encodes a concept bank once and not in every run."""
+"""Cache of text embeddings on disk, so that a concept bank is encoded once and not in every run."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What the text encoder of a model says of classes and descriptors, before any image is seen."""
+"""Text knowledge of a model: embeddings of classes and descriptors, and language concepts of each class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mkbench.systems.text_cache import TextCache
 
 @dataclass(frozen=True)
 class TextKnowledge:
-    """What the text encoder says, computed once for each model.
+    """Text embeddings and language concepts of a model, computed once.
 
     Attributes:
         classes: (Y, d) unit rows, the prompt ensemble of every class.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from toy_data import CONFIGS
 
-from mkbench.backbones.registry import BUNDLED, model_entries
+from mkbench.backbones.known_models import BUNDLED, model_entries
 from mkbench.runs.ownership import LOCK
 from mkbench.runs.run_folder import RESULTS
 

@@ -23,7 +23,7 @@ from mkbench.heads.store import (
 )
 from mkbench.runs.group_files import write_group
 from mkbench.runs.run_folder import write_json
-from mkbench.systems.records.images import ranking_record
+from mkbench.systems.records.rankings import ranking_record
 
 LAYERS, IDS = (2, 3), {"00000-000": ("a", "b"), "00001-000": (), "00004-000": ("c", "d", "e")}
 

@@ -66,7 +66,7 @@ def test_vectors_are_those_worked_out_by_hand(test_data: ImageFolder, mined: Pat
     system.prepare(test_data)
     known = system.known
     assert known.own == [(1,), (2,), (0, 1)]  # leaf: veins, rose: petals, sky: clouds and veins
-    assert known.neighbours.tolist() == [[1, 2], [0, 2], [0, 1]]
+    assert known.neighbors.tolist() == [[1, 2], [0, 2], [0, 1]]
     assert known.mined == [(), (VEINS,), ()]
     half = 0.5**0.5
     own = [[0, 1, 0], [1, 0, 0], [0, half / 2, (1 + half) / 2]]
@@ -94,7 +94,7 @@ def test_without_a_choice_every_class_uses_what_was_mined(tmp_path: Path, test_d
     assert all(entry["interval"][0] <= entry["value"] <= entry["interval"][1] for entry in results["differences"])
     assert results["settings"]["chosen"] is False
     assert results["fallbacks"]["descriptions"] == {"no_descriptors": 0, "nothing_mined": 2, "hurt": 0}
-    rose = {"name": "rose", "neighbours": ["leaf", "sky"], "mined": ["veins"], "kept": True}
+    rose = {"name": "rose", "neighbors": ["leaf", "sky"], "mined": ["veins"], "kept": True}
     assert results["mining"]["classes"][1] == rose
 
 

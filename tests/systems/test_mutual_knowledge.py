@@ -428,7 +428,7 @@ class Counting:
         return {self.name: [len(self.asked)] * len(context.group)}
 
 
-def test_measures_that_no_explainer_changes_are_taken_once_for_a_group() -> None:
+def test_scores_that_no_explainer_changes_are_taken_once_for_a_group() -> None:
     scorers = [Counting("each", needs_explanation=True), Counting("once", needs_explanation=False)]
     system = toy_system(scorers=scorers)
     images = torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2), (2, 3), (3, 3))])
@@ -441,7 +441,7 @@ def test_measures_that_no_explainer_changes_are_taken_once_for_a_group() -> None
 
 
 @pytest.mark.parametrize("needs_ground_truth", [False, True])
-def test_truth_is_read_only_if_a_measure_needs_it(
+def test_ground_truth_is_read_only_if_a_scorer_needs_it(
     tiny_model: Path, data: Critters, tmp_path: Path, needs_ground_truth: bool
 ) -> None:
     groups: list[ClassGroup] = []

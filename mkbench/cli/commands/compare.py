@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from mkbench.cli.run_summary import data_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs, require_whole  # noqa: PLC0415
-    from mkbench.studies.concept_heads.report import write_concept_heads  # noqa: PLC0415 - these take seconds to import
+    from mkbench.studies.concept_heads.write import write_concept_heads  # noqa: PLC0415 - these take seconds to import
     from mkbench.studies.registry import write_report  # noqa: PLC0415
 
     runs, console = read_runs(options.runs), Console()

@@ -1,4 +1,4 @@
-"""`mkbench heads remove`: worst-group accuracy without the heads of a spurious feature."""
+"""`mkbench heads remove`: head removal, worst-group accuracy without chosen heads."""
 
 import argparse
 from pathlib import Path

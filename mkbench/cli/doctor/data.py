@@ -1,4 +1,4 @@
-"""Are the images there, and can they be read?"""
+"""Doctor checks of the images: are they there, and can they be read."""
 
 import random
 import statistics
@@ -26,7 +26,7 @@ _MOST_FILES = 200_000
 
 @dataclass(frozen=True)
 class Listing:
-    """Which images a run would explain, listed class by class so that one fault does not hide another.
+    """Listing of the images a run would explain, class by class so that one fault does not hide another.
 
     Attributes:
         class_names: class names, in class order.
@@ -102,7 +102,7 @@ def check_listing(data: ClassGroupDataModule, listing: Listing) -> Iterator[Rema
 
 @dataclass(frozen=True)
 class Sample:
-    """Images that were opened.
+    """Sample of images that were opened.
 
     Attributes:
         read: how many could be read.

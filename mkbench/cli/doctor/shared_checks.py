@@ -17,7 +17,7 @@ from mkbench.cli.doctor.data import (
     list_images,
     open_images,
 )
-from mkbench.cli.doctor.report import Report
+from mkbench.cli.doctor.findings import Report
 from mkbench.cli.doctor.resources import RunSize, check_trainer
 from mkbench.cli.trainer import MkbenchCLI
 from mkbench.concepts import ConceptBank

@@ -1,4 +1,4 @@
-"""One property word for each attention head, and whether the head's texts fit it."""
+"""Property labels of attention heads, and judgements whether the head's texts fit them."""
 
 from mkbench.heads.labels.base import Judge, LabelContext, Labeller
 from mkbench.heads.labels.document import LabelDocument, LabelledHead, ShuffledLabels, read_labels

@@ -1,4 +1,4 @@
-"""What a language model is asked about a head, and how its answers are read."""
+"""Prompts for a language model about the texts of a head, and the parsing of its answers."""
 
 from collections.abc import Sequence
 

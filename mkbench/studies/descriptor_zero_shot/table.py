@@ -1,4 +1,4 @@
-"""The table of classification by descriptions: for print a line for each way, for programs a row for each run."""
+"""Table of zero-shot classification by descriptors: for print a line for each way, for programs a row for each run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

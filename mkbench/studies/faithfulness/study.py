@@ -19,7 +19,7 @@ class ShownMetric(NamedTuple):
         decimals: of the value.
         scale: factor of the printed value; 100 for percent.
         mean: the same on the scale that does not grow with the number of parts. An explainer with fewer parts has lower
-            sums, whatever they are; so both scales must be told apart from a control.
+            sums, whatever they are; so the interval of the difference from a control must be clear of 0 on both scales.
         of_every_run: every run has it, so that it alone makes no row.
     """
 
@@ -31,7 +31,7 @@ class ShownMetric(NamedTuple):
     of_every_run: bool = False
 
     def controls_missed(self, row: Row) -> list[str]:
-        """Return the controls that the column's metric is not told apart from, in the order of ``MARKS``."""
+        """Return the controls whose difference has an interval that holds 0, in the order of ``MARKS``."""
         missed = {control for metric in (self.metric, self.mean) for control in row["not_separated"].get(metric, ())}
         return [control for control in MARKS if control in missed]
 
@@ -49,7 +49,7 @@ COLUMNS = (
     ShownMetric("kept-region top-1 % ↑", "kept_region_top1", 1, scale=100),
     ShownMetric("concept entropy", "concept_entropy", 2, of_every_run=True),
 )
-#: Metrics of the CSV: both scales of the removal curves, and what the truth allows at most or gives by chance.
+#: Metrics of the CSV: both scales of the removal curves, and the bounds and baselines of ground truth.
 CSV_METRICS = (
     *(
         f"{stem}{scale}"
@@ -60,7 +60,7 @@ CSV_METRICS = (
     *("part_iou", "importance_calibration", "corloc", "corloc_whole_image", "kept_region_top1"),
     "concept_entropy",
 )
-#: Control -> mark of a metric that it is not told apart from, and what the control is.
+#: Control -> mark of a metric where the interval of the difference holds 0, and what the control is.
 MARKS = {
     "reversed": ("†", "the same parts in reversed order"),
     "random": ("‡", "parts that lie anywhere"),
@@ -83,14 +83,15 @@ _FOR_NOTHING = {
 
 
 def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
-    """Collect the rows of the table: of each explainer of a run that measured faithfulness or truth.
+    """Collect the rows of the table: of each explainer of a run with scorers of it.
 
     Args:
         documents: ``results.json`` of each run, parsed.
 
     Returns:
         Rows with the keys ``model``, ``random_weights``, ``explainer``, ``estimates`` (metric -> ``Estimate``, of those
-        of ``CSV_METRICS`` that the run has) and ``not_separated`` (metric -> controls that it is not told apart from).
+        of ``CSV_METRICS`` that the run has) and ``not_separated`` (metric -> controls that
+        are no worse: the interval of the difference holds 0).
 
     Example:
         >>> results = {
@@ -144,7 +145,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
     >>> for note in notes([row]):
     ...     print(note.partition(": ")[0])
     95 % intervals over images.
-    ‡ not told apart from parts that lie anywhere
+    ‡ beside parts that lie anywhere
     """
     columns = shown_columns(rows)
     there = {column.metric for column in columns}
@@ -152,8 +153,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
     lines = [" ".join([*(text for text, metric in about.items() if metric in there), _INTERVALS])]
     marked = {control for row in rows for column in columns for control in column.controls_missed(row)}
     lines += [
-        f"{mark} not told apart from {what}: the 95 % interval of the difference, of sums or of means, reaches 0 or "
-        "the worse side."
+        f"{mark} beside {what}: the 95 % interval of the difference, of sums or of means, holds 0 or lies on the worse "
+        "side."
         for control, (mark, what) in MARKS.items()
         if control in marked
     ]

@@ -11,11 +11,11 @@ from torch import Tensor
 from mkbench.concepts import ConceptBank
 from mkbench.errors import DataError, UsageError
 from mkbench.heads.labels import Judge, LabelContext, LabelDocument, Labeller, head_texts, label_heads
-from mkbench.heads.spans import rebuild, span_heads
+from mkbench.heads.run_text_spans import rebuild, span_heads
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.heads.text_span import TextSpan
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
-from mkbench.metrics.results import Result, metric_results
+from mkbench.metrics.metric_results import Result, metric_results
 from mkbench.runs.manifest import read_manifest
 from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, write_json
@@ -33,7 +33,7 @@ _COMPLETENESS = ("top1_mean_ablated", "top1_reconstructed")
 
 @dataclass(frozen=True)
 class HeadOptions:
-    """How heads are described and judged.
+    """Options of the labelling and judging of heads.
 
     Attributes:
         num_texts: texts that are picked for each head; the first five are labelled.
@@ -78,7 +78,7 @@ class HeadOptions:
 
 @dataclass(frozen=True)
 class HeadReport:
-    """What the heads of a run say.
+    """Results, labels and explained variance of the heads of a run.
 
     Attributes:
         results: the run's ``results.json``, with the metrics of its heads.

@@ -6,18 +6,18 @@ from mkbench.runs.results import explainer_label
 from mkbench.studies.mutual_knowledge.pairs import QUANTITIES, Pair
 from mkbench.tables import BELOW, Cell, Column, ResultTable, csv_bounds
 
-NOT_APART = "not apart"  # a difference whose interval holds 0
+HOLDS_0 = "holds 0"  # remark of a difference whose interval does
 _POINT_DECIMALS = 1  # of accuracy in points
 _CAPTION = "Differences over the images that both models have, with 95 % intervals of the paired bootstrap"
-_CHANCE = "An interval holds for its pair alone; among many pairs some are apart by chance."
+_CHANCE = "An interval holds for its pair alone; among many pairs some intervals miss 0 at random."
 
 
 def _difference(key: str) -> Callable[[Pair], Cell]:
-    """The difference, and whether the models are apart."""
+    """The difference, and whether its interval holds 0."""
 
     def cell(pair: Pair) -> Cell:
-        unclear = pair.apart(key) is False
-        return Cell(pair.differences[key], remark=NOT_APART if unclear else "", style="dim" if unclear else "")
+        unclear = pair.clear_of_zero(key) is False
+        return Cell(pair.differences[key], remark=HOLDS_0 if unclear else "", style="dim" if unclear else "")
 
     return cell
 
@@ -44,7 +44,7 @@ def pairs_table(pairs: Sequence[Pair], *, decimals: int = 2, notes: Sequence[str
         notes: lines below the table.
 
     >>> pairs_table([]).notes[-1].splitlines()[-1]
-    'An interval holds for its pair alone; among many pairs some are apart by chance.'
+    'An interval holds for its pair alone; among many pairs some intervals miss 0 at random.'
     """
     columns = [
         Column(None, lambda pair: pair.explainer, csv="explainer"),
@@ -55,18 +55,18 @@ def pairs_table(pairs: Sequence[Pair], *, decimals: int = 2, notes: Sequence[str
         Column("images", lambda pair: pair.images, csv="images"),
         *_quantities(decimals),
     ]
-    about = f"{_CAPTION}; “{NOT_APART}”: the interval holds 0.\n{_CHANCE}"
+    about = f"{_CAPTION}; “{HOLDS_0}”: its interval does.\n{_CHANCE}"
     return ResultTable(columns, pairs, notes=[about, *notes])
 
 
-def neighbours_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
+def neighbors_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
     """Declare the comparison of each model with the next in rank, for a terminal of 80 columns or more.
 
     Args:
-        pairs: of one or more explainers; of those, the neighbours in rank are shown.
+        pairs: of one or more explainers; of those, the neighbors in rank are shown.
         decimals: of differences in nats.
 
-    >>> neighbours_table([]).rows
+    >>> neighbors_table([]).rows
     []
     """
     columns = [
@@ -76,9 +76,9 @@ def neighbours_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable
     ]
     return ResultTable(
         columns,
-        [pair for pair in pairs if pair.neighbours],
+        [pair for pair in pairs if pair.neighbors],
         title="Each model and the next in rank (by excess AUC)",
-        notes=[f"{_CAPTION}; n: images; {NOT_APART}: the interval holds 0."],
+        notes=[f"{_CAPTION}; n: images; “{HOLDS_0}”: its interval does."],
         section=lambda pair: pair.explainer,
         layouts=(BELOW,),
     )

@@ -22,7 +22,7 @@ _COLUMNS = ("sample_id", "explainer", "top1", "curve", "chance_curve")
 
 @dataclass(frozen=True)
 class ImageValues:
-    """What one explainer measured on each image of a run.
+    """Values of each image of a run, by one explainer.
 
     Attributes:
         sample_ids: (n,) names of the images, sorted, preceded by the name of the data set.
@@ -35,13 +35,13 @@ class ImageValues:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models over the images that both have.
+    """Paired differences of two models over the images that both have.
 
     Attributes:
         explainer: the explainer that both were measured with.
         first: label of the model that ranks higher.
         second: label of the other.
-        neighbours: whether no model ranks between them.
+        neighbors: whether no model ranks between them.
         images: number of images that both have, at least one.
         differences: key of ``QUANTITIES`` -> first less second with its 95 % interval, None where a model has no value.
     """
@@ -49,15 +49,15 @@ class Pair:
     explainer: str
     first: str
     second: str
-    neighbours: bool
+    neighbors: bool
     images: int
     differences: Mapping[str, Estimate | None]
 
-    def apart(self, key: str) -> bool | None:
+    def clear_of_zero(self, key: str) -> bool | None:
         """Whether 0 is outside the interval of a difference; None without a difference.
 
         >>> pair = Pair("pca", "a", "b", True, 9, {"auc": Estimate(0.1, (-0.1, 0.2)), "excess": None})
-        >>> pair.apart("auc"), pair.apart("excess")
+        >>> pair.clear_of_zero("auc"), pair.apart("excess")
         (False, None)
         """
         difference = self.differences[key]
@@ -104,7 +104,7 @@ def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> 
     """Compare every pair of models over the images that both have.
 
     Each interval is that of ``paired_bootstrap_difference``: the same resampled images for both models, 95 %, a fixed
-    seed. An interval holds for its pair alone; among many pairs some are apart by chance.
+    seed. An interval holds for its pair alone; among many pairs some intervals miss 0 at random.
 
     Args:
         explainer: the explainer that measured the values.

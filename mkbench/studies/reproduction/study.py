@@ -75,7 +75,7 @@ class Verification:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many cells there are of each verdict, and how many models were not run."""
+        """Numbers of cells by verdict, and of models that were not run."""
         counts = Counter(cell.verdict for cell in self.cells)
         return {verdict: counts[verdict] for verdict in VERDICTS} | {"not run": len(self.not_run)}
 

@@ -1,4 +1,4 @@
-"""How a comparison with a published table is shown: console, Markdown, CSV and JSON."""
+"""Table of a comparison with a published table: console, Markdown, CSV and JSON."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

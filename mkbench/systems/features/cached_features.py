@@ -1,4 +1,4 @@
-"""The DataModule of the baselines: features of images to train and to test on, with their concepts and classes."""
+"""DataModule of the baselines: features of images to train and to test on, with their concepts and classes."""
 
 from typing import Any
 
@@ -119,7 +119,7 @@ class CachedFeatures(L.LightningDataModule):
 
     @property
     def inputs(self) -> HeadInputs:
-        """What a head is built from; known after ``setup``.
+        """Inputs of a new head; known after ``setup``.
 
         Raises:
             RuntimeError: ``setup`` was not called.
@@ -135,7 +135,7 @@ class CachedFeatures(L.LightningDataModule):
 
     @property
     def record(self) -> dict[str, Any]:
-        """What a trained head has to remember of its features and data; see `TrainedHead`."""
+        """Provenance of features and data for a trained head; see `TrainedHead`."""
         described = {split: data.describe() for split, data in self.images.items()}
         train = described["train"]
         return {

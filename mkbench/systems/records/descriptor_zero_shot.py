@@ -10,7 +10,7 @@ from torch import Tensor
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.entry import MetricEntry
-from mkbench.metrics.results import difference_result
+from mkbench.metrics.metric_results import difference_result
 from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,

@@ -35,7 +35,7 @@ def test_finished_runs_side_by_side(command: Callable[..., Any], predict_words: 
     with (tmp_path / "table" / "pairs.csv").open() as file:
         pairs = list(csv.DictReader(file))
     assert [(pair["images"], float(pair["auc"]), float(pair["top1_high"])) for pair in pairs] == [("4", 0, 0)] * 2
-    assert outcome.output.count("not apart") > 2
+    assert outcome.output.count("holds 0") > 2
     assert command("compare", "runs", "--out=single").code == 0  # the folder of a bench
     assert not (tmp_path / "single" / "pairs.csv").exists()
 
@@ -162,7 +162,7 @@ def forget_configuration(run: Path) -> None:
         (forget_bank, "Expected the concept bank that"),
     ],
 )
-def test_joint_table_stands_without_carriers(
+def test_concept_heads_table_stands_without_classes(
     command: Callable[..., Any], both: Path, tmp_path: Path, change: Callable[[Path], None], reason: str
 ) -> None:
     shutil.copytree(both / "mk", tmp_path / "mk")

@@ -76,7 +76,7 @@ def test_train_looks_at_no_evaluated_image_before_evaluating(
     assert again.results()["data"]["images"] == 3
 
 
-def test_train_leaves_tables_and_bundles(mining: Callable[..., Any], tmp_path: Path) -> None:
+def test_train_leaves_tables_and_run_folders(mining: Callable[..., Any], tmp_path: Path) -> None:
     outcome = mining(TRAIN)
     for folder in ("mining/tiny", "held_out/tiny", "tiny"):
         assert (tmp_path / "runs" / folder / "results.json").is_file()

@@ -40,7 +40,7 @@ def test_markdown_cells() -> None:
     assert cells[10:] == ["50.0 [40.0, 60.0]", "75.0 [65.0, 85.0]", "-0.25 [-0.35, -0.15]"]
     assert "| K-means | -0.25 [" in lines[3]
     assert "-0.250‡ [" in lines[3]
-    assert sum(line.startswith(("† not told apart", "‡ not told apart")) for line in lines) == 2
+    assert sum(line.startswith(("† beside", "‡ beside")) for line in lines) == 2
 
 
 def test_absent_values_are_dashes() -> None:
@@ -72,7 +72,7 @@ def test_latex() -> None:
     first = r"ViT-B/16 & PCA & $-$0.25$^\dagger$$^\ddagger$ {\scriptsize[$-$0.35, $-$0.15]} & $-$0.25 {\scriptsize["
     assert body[4].startswith(first)
     assert all(line.count("&") == len(COLUMNS) + 1 for line in (body[2], *body[4:6]))
-    assert [line[2:9] for line in lines if line.startswith("% †") or line.startswith("% ‡")] == ["† not t", "‡ not t"]
+    assert [line[2:9] for line in lines if line.startswith("% †") or line.startswith("% ‡")] == ["† besid", "‡ besid"]
 
 
 def test_terminals_of_any_width_keep_numbers_whole() -> None:
@@ -112,8 +112,8 @@ def test_files_come_and_go_with_the_metrics(tmp_path: Path) -> None:
 def test_compare_shows_the_table_of_a_run_that_measured(
     command: Callable[..., Any], predict_words: list[str], tmp_path: Path
 ) -> None:
-    measures = [f"--model.scorers+=mkbench.scorers.{name}" for name in ("Calibration", "KeptRegion")]
-    assert command(*predict_words, "--data.limit_classes=2", *measures).code == 0
+    scorers = [f"--model.scorers+=mkbench.scorers.{name}" for name in ("Calibration", "KeptRegion")]
+    assert command(*predict_words, "--data.limit_classes=2", *scorers).code == 0
     outcome = command("compare", "runs", "--out=table")
     assert (outcome.code, outcome.error) == (0, "")
     assert "kept-region" in outcome.output

@@ -35,7 +35,7 @@ def test_every_panel_is_named_and_measured() -> None:
     assert texts[6:] == ["owl/1.png", "50% of the pixels", *["IoU 1.00, AP 1.00"] * 3]
 
 
-def test_outlines_of_the_truth_and_of_what_is_cut_out() -> None:
+def test_outlines_of_the_ground_truth_and_of_what_is_cut_out() -> None:
     figure = draw([0, 1])
     outlines = [len(axes.collections) for axes in figure.axes[1:]]
     assert outlines == [0, 0, 2, 2, 2, 0, 0, 0, 0, 0]  # the second image has neither

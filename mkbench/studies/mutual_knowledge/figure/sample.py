@@ -40,16 +40,18 @@ def sample_view(
     for part in image.parts:
         parts[part.index] = [bank[i] for i in part.descriptor_ids.tolist()]
     language = knowledge.language[int(result.conditioning[index]), :_VENN_CONCEPTS].tolist()
+    height, width = explanation.part_labels.shape[-2:]
+    size = result.group.images.shape[-1]
     concepts = zip(image.concept_ids.tolist(), image.importance.tolist(), strict=True)
     return SampleView(
         image=result.group.images[index].cpu().numpy(),
         saliency=result.foreground.saliency[index].cpu().numpy(),
         part_labels=explanation.part_labels[index].cpu().numpy(),
+        covered=(width * (patch_size or size // width), height * (patch_size or size // height)),
         part_descriptors=parts,
         concepts=[(bank[i], value) for i, value in concepts],
         language=[bank[i] for i in language],
         class_name=None if label is None else names[label],
         predicted_name=names[int(result.ranking[index, 0])],
         heading=f"{model}, {explainer_label(explainer)} parts",
-        patch_size=patch_size,
     )

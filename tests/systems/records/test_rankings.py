@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.systems.records.images import ranking_record, summarise_rankings
+from mkbench.systems.records.rankings import ranking_record, summarise_rankings
 
 NAMES = ["ant", "bee", "cat", "dog", "elk", "fox"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mkbench.cli.doctor.data import list_images
-from mkbench.cli.doctor.timing import Measurement, device_memory, measure, peak_memory, tensor_bytes
+from mkbench.cli.doctor.measurement import Measurement, device_memory, measure, peak_memory, tensor_bytes
 from mkbench.concepts import load_bank
 from mkbench.datamodules import ImageFolder
 from mkbench.errors import DataError

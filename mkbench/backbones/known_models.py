@@ -15,7 +15,7 @@ Family = Literal["ViT", "ResNet", "ConvNeXt", "FastViT", "ViTamin"]
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model known by name.
+    """Entry of a model known by name.
 
     Attributes:
         name: the name to load it by.
@@ -42,7 +42,7 @@ class ModelEntry:
 
     @property
     def folder(self) -> Path:
-        """Where the weights of a bundled model lie."""
+        """Folder of the weights of a bundled model."""
         return ASSETS / "critters" / self.name
 
 

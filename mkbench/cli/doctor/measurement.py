@@ -1,4 +1,4 @@
-"""Time, memory and disk space of one image, measured on a few."""
+"""Measurement of the time, memory and disk space of one image, on a few images."""
 
 import sys
 from collections.abc import Mapping

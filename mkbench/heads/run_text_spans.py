@@ -84,7 +84,7 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild(store: ContributionStore, span: TextSpan) -> Iterator[Rebuilt]:
-    """Rebuild the embeddings of a run from its heads alone, and from what texts keep of these: how complete are they?
+    """Rebuild the embeddings of a run from its heads alone, and from what texts keep of these: a check of completeness.
 
     Both keep ``constant``, which an image changes by its scale alone.
 

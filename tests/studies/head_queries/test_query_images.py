@@ -11,9 +11,9 @@ from PIL import Image
 from mkbench.backbones import Geometry
 from mkbench.datamodules import Critters, ImageFolder
 from mkbench.datamodules.image_files import read_image
-from mkbench.datamodules.images import resize_image
+from mkbench.datamodules.resizing import resize_image
 from mkbench.errors import DataError, UsageError
-from mkbench.studies.head_queries.images import RunImages
+from mkbench.studies.head_queries.query_images import RunImages
 
 GEOMETRY = Geometry(size=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), interpolation="bicubic", resize_mode="shortest")
 

@@ -10,8 +10,8 @@ import pytest
 from mkbench.metrics import ImageMetric
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.functional import bootstrap_interval, paired_bootstrap_difference
+from mkbench.metrics.metric_results import control_results, difference_result, metric_result
 from mkbench.metrics.own_metrics import own_entries
-from mkbench.metrics.results import control_results, difference_result, metric_result
 from mkbench.metrics.row_metric import numbers
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from mkbench.errors import BackboneError
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.concept_heads.choice import ConceptHeadModel
-from mkbench.studies.concept_heads.report import write_concept_heads
+from mkbench.studies.concept_heads.write import write_concept_heads
 
 CONCEPTS = {"ant/0": [1], "bee/0": [2], "cat/0": [1, 2]}
 ADDED = {name: torch.randn(2, 2, 3, generator=torch.Generator().manual_seed(len(name))) for name in CONCEPTS}

@@ -13,7 +13,7 @@ from mkbench.runs.finished_runs import Run
 from mkbench.studies.concept_heads.choice import ConceptHeadModel, concept_head_notes, concept_head_rows, join_models
 from mkbench.studies.concept_heads.class_table import class_table, first_heads_table
 from mkbench.studies.concept_heads.figure.classes import class_figure
-from mkbench.studies.concept_heads.figure.models import concept_heads_figure, has_points
+from mkbench.studies.concept_heads.figure.model_scatter import concept_heads_figure, has_points
 from mkbench.studies.concept_heads.study import ClassConceptHeads, EmbedBank, find_class_heads
 from mkbench.studies.concept_heads.table import concept_heads_console, concept_heads_table
 from mkbench.systems.provenance import folder_name

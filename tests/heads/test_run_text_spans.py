@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from mkbench.heads import HeadContributions, mean_ablate, reconstruct_heads, textspan
-from mkbench.heads.spans import rebuild, span_heads
+from mkbench.heads.run_text_spans import rebuild, span_heads
 from mkbench.heads.store import ContributionStore, StoredGroup, write_contributions
 
 LAYERS, SIZES = (1, 2), (3, 5)

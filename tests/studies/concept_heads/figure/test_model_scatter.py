@@ -7,7 +7,7 @@ from matplotlib.text import Annotation, Text
 from result_documents import overlapping, visible_texts
 from scipy.stats import pearsonr
 
-from mkbench.studies.concept_heads.figure.models import concept_heads_figure, has_points
+from mkbench.studies.concept_heads.figure.model_scatter import concept_heads_figure, has_points
 
 NAMES = ["ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336"]
 SHARES, EXCESS = [0.6, 0.5, 0.3, 0.35], [1.1, 1.0, 1.5, 1.7]

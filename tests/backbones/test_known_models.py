@@ -4,9 +4,9 @@ import open_clip
 import pytest
 
 from mkbench.backbones import find_model, model_entries
+from mkbench.backbones.known_models import model_set
 from mkbench.backbones.open_clip_pairs import tower_family
 from mkbench.backbones.openclip import check_activation
-from mkbench.backbones.registry import model_set
 from mkbench.errors import UsageError, did_you_mean
 
 # The rows of Table 3 of arXiv 2410.13016, in its order of kinds.

@@ -13,13 +13,13 @@ from torch import Tensor
 from mkbench.backbones import Geometry
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.image_files import read_image
-from mkbench.datamodules.images import resize_image
+from mkbench.datamodules.resizing import resize_image
 from mkbench.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
 class QueryImage:
-    """An image that is asked with.
+    """Image of a query.
 
     Attributes:
         name: the sample id, or the path as it was given for an image from outside the data.
@@ -41,7 +41,7 @@ class QueryImage:
 
 
 class RunImages:
-    """Finds images by sample id or file.
+    """Look-up of images by sample id or file.
 
     Args:
         data: of the run.

@@ -8,7 +8,7 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from mkbench.backbones import Geometry
-from mkbench.datamodules.images import resize_image, resize_squash, source_pixels
+from mkbench.datamodules.resizing import resize_image, resize_squash, source_pixels
 from mkbench.errors import DataError
 
 HALVES = (0.5, 0.5, 0.5)

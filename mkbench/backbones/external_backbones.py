@@ -15,7 +15,7 @@ _CLASS_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 class Plugin(NamedTuple):
-    """A backbone that is not the package's own.
+    """Backbone that is not the package's own.
 
     Attributes:
         name: how it was asked for.

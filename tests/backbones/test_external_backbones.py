@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import mkbench
-from mkbench.backbones import Backbone, plugins
+from mkbench.backbones import Backbone, external_backbones
 from mkbench.errors import BackboneError, UsageError
 
 from .test_base import MeanColour
@@ -36,7 +36,9 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
         Published("broken", broken),
         Published("vit-b-16-openai", MeanColour),
     ]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "mkbench.backbones" else [])
+    monkeypatch.setattr(
+        external_backbones, "entry_points", lambda group: points if group == "mkbench.backbones" else []
+    )
     backbone = mkbench.load_backbone("mean-colour")
     assert isinstance(backbone, MeanColour)
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
