@@ -41,9 +41,10 @@ KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentati
 #: Explainers of the configurations that list their own.
 EXPLAINERS = {
     "paper/ablation": {"pca"},
-    "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random"},
+    "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random", "whole-image"},
     "saliency_methods": {"pca", "gradcam", "rollout", "random"},
-    "ground_truth": {"pca", "kmeans", "random"},
+    "ground_truth": {"pca", "kmeans", "random", "whole-image"},
+    "mutual_knowledge": {"pca", "kmeans", "random", "whole-image"},
 }
 #: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")

@@ -162,24 +162,29 @@ def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:
     return [read_group(group_path(run, key)) for key in keys]
 
 
-def read_columns(run: Path, names: Sequence[str]) -> pa.Table:
+def read_columns(run: Path, names: Sequence[str], *, optional: pa.Schema | None = None) -> pa.Table:
     """Read some columns of the rows of all finished groups of a run, group by group.
 
     Args:
         run: folder of the run.
         names: of columns of ``ROW_SCHEMA``.
+        optional: columns that not every run has; null where one has not.
 
     Raises:
         DataError: a group file is damaged.
     """
-    schema = pa.schema([ROW_SCHEMA.field(name) for name in names])
+    own = pa.schema([ROW_SCHEMA.field(name) for name in names])
+    schema = pa.unify_schemas([own, optional or pa.schema([])])
     tables = [schema.empty_table()]
     for key in finished_groups(run):
         path = group_path(run, key)
         try:
             with _open(path) as file:  # for files this small a quarter of the time of `read_table`
-                table = file.read(columns=list(names), use_threads=False)
-            tables.append(table.replace_schema_metadata(None).select(list(names)).cast(schema))
+                there = [name for name in schema.names if name in names or name in file.schema_arrow.names]
+                table = file.read(columns=there, use_threads=False).replace_schema_metadata(None)
+            for name in set(schema.names) - set(there):
+                table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
+            tables.append(table.select(schema.names).cast(schema))
         except _DAMAGES as error:
             raise _damaged(path, error) from error
     return pa.concat_tables(tables).combine_chunks()

@@ -7,9 +7,6 @@ from mkbench.runs.results import explainer_label
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.systems.text_knowledge import TextKnowledge
 
-#: Language concepts in the image of the two encoders' concepts, as published.
-_VENN_CONCEPTS = 15
-
 
 def sample_view(
     result: GroupResult,
@@ -39,7 +36,7 @@ def sample_view(
     parts: list[list[str]] = [[] for _ in range(explanation.present.shape[1])]
     for part in image.parts:
         parts[part.index] = [bank[i] for i in part.descriptor_ids.tolist()]
-    language = knowledge.language[int(result.conditioning[index]), :_VENN_CONCEPTS].tolist()
+    language = knowledge.language[int(result.conditioning[index])].tolist()
     height, width = explanation.part_labels.shape[-2:]
     size = result.group.images.shape[-1]
     concepts = zip(image.concept_ids.tolist(), image.importance.tolist(), strict=True)
