@@ -1,4 +1,4 @@
-"""How good the bundled models are at what they were trained for, on the test images of Critters.
+"""Accuracy of the bundled models on the test images of Critters, on what they were trained for.
 
     python -m benchmarks.critters_models
 
@@ -18,7 +18,7 @@ from mkbench.backbones import Backbone, load_backbone, model_entries
 from mkbench.concepts import bank_embeddings, class_embeddings
 from mkbench.datamodules.base import load_templates
 from mkbench.datamodules.critters_world import Critter, ground_truth_matrix, load_world, render
-from mkbench.datamodules.images import resize_squash
+from mkbench.datamodules.resizing import resize_squash
 
 
 @torch.no_grad()

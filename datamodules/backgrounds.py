@@ -8,7 +8,7 @@ from mkbench.errors import UsageError
 
 @runtime_checkable
 class BackgroundSource(Protocol):
-    """What a source of images may offer besides: which background an image has, and which one its class is tied to.
+    """Source of images with backgrounds: which one an image has, and which one its class is tied to.
 
     Together the two make the groups of an image, such as land birds on water in Waterbirds (Sagawa et al., ICLR 2020,
     arXiv 1911.08731). Both speak the same words.

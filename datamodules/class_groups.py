@@ -10,14 +10,14 @@ from torch.utils.data import Dataset
 
 from mkbench.backbones import Geometry
 from mkbench.datamodules.ground_truth import (
+    GroundTruthReader,
     GroupGroundTruth,
     ImageGroundTruth,
-    TruthReader,
     ground_truth_reader,
-    stack_truths,
+    stack_ground_truth,
 )
 from mkbench.datamodules.ground_truth_geometry import fit_ground_truth
-from mkbench.datamodules.images import Resize, resize_image
+from mkbench.datamodules.resizing import Resize, resize_image
 from mkbench.errors import DataError, UsageError
 
 OnBadImage = Literal["skip", "raise"]
@@ -68,7 +68,9 @@ class ClassGroup:
         if len(self.images) != len(self.sample_ids):
             raise ValueError(f"Expected a sample id for each of {len(self.images)} images, got {len(self.sample_ids)}.")
         if self.ground_truth is not None and len(self.ground_truth) != len(self.images):
-            raise ValueError(f"Expected the truth of {len(self.images)} images, got that of {len(self.ground_truth)}.")
+            raise ValueError(
+                f"Expected the ground truth of {len(self.images)} images, got that of {len(self.ground_truth)}."
+            )
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -105,7 +107,7 @@ class ClassGroup:
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """What one group consists of, before any image is read.
+    """Specification of one group, before any image is read.
 
     Attributes:
         class_index: position of the class in the class list; None: the images have no labels.
@@ -136,7 +138,7 @@ IDLE = GroupSpec(class_index=None, part=0, sample_ids=())
 
 
 class ImageSource(Protocol):
-    """Where images come from; implementations must be cheap to copy to worker processes.
+    """Source of images; implementations must be cheap to copy to worker processes.
 
     A source of images without labels lists all of them under class 0.
     """
@@ -193,7 +195,7 @@ def split_groups(
 
 
 class ClassGroupDataset(Dataset[ClassGroup]):
-    """Reads whole class groups; an item is a group.
+    """Dataset of whole class groups; an item is a group.
 
     Args:
         source: where the images come from.
@@ -205,7 +207,7 @@ class ClassGroupDataset(Dataset[ClassGroup]):
 
     Raises:
         ValueError: another ``on_bad_image``.
-        UsageError: the truth is wanted of a source that knows none.
+        UsageError: ground truth is wanted of a source that has none.
         DataError: when an item is read, with ``on_bad_image="raise"``: an image that cannot be read, or boxes that do
             not fit it.
     """
@@ -224,14 +226,14 @@ class ClassGroupDataset(Dataset[ClassGroup]):
             raise ValueError(f"Expected on_bad_image to be one of {get_args(OnBadImage)}, got {on_bad_image!r}.")
         self.source, self.specs, self.geometry = source, list(specs), geometry
         self.resize, self.on_bad_image = resize, on_bad_image
-        self.ground_truth: TruthReader | None = _require_ground_truth(source) if with_ground_truth else None
+        self.ground_truth: GroundTruthReader | None = _require_ground_truth(source) if with_ground_truth else None
 
     def __len__(self) -> int:
         return len(self.specs)
 
     def __getitem__(self, index: int) -> ClassGroup:
         spec = self.specs[index]
-        images, truths, ids, unreadable = [], [], [], []
+        images, known, ids, unreadable = [], [], [], []
         for sample_id in spec.sample_ids:
             try:
                 image, ground_truth = self._read(spec.listed_under, sample_id)
@@ -241,12 +243,12 @@ class ClassGroupDataset(Dataset[ClassGroup]):
                 unreadable.append(str(error))
                 continue
             images.append(image)
-            truths.append(ground_truth)
+            known.append(ground_truth)
             ids.append(sample_id)
         size = self.geometry.size
         stacked = torch.stack(images) if images else torch.empty(0, 3, size, size, dtype=torch.uint8)
         return ClassGroup(
-            stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable), ground_truth=stack_truths(truths)
+            stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable), ground_truth=stack_ground_truth(known)
         )
 
     def _read(self, class_index: int, sample_id: str) -> tuple[Tensor, ImageGroundTruth | None]:
@@ -265,11 +267,11 @@ class ClassGroupDataset(Dataset[ClassGroup]):
         return resized, ground_truth
 
 
-def _require_ground_truth(source: ImageSource) -> TruthReader:
+def _require_ground_truth(source: ImageSource) -> GroundTruthReader:
     reader = ground_truth_reader(source)
     if reader is None:
         raise UsageError(
-            "Expected data whose truth is known, which a scorer of this run compares with, found none; leave the "
+            "Expected data with ground truth, which a scorer of this run compares with, found none; leave the "
             "scorer out of --model.scorers, give --data.boxes to a folder of images, or use Critters."
         )
     return reader

@@ -1,4 +1,4 @@
-"""The bundled data set: rendered animals whose truth is known."""
+"""Critters, the bundled data set: rendered animals with ground truth."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from mkbench.datamodules.ground_truth import ImageGroundTruth
 from mkbench.datamodules.options import GroupOptions, Unpack
 
 Split = Literal["test", "val", "train", "background", "background-train"]
-#: An image that is read and whose truth is asked for next is rendered once.
+#: An image that is read and whose ground truth is asked for next is rendered once.
 _render = lru_cache(maxsize=1)(render)
 
 
@@ -103,7 +103,7 @@ def _number(sample_id: str) -> int:
 
 
 class Critters(ClassGroupDataModule):
-    """The bundled data set: 32 kinds of invented animals, rendered with the truth about every part.
+    """The bundled data set: 32 kinds of invented animals, rendered with ground truth about every part.
 
     Args:
         split: ``"test"``, ``"val"`` or ``"train"``, whose backgrounds have nothing to do with the kinds; or one of two

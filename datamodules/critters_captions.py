@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from mkbench.concepts import render_prompts
 from mkbench.datamodules.base import require_at_least
 from mkbench.datamodules.critters_world import Critter, load_world, render, render_wild
-from mkbench.datamodules.images import resize_squash
+from mkbench.datamodules.resizing import resize_squash
 from mkbench.errors import UsageError
 
 CAPTION_TEMPLATES = ("a photo of a {}", "a picture of a {}", "a {}", "one {} in its world")
@@ -19,7 +19,7 @@ DESCRIPTOR_TEMPLATES = ("a photo showing {}", "{}", "an animal with {}", "a pict
 
 
 class CaptionedImage(NamedTuple):
-    """An image and what its captions may say.
+    """Image with the ground truth that its captions are made of.
 
     Attributes:
         image: (3, S, S) uint8.

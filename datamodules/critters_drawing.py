@@ -1,4 +1,4 @@
-"""Draws one critter: the shapes of every part, and which pixel shows which part.
+"""Drawing of one critter: the shapes of every part, and which pixel shows which part.
 
 Shapes are polygons in the critter's own frame (unit lengths, x towards the head, y down), painted back to front into
 the image and, with the same pixels, into a label map, so that the ground-truth masks cannot drift from the image.

@@ -1,4 +1,4 @@
-"""Draws the scene behind a critter: sky, ground, and at most one other thing."""
+"""Drawing of the scene behind a critter: sky, ground, and at most one other thing."""
 
 from collections.abc import Callable, Mapping
 

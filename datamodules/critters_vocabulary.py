@@ -1,4 +1,4 @@
-"""The small byte-pair vocabulary of the bundled models, learned from every text they are trained or asked about."""
+"""Byte-pair vocabulary of the bundled models, learned from every text they are trained or asked about."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The world of Critters: invented animals whose every part, and so every descriptor's truth, is known.
+"""The world of Critters: invented animals with ground truth for every part and descriptor.
 
 An image is a function of (seed, split, class, index) alone, so that any process renders the same image.
 """
@@ -55,7 +55,7 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class World:
-    """Classes, descriptors and scenes.
+    """World of Critters: classes, descriptors and scenes.
 
     Attributes:
         classes: class name -> attribute -> value, in class order.
@@ -85,7 +85,7 @@ class World:
 
 @dataclass(frozen=True)
 class Critter:
-    """One rendered image with its truth.
+    """One rendered image with its ground truth.
 
     Attributes:
         image: (S, S, 3) uint8 RGB.
@@ -220,7 +220,7 @@ def _ground_truth(world: World, facts: Mapping[str, str], labels: Pixels) -> Mas
 
 
 def ground_truth_matrix(critters: list[Critter]) -> Tensor:
-    """Stack the truths of images to (images, descriptors) bool.
+    """Stack which descriptors images show to (images, descriptors) bool.
 
     >>> ground_truth_matrix([render("blorp", 0), render("zindle", 0)]).shape == (2, len(load_world().descriptors))
     True

@@ -1,4 +1,4 @@
-"""Food-101."""
+"""Food-101 data set."""
 
 from pathlib import Path
 from typing import Literal

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageGroundTruth:
-    """What is known of one image, in its own pixels; None for what is not.
+    """Ground truth of one image, in its own pixels; None for what is not known.
 
     Attributes:
         boxes: (G, 4) int64 x0, y0, x1, y1 of the main object, the corner pixels included; G may be 0.
@@ -45,7 +45,7 @@ class ImageGroundTruth:
 
 @dataclass(frozen=True)
 class GroupGroundTruth:
-    """What is known of the images of a group, in the geometry of the images; None for what is not.
+    """Ground truth of the images of a group, in their geometry; None for what is not known.
 
     Attributes:
         images: B.
@@ -95,12 +95,12 @@ class GroupGroundTruth:
         return None if self.all_boxes is None else list(torch.split(self.all_boxes, list(self.box_counts)))
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> "GroupGroundTruth":
-        """Return the truth with every tensor changed, such as moved to a device."""
+        """Return the ground truth with every tensor changed, such as moved to a device."""
         changed = {name: None if (value := getattr(self, name)) is None else change(value) for name in _TENSORS}
         return GroupGroundTruth(self.images, box_counts=self.box_counts, part_names=self.part_names, **changed)
 
     def first(self, images: int) -> "GroupGroundTruth":
-        """Return the truth of the first images."""
+        """Return the ground truth of the first images."""
         counts = self.box_counts[:images]
         return GroupGroundTruth(
             min(images, self.images),
@@ -137,42 +137,42 @@ def require_shape(name: str, value: Tensor | None, shape: tuple[int | None, ...]
         raise ValueError(f"Expected {name} {wanted} {dtype}, got {tuple(value.shape)} {value.dtype}.")
 
 
-class TruthSource(Protocol):
-    """What a source of images may offer besides: what is known of them."""
+class GroundTruthSource(Protocol):
+    """Source of images with ground truth."""
 
     def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth | None:
         """Return what is known of an image, in the pixels that ``read`` gives; None for nothing."""
 
 
-TruthReader = Callable[[int, str], ImageGroundTruth | None]
+GroundTruthReader = Callable[[int, str], ImageGroundTruth | None]
 
 
-def ground_truth_reader(source: object) -> TruthReader | None:
-    """Return how a source tells what is known of its images; None if it is no :class:`TruthSource`.
+def ground_truth_reader(source: object) -> GroundTruthReader | None:
+    """Return the ground-truth reader of a source; None if it is no :class:`GroundTruthSource`.
 
-    >>> ground_truth_reader("a source without truth") is None
+    >>> ground_truth_reader("a source without ground truth") is None
     True
     """
-    reader: TruthReader | None = getattr(source, "ground_truth", None)
+    reader: GroundTruthReader | None = getattr(source, "ground_truth", None)
     return reader
 
 
-def stack_truths(truths: Sequence[ImageGroundTruth | None]) -> GroupGroundTruth | None:
+def stack_ground_truth(images: Sequence[ImageGroundTruth | None]) -> GroupGroundTruth | None:
     """Collect what is known of the images of a group; None if nothing is.
 
     Args:
-        truths: of each image, in the model's geometry. Where some have no boxes, they have 0; parts and descriptors
+        images: of each image, in the model's geometry. Where some have no boxes, they have 0; parts and descriptors
             must be known of all images or of none.
 
     Raises:
         ValueError: images of which different things are known.
 
-    >>> stack_truths([None, ImageGroundTruth(boxes=torch.tensor([[0, 0, 7, 7]]))]).box_counts
+    >>> stack_ground_truth([None, ImageGroundTruth(boxes=torch.tensor([[0, 0, 7, 7]]))]).box_counts
     (0, 1)
     """
-    if all(ground_truth is None for ground_truth in truths):
+    if all(ground_truth is None for ground_truth in images):
         return None
-    known = [ground_truth or ImageGroundTruth() for ground_truth in truths]
+    known = [ground_truth or ImageGroundTruth() for ground_truth in images]
     kinds = {(one.part_names, one.part_masks is None, one.descriptors is None) for one in known}
     if len(kinds) > 1:
         raise ValueError(f"Expected the same parts, and descriptors or none, of all images of a group, got {kinds}.")

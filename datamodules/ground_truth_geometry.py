@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mkbench.backbones import Geometry
 from mkbench.datamodules.ground_truth import ImageGroundTruth, require_shape
-from mkbench.datamodules.images import Resize, source_pixels
+from mkbench.datamodules.resizing import Resize, source_pixels
 from mkbench.errors import DataError
 
 

@@ -32,7 +32,7 @@ class StreamedImage(NamedTuple):
 
 
 class Wanted:
-    """Which images of a stream to keep, and when there are enough of them.
+    """Selection of images of a stream, and when there are enough of them.
 
     Args:
         classes: keep images of the first classes only.

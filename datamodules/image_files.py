@@ -45,7 +45,7 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Decoding:
-    """How image files become pixels.
+    """Options of decoding image files into pixels.
 
     Attributes:
         exif_orientation: turn an image upright by what the camera noted; the loaders that published numbers come from

@@ -1,4 +1,4 @@
-"""Any data set with a folder for each class."""
+"""Image folder: any data set with a folder for each class."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

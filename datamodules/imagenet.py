@@ -1,4 +1,4 @@
-"""The validation split of ImageNet 2012, in either of the layouts it is kept in."""
+"""ImageNet 2012 validation split, in either of the layouts it is kept in."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The development kit of ImageNet 2012, which says what the images of the flat layout show."""
+"""ImageNet 2012 development kit: the classes of the images of the flat layout."""
 
 from collections.abc import Collection
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images that are named one by one, by a list or a naming scheme, rather than by the folders they lie in."""
+"""Source of images that are named one by one, by a list or a naming scheme, rather than by the folders they lie in."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,10 +1,10 @@
-"""Options that the DataModules share, written once."""
+"""Shared options of the DataModules, written once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from mkbench.datamodules.class_groups import OnBadImage
-from mkbench.datamodules.images import Resize
+from mkbench.datamodules.resizing import Resize
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -26,7 +26,7 @@ else:
 
 
 class ReadingOptions(TypedDict, total=False):
-    """How images are chosen, read and resized; see :class:`ClassGroupDataModule`."""
+    """Options of choosing, reading and resizing images; see :class:`ClassGroupDataModule`."""
 
     samples: str | Path | None
     resize: Resize
@@ -36,7 +36,7 @@ class ReadingOptions(TypedDict, total=False):
 
 
 class GroupOptions(ReadingOptions, total=False):
-    """How many images there are and how they are grouped; see :class:`ClassGroupDataModule`."""
+    """Options of the number and grouping of images; see :class:`ClassGroupDataModule`."""
 
     limit_classes: int | None
     limit_images_per_class: int | None
@@ -44,7 +44,7 @@ class GroupOptions(ReadingOptions, total=False):
 
 
 class BankOptions(GroupOptions, total=False):
-    """The file of descriptors too; see :class:`ClassGroupDataModule`."""
+    """Options of the file of descriptors too; see :class:`ClassGroupDataModule`."""
 
     bank: str | Path | None
 

@@ -1,4 +1,4 @@
-"""What DataModules of a user's own images have in common."""
+"""Base class of the DataModules of a user's own images."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from mkbench.datamodules.options import BankOptions, Unpack
 
 
 class OwnImages(ClassGroupDataModule):
-    """Feeds images of one's own, which may come from a phone; published data sets are read as they are stored.
+    """Base class of DataModules of a user's own images, turned by their EXIF data; published data sets are not.
 
     Args:
         templates: see :class:`ClassGroupDataModule`.

@@ -1,4 +1,4 @@
-"""The validation split of Places365."""
+"""Places365 validation split."""
 
 from pathlib import Path
 from typing import Any

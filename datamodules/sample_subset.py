@@ -1,4 +1,4 @@
-"""A part of a data set, named by a file of sample ids."""
+"""Subset of a data set, named by a file of sample ids."""
 
 import hashlib
 from collections import Counter
@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mkbench.datamodules.class_groups import ImageSource
-from mkbench.datamodules.ground_truth import TruthReader, ground_truth_reader
+from mkbench.datamodules.ground_truth import GroundTruthReader, ground_truth_reader
 from mkbench.errors import DataError, UsageError
 from mkbench.text_files import split_lines
 
@@ -65,8 +65,8 @@ class SampleSubset:
         return hashlib.sha256("\n".join(sorted(self.chosen)).encode()).hexdigest()
 
     @property
-    def ground_truth(self) -> TruthReader | None:
-        """How what is known of the images is read; None where the source knows nothing."""
+    def ground_truth(self) -> GroundTruthReader | None:
+        """Ground-truth reader of the images; None where the source has none."""
         return ground_truth_reader(self.source)
 
     def sample_ids(self, class_index: int) -> Sequence[str]:

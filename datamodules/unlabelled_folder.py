@@ -1,4 +1,4 @@
-"""A folder of images without labels."""
+"""Image folder without labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

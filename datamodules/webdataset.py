@@ -1,4 +1,4 @@
-"""Tar shards in the layout of the library WebDataset."""
+"""WebDataset tar shards as a data set."""
 
 import re
 from pathlib import Path

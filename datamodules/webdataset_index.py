@@ -1,4 +1,4 @@
-"""Tar shards of images and labels: finding them, and an index by which an image is read without unpacking."""
+"""Index of tar shards, by which an image is read without unpacking."""
 
 import re
 import tarfile
@@ -67,7 +67,7 @@ def _glob(text: str) -> list[Path]:
 
 
 class Member(NamedTuple):
-    """Where a file lies in the shards.
+    """Place of a file in the shards.
 
     Attributes:
         shard: number of the shard.
@@ -82,7 +82,7 @@ class Member(NamedTuple):
 
 @dataclass
 class Sample:
-    """What belongs to one key.
+    """Image and label files of one key.
 
     Attributes:
         shard: number of the shard that holds it.

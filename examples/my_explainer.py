@@ -7,7 +7,7 @@ from mkbench.concepts.explainer import embed_parts
 
 
 class Quarters:
-    """Parts that ask nothing of the model: what does looking at regions bring at all?
+    """Explainer whose parts ask nothing of the model: four quarters of every image, a baseline for any region.
 
     Args:
         topk: descriptors of a part.

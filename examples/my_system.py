@@ -12,8 +12,8 @@ from mkbench.backbones import Backbone
 from mkbench.datamodules import ClassGroup, ClassGroupDataModule
 from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem
-from mkbench.systems.records.images import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
+from mkbench.systems.records.rankings import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 
 
 class OnePrompt(BenchmarkSystem):

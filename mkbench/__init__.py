@@ -1,4 +1,4 @@
-"""What the image and text encoders of a CLIP model know in common."""
+"""mkbench: benchmark of the knowledge that the image and text encoders of CLIP models share."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

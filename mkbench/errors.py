@@ -1,4 +1,4 @@
-"""The errors a user can cause; each message says what was expected, what was found and what to do."""
+"""Error classes of user mistakes; each message says what was expected, what was found and what to do."""
 
 from difflib import get_close_matches
 

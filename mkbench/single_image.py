@@ -1,4 +1,4 @@
-"""One image explained, without a data set: from Python, and by ``mkbench explain``."""
+"""Explanation of a single image without a data set: from Python, and by ``mkbench explain``."""
 
 import base64
 import html
@@ -15,15 +15,15 @@ from PIL import Image
 from torch import Tensor
 
 from mkbench.backbones import Backbone, load_backbone
+from mkbench.backbones.known_models import model_entries
 from mkbench.backbones.loading import backbone_name
-from mkbench.backbones.registry import model_entries
 from mkbench.concepts import PartsExplainer, load_bank
 from mkbench.datamodules.base import load_templates
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.class_names import name_list, read_class_names
 from mkbench.datamodules.critters_world import load_world
 from mkbench.datamodules.image_files import Decoding, image_pixels, read_image
-from mkbench.datamodules.images import Resize, resize_image
+from mkbench.datamodules.resizing import Resize, resize_image
 from mkbench.errors import UsageError
 from mkbench.plotting.sample import SampleView, sample_figure
 from mkbench.plotting.style import save_figure
@@ -38,7 +38,7 @@ _SAMPLE = "image"
 
 @dataclass(frozen=True)
 class Concept:
-    """A descriptor found in an image.
+    """Descriptor found in an image.
 
     Attributes:
         text: the descriptor.
@@ -53,7 +53,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of an image.
+    """Part of an image.
 
     Attributes:
         mask: (S, S) bool, its pixels in the model's geometry.
@@ -66,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ImageExplanation:
-    """What a model's two encoders know of one image.
+    """Explanation of one image by both encoders of a model.
 
     Attributes:
         predictions: up to five class names, best first.
@@ -120,7 +120,7 @@ class ImageExplanation:
 
 
 class ImageExplainer:
-    """Explains single images by one model, whose texts are encoded once.
+    """Explainer of single images by one model, whose texts are encoded once.
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
@@ -216,6 +216,7 @@ class ImageExplainer:
                 names=self.class_names,
                 bank=self.descriptors,
                 model=self.system.backbone.name,
+                patch_size=self.system.backbone.patch_size,
             ),
         )
 

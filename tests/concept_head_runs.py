@@ -19,7 +19,7 @@ from mkbench.runs.finished_runs import Run, read_runs
 from mkbench.runs.group_files import write_group
 from mkbench.runs.run_folder import write_json
 from mkbench.studies.concept_heads.choice import ConceptHeadModel
-from mkbench.systems.records.images import ranking_record
+from mkbench.systems.records.rankings import ranking_record
 
 CLASSES = ("ant", "bee", "cat")
 LAYERS = (2, 3)

@@ -163,7 +163,7 @@ METRICS: dict[str, tuple[Callable[[], Metric], list[tuple[Any, ...]]]] = {
     "segmentation_average_precision": (SegmentationAveragePrecision, score_updates()),
 }
 
-# Once with the updates dealt out in turn, once with a second process that sees no image.
+# Once with the updates given in turn, once with a second process that sees no image.
 CASES = {
     f"{name}-{share}": Case(metric, updates, [i % PROCESSES if share == "shared" else 0 for i in range(len(updates))])
     for name, (metric, updates) in METRICS.items()

@@ -70,7 +70,7 @@ MODEL = {"name": "vit", "label": "ViT-B/16", "parameters": 1, "random_weights": 
 
 
 def make_results(*metrics: tuple[str, str | None, float], missed: list[tuple[str, str, str]] | None = None) -> Any:
-    """A ``results.json``; each of `missed` is a metric, an explainer and a control that it is not told apart from."""
+    """A ``results.json``; each of `missed` is a metric, an explainer and a control; the difference holds 0."""
     controls = [
         {"metric": metric, "explainer": explainer, "control": control, "separates": False}
         for metric, explainer, control in missed or []

@@ -25,11 +25,12 @@ ORDER = (
     "baselines",
     "heads",
     "metrics",
+    "concepts",
     "tables",
     "plotting",
-    "concepts",
     "runs",
     "backbones",
+    "language_models",
     "text_files",
     "atomic_files",
     "progress",
@@ -43,33 +44,26 @@ FIXED = {
     "base": "",  # what the classes of a room share
     "study": "studies/",
     "choice": "studies/",
-    "images": "studies/",
     "scores": "studies/",
     "table": "studies/",
     "figure": "studies/",
+    "write": "studies/",
 }
 #: Folders whose files are the other half of a file of the same stem one folder up.
 PAIRED = {"metrics/functional": "metrics", "systems/records": "systems"}
 #: Other stems in more than one folder, and the one idea that they stand for there.
 ONE_IDEA = {
-    "bank": "the concept bank: read, and checked by the doctor",
+    "bank": "the concept bank: read, checked by the doctor, and made by a command",
     "concept_groups": "descriptors that state the same: found, and chosen for a run",
     "ground_truth": "what is known of an image: read, scored, computed",
     "head_pruning": "the effect of ablated heads, and the command",
     "head_removal": "accuracy without heads, and the command",
-    "images": "images: read and resized, and rows of one image each",
     "mined_descriptors": "what was mined from images, and the command",
     "neighbors": "the images nearest to a direction: found, and drawn",
-    "models": "models: listed, and joined from their runs",
-    "plugins": "classes of others: published as entry points, and in a file that an option names",
     "progress": "the bar, and the callback that moves it",
-    "registry": "what a room has, by name: models, studies",
-    "report": "what is told of findings: of the doctor, of concept heads",
-    "results": "entries of results.json: computed, and looked up",
     "sample": "an explained image: its panels, and what of a run they show",
     "segmentation": "segmentation by heads, and its metrics",
     "stability": "images explained again: scored, and the metrics of it",
-    "timing": "how long stages take: measured, and estimated by the doctor",
 }
 
 

@@ -286,7 +286,9 @@ def test_features_are_named_by_trainings(path: Path) -> None:
 @pytest.mark.parametrize("path", of_kind("describe"))
 def test_describe(path: Path, predict: Callable[[Path], Any]) -> None:
     outcome = predict(path)
-    assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top1_descriptors"]
+    ways = ("", "_descriptors", "_shuffled", "_random")
+    names = {metric["name"] for metric in outcome.results()["metrics"]}
+    assert names == {f"top{k}{way}" for k in (1, 5) for way in ways}
 
 
 @pytest.mark.parametrize("path", of_kind("heads"))

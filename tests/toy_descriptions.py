@@ -7,7 +7,7 @@ mean colour. Every class looks as it is called, so its prompt is its own axis. O
     rose: petals (1, 0, 0)      leaf: veins (0, 1, 0)      sky: clouds (0, 0, 1), sky: veins (0, 0.707, 0.707)
 
 so that by own descriptors rose is (1, 0, 0), leaf (0, 1, 0) and sky their mean (0, 0.354, 0.854). All class prompts are
-at right angles, so the neighbours of each class are the two others. With "veins" found in images of leaves alone, it
+at right angles, so the neighbors of each class are the two others. With "veins" found in images of leaves alone, it
 is mined for rose (sky has it already): rose becomes the mean of (1, 0, 0) and (0.707, 0.707, 0), (0.854, 0.354, 0).
 """
 

@@ -13,7 +13,7 @@ from mkbench.scorers import ScorerContext
 class ConceptCount(ImageMetric):
     """Mean number of vision concepts."""
 
-    name, columns, higher_is_better = "concept_count", ("descriptor_ids",), True
+    name, columns, higher_is_better = "named_concepts", ("descriptor_ids",), True
     heading, unit, decimals = "concepts", "descriptors", 1
 
     def image_values(self, rows: Rows) -> Tensor:

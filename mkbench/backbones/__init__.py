@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures
 from mkbench.backbones.geometry import Geometry
-from mkbench.backbones.registry import ModelEntry, find_model, model_entries
+from mkbench.backbones.known_models import ModelEntry, find_model, model_entries
 
 if TYPE_CHECKING:
     from mkbench.backbones.bpe_vocabulary import write_bpe

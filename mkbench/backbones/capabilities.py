@@ -9,8 +9,8 @@ import torch
 
 from mkbench.backbones.base import Backbone
 from mkbench.backbones.building import NO_TEXT
+from mkbench.backbones.known_models import ModelEntry
 from mkbench.backbones.local import read_config
-from mkbench.backbones.registry import ModelEntry
 from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.backbones.towers.patch_readers import tower_reader
 from mkbench.errors import BackboneError
@@ -18,7 +18,7 @@ from mkbench.errors import BackboneError
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What can be read from a model.
+    """Capabilities of a model: patches, keys, attention, decomposable heads and texts.
 
     Attributes:
         image_size: side of the images, in pixels.
@@ -48,7 +48,7 @@ def entry_capabilities(entry: ModelEntry) -> Capabilities:
     Raises:
         BackboneError: a bundled model is missing from the installation.
 
-    >>> from mkbench.backbones.registry import find_model
+    >>> from mkbench.backbones.known_models import find_model
     >>> entry_capabilities(find_model("critters-vit-s")).attention
     True
     """

@@ -16,7 +16,7 @@ from mkbench.errors import BackboneError
 
 
 class DeferredTextTower(Module):
-    """The weights of a text tower under the names they have in it, until the tower is built.
+    """Weights of a text tower under the names they have in it, until the tower is built.
 
     A model that holds it has the same state dict, and so the same fingerprint, as with the tower itself.
 
@@ -64,11 +64,11 @@ class DeferredTextTower(Module):
 
 
 @contextmanager
-def needing_hugging_face(subject: str) -> Iterator[None]:
+def needing_hugging_face(thing: str) -> Iterator[None]:
     """Turn whatever fails about a tokenizer or text tower of Hugging Face into one sentence.
 
     Args:
-        subject: what is being loaded, the beginning of the sentence.
+        thing: what is being loaded, the beginning of the sentence.
 
     Raises:
         BackboneError: what to install or fetch.
@@ -80,12 +80,12 @@ def needing_hugging_face(subject: str) -> Iterator[None]:
     except Exception as error:  # the package, the network, the hub, its cache: each with errors of its own
         if find_spec("transformers") is None:
             raise BackboneError(
-                f"{subject} needs the package transformers, found no such package; install it with: "
+                f"{thing} needs the package transformers, found no such package; install it with: "
                 "pip install 'mkbench[hf]'."
             ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise BackboneError(
-            f"{subject} cannot be had ({reason}); it comes from Hugging Face and needs, once, a network, or a copy of "
+            f"{thing} cannot be had ({reason}); it comes from Hugging Face and needs, once, a network, or a copy of "
             "its repository in the Hugging Face cache (HF_HOME)."
         ) from error
 

@@ -9,7 +9,7 @@ RESIZE_MODES = ("squash", "shortest", "longest")
 
 @dataclass(frozen=True)
 class Geometry:
-    """The resizing and normalisation that belong to a model's weights.
+    """Resizing and normalisation that belong to a model's weights.
 
     Attributes:
         size: side S of the square images, in pixels.

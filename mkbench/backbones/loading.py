@@ -10,17 +10,17 @@ import open_clip
 from mkbench.backbones.base import Backbone
 from mkbench.backbones.building import build_random, build_with_weights
 from mkbench.backbones.deferred_text import has_hugging_face_text, needing_hugging_face
+from mkbench.backbones.external_backbones import find_plugin, load_plugin, published_names
 from mkbench.backbones.finite import require_finite_weights
+from mkbench.backbones.known_models import model_entries
 from mkbench.backbones.local import PREFIX, WEIGHTS_FILE, load_local
 from mkbench.backbones.openclip import DeferredTokenizer, OpenClipBackbone, check_activation
-from mkbench.backbones.plugins import find_plugin, load_plugin, published_names
-from mkbench.backbones.registry import model_entries
 from mkbench.errors import BackboneError, UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model comes from: a folder, or an architecture of open_clip with a tag of weights (or none)."""
+    """Source of a model: a folder, or an architecture of open_clip with a tag of weights (or none)."""
 
     name: str
     architecture: str = ""

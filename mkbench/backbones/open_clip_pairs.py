@@ -4,8 +4,8 @@ from typing import Any
 
 import open_clip
 
+from mkbench.backbones.known_models import Family, ModelEntry, model_entries
 from mkbench.backbones.openclip import check_activation
-from mkbench.backbones.registry import Family, ModelEntry, model_entries
 from mkbench.errors import BackboneError
 
 #: How the names of timm's trunks begin, by the family that tables call them.

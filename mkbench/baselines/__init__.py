@@ -1,4 +1,4 @@
-"""The paper's trained baselines: heads on frozen features, and the explainers that they become."""
+"""Trained baselines of the paper: heads on frozen features, and the explainers that they become."""
 
 from mkbench.baselines.attention_explainer import MMCBMExplainer, MMProtoSimExplainer
 from mkbench.baselines.base import Head, HeadInputs

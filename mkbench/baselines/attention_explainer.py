@@ -1,4 +1,4 @@
-"""MM-CBM and MM-ProtoSim as explainers: the concepts that speak for the predicted class, and where they look."""
+"""MM-CBM and MM-ProtoSim as explainers: concepts of the predicted class, and their attention over the patches."""
 
 from collections.abc import Sequence
 from pathlib import Path

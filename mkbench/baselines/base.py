@@ -1,4 +1,4 @@
-"""What a trained baseline is: a small head on the frozen features of a CLIP model."""
+"""Base class of trained baselines: a small head on the frozen features of a CLIP model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from mkbench.errors import UsageError
 
 @dataclass(frozen=True)
 class HeadInputs:
-    """What a head is built from: the concepts, the classes, and how the training features are distributed.
+    """Inputs of a new head: the concepts, the classes, and the distribution of the training features.
 
     Attributes:
         concepts: (D, d) unit rows E_T, the descriptors of the bank in their prompt.

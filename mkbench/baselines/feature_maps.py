@@ -55,7 +55,7 @@ def strongest_maps(features: Tensor, count: int) -> Tensor:
 
 
 class FeatureMaps(Head):
-    """A concept labeller: which descriptors does a region show, from the mean of its patch features?
+    """Concept labeller of Feature Maps: descriptors of a region from the mean of its patch features.
 
     Linear on the (standardised) masked-mean features, trained with binary cross-entropy on the descriptors of the
     image's class. In training the masks are what DropBlock leaves of the image, so that it learns to label regions.

@@ -1,4 +1,4 @@
-"""LF-CBM: the label-free concept bottleneck, on a backbone that already speaks of concepts."""
+"""LF-CBM: label-free concept bottleneck on the concept scores of a CLIP model."""
 
 from typing import Any
 

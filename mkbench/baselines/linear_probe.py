@@ -1,4 +1,4 @@
-"""The linear probe: what the image embedding alone tells of the class."""
+"""Linear probe: linear classifier on the image embedding."""
 
 import torch
 from torch import Tensor

@@ -10,7 +10,7 @@ from mkbench.baselines.base import Head, HeadInputs, Standardise, require_positi
 
 
 class ConceptAttention(NamedTuple):
-    """How concepts see images.
+    """Attention of concepts over the patches of images.
 
     Attributes:
         activations: (B, D) U in 0..1.

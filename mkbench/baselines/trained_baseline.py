@@ -31,7 +31,7 @@ HEADS: dict[str, type[Head]] = {head.name: head for head in (MMCBM, MMProtoSim, 
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head and how it came about.
+    """Trained head with its provenance.
 
     Attributes:
         head: the head, in evaluation mode and frozen.

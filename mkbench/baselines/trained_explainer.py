@@ -1,4 +1,4 @@
-"""What explainers made of trained heads share: the file, the checks, and the way from patches to an explanation."""
+"""Base class of explainers made of trained heads: file, checks, and parts with descriptors from patch scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ H = TypeVar("H", bound=Head)
 
 
 class FoundParts(NamedTuple):
-    """What a head says of images.
+    """Parts and concepts that a head finds in images.
 
     Attributes:
         labels: (B, N) int64 part of every patch, -1 where it belongs to none.
@@ -126,7 +126,7 @@ class TrainedExplainer(ABC, Generic[H]):
             found = [self.find_parts(context.features[start : start + _CHUNK].float()) for start in starts]
             labels = torch.cat([part.labels for part in found]).view_as(context.foreground_patches)  # (images, h, w)
             vision = VisionConcepts(*map(torch.cat, zip(*(part.vision for part in found), strict=True)))
-            pixels = part_masks(labels, self.num_parts, context.images.shape[-1])
+            pixels = part_masks(labels, self.num_parts, context.images.shape[-1], context.patch_size)
             present = pixels.flatten(2).any(dim=2)  # (images, parts)
         embeddings, boxes = embed_parts(pixels, context, prompts=self.prompts, chunk=self.chunk)
         return GroupExplanation(

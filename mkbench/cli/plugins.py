@@ -1,4 +1,4 @@
-"""A user's own classes in one Python file, imported because ``--plugins FILE`` says so."""
+"""Plug-ins: a user's own classes in one Python file, imported by ``--plugins FILE``."""
 
 import sys
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ GRACE = 8.0
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM has come: stop like after Ctrl-C, which no handler of failures takes for one."""
+    """Interrupt by SIGTERM: stop like after Ctrl-C, which no handler of failures takes for one."""
 
 
 class _Stop:

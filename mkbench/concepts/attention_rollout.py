@@ -1,4 +1,4 @@
-"""Attention rollout with gradients: what the class token draws on, block by block, to raise the class score."""
+"""Attention rollout with gradients: a saliency map of the patches that raise the class score."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The class score that gradient methods derive, and gradients within a run that records none."""
+"""Class score that gradient methods differentiate, and gradients within a run that records none."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

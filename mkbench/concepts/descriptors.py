@@ -1,4 +1,4 @@
-"""From parts to descriptors: vision concepts and language concepts (steps 8 and 10 of the pipeline)."""
+"""Assignment of descriptors: vision concepts of parts and language concepts of classes (steps 8 and 10)."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ LOGIT_SCALE = 2.5  # the paper's factor on every cosine that becomes a score
 
 
 class Assignment(NamedTuple):
-    """Descriptors of every part, and which rules for special cases applied.
+    """Assignment of descriptors to every part, and which rules for special cases applied.
 
     Attributes:
         ids: (B, L, k) int64 descriptor ids in rank order, -1 where there is none.
@@ -178,7 +178,7 @@ def assign_descriptors(
     margin: float = 0.02,
     transport: bool = True,
 ) -> list[Tensor]:
-    """The descriptors of the parts of one image; `assign_descriptors_batch` with a single image.
+    """Assign descriptors to the parts of one image; `assign_descriptors_batch` with a single image.
 
     Args:
         part_logits: (L, D) raw cosines of the parts' embeddings and the prompted descriptors.
@@ -256,7 +256,7 @@ def merge_descriptors(ids: Tensor, image_logits: Tensor) -> VisionConcepts:
 
 
 def language_concepts(class_embeddings: Tensor, bank_embeddings: Tensor, num_concepts: int) -> Tensor:
-    """The descriptors whose text embeddings are closest to the embedding of each class.
+    """Language concepts: the descriptors whose text embeddings are closest to the embedding of each class.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 3.
 

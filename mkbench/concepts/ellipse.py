@@ -1,4 +1,4 @@
-"""The ellipse of a region: least squares through its largest external contour (step 7 of the pipeline)."""
+"""Ellipse of a region: least squares through its largest external contour (step 7 of the pipeline)."""
 
 import math
 from typing import Any, NamedTuple
@@ -70,7 +70,7 @@ def fit_ellipse_or_box(mask: Tensor | NDArray[Any]) -> tuple[Ellipse, bool]:
 
 
 def fit_ellipse(mask: Tensor | NDArray[Any]) -> Ellipse:
-    """The least-squares ellipse through all points of the largest external contour of a region.
+    """Fit an ellipse by least squares through all points of the largest external contour of a region.
 
     The largest contour encloses the largest area (the first of equals in OpenCV's order; if none encloses any, the one
     with the most points); holes do not count. A contour with fewer than five points, or a fit without meaning (not

@@ -21,7 +21,7 @@ Partition = Callable[[Tensor, int, int], Tensor]
 
 @dataclass(frozen=True)
 class GroupContext:
-    """Everything an explainer may look at: the images of one class group and the bank, on one device.
+    """Inputs of an explainer: the images of one class group and the bank, on one device.
 
     Attributes:
         images: (B, 3, S, S) uint8 RGB images.
@@ -58,6 +58,11 @@ class GroupContext:
     refine: Refinement = "none"
     explanations: Mapping[str, GroupExplanation] = field(default_factory=dict)
 
+    @property
+    def patch_size(self) -> int | None:
+        """Side of a patch, in pixels; None without a backbone, of which see `covered_pixels`."""
+        return None if self.backbone is None else self.backbone.patch_size
+
     def __post_init__(self) -> None:
         images, size = self.images.shape[0], self.images.shape[-1]
         bank, dim = self.bare_embeddings.shape
@@ -79,7 +84,7 @@ class GroupContext:
 
 
 class Explainer(Protocol):
-    """What a system asks of an explainer: a name for its rows, and an explanation per class group.
+    """Explainer interface: a name for its rows, and an explanation of each class group.
 
     One whose answer depends on the seed of the context says so by an attribute ``seeded = True``.
     """
@@ -154,7 +159,7 @@ def embed_parts(
 
 
 class PartsExplainer:
-    """The paper's explainer: parts by PCA or K-means, descriptors by prompted regions and transport.
+    """Explainer of the paper: parts by PCA or K-means, descriptors by prompted regions and transport.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 3.
 
@@ -283,7 +288,7 @@ class PartsExplainer:
 
     def _part_pixels(self, labels: Tensor, context: GroupContext) -> tuple[Tensor, int]:
         """Refined pixels of every part, and how many parts the refinement would have removed."""
-        whole = part_masks(labels, self.num_parts, context.images.shape[-1])
+        whole = part_masks(labels, self.num_parts, context.images.shape[-1], context.patch_size)
         refined = whole & context.foreground_pixels[:, None]
         emptied = whole.flatten(2).any(dim=2) & ~refined.flatten(2).any(dim=2)  # (images, parts)
         return torch.where(emptied[..., None, None], whole, refined), int(emptied.sum())

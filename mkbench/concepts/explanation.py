@@ -1,4 +1,4 @@
-"""What an explainer says about the images of a class group; every metric reads only this."""
+"""Explanations of the images of a class group, the only thing that metrics read."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from mkbench.concepts.descriptors import VisionConcepts
 
 @dataclass(frozen=True)
 class ExplainedPart:
-    """One part of one image.
+    """Part of one image with its descriptors.
 
     Attributes:
         index: number of the part within its class, 0..L-1.
@@ -29,7 +29,7 @@ class ExplainedPart:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One image: its parts, and the concepts merged over them, most important first, without padding."""
+    """Explanation of one image: its parts, and the concepts merged over them, most important first, without padding."""
 
     parts: tuple[ExplainedPart, ...]
     concept_ids: Tensor

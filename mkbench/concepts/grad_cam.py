@@ -1,4 +1,4 @@
-"""Grad-CAM: which cells of the last map raise the class score, through captum."""
+"""Grad-CAM: saliency of the cells of the last feature map for the class score, through captum."""
 
 from typing import Any
 

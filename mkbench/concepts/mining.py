@@ -1,4 +1,4 @@
-"""Descriptors for a class that the images of its neighbours show (Table 2 of the paper).
+"""Descriptor mining: descriptors for a class from the images of its neighbors (Table 2 of the paper).
 
 Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 4.1.
 """
@@ -78,15 +78,15 @@ def descriptor_frequencies(
 
 
 def mined_descriptors(
-    frequencies: Tensor, neighbours: Tensor, own: Sequence[Sequence[int]], limit: int | None
+    frequencies: Tensor, neighbors: Tensor, own: Sequence[Sequence[int]], limit: int | None
 ) -> list[tuple[int, ...]]:
-    """Choose the descriptors that a class takes over from its neighbours.
+    """Choose the descriptors that a class takes over from its neighbors.
 
-    They are ordered by the share of images that show them, averaged over the neighbours, ties to the lower id.
+    They are ordered by the share of images that show them, averaged over the neighbors, ties to the lower id.
 
     Args:
         frequencies: (Y, D) shares, from ``descriptor_frequencies``.
-        neighbours: (Y, K) int64, from ``nearest_classes``.
+        neighbors: (Y, K) int64, from ``nearest_classes``.
         own: Y collections of the descriptors that each class has already; they are left out.
         limit: most descriptors for a class; None takes all that were found.
 
@@ -102,15 +102,15 @@ def mined_descriptors(
         [(0, 2), (1, 0), (1, 2)]
     """
     classes = len(frequencies)
-    if len(own) != classes or len(neighbours) != classes:
+    if len(own) != classes or len(neighbors) != classes:
         raise ValueError(
-            f"expected own descriptors and neighbours of {classes} classes, found {len(own)} and {len(neighbours)}"
+            f"expected own descriptors and neighbors of {classes} classes, found {len(own)} and {len(neighbors)}"
         )
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, found {limit}")
-    if not neighbours.shape[1]:
+    if not neighbors.shape[1]:
         return [()] * classes
-    shares = frequencies[neighbours].mean(dim=1)  # (classes, bank)
+    shares = frequencies[neighbors].mean(dim=1)  # (classes, bank)
     for row, ids in zip(shares, own, strict=True):
         row[list(ids)] = 0
     order = shares.argsort(dim=1, descending=True, stable=True)

@@ -1,4 +1,4 @@
-"""Parts: every foreground patch of a class belongs to exactly one of a few parts (step 6 of the pipeline)."""
+"""Parts of the foreground: PCA and K-means over the patches of a class (step 6 of the pipeline)."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def _check_rows(features: Tensor, num_parts: int) -> None:
 
 
 def pca_parts(features: Tensor, num_parts: int) -> Tensor:
-    """Assign every patch to the principal component it scores highest on.
+    """PCA parts: assign every patch to the principal component it scores highest on.
 
     PCA of the raw, mean-centred rows in float64; the entry of largest magnitude of each component (the first on ties)
     is positive; the scores of each component are scaled to 0..1 over all rows; the part is the argmax (first wins). A
@@ -82,7 +82,7 @@ def _given_centres(init: Sequence[int] | Tensor, rows: Tensor, clusters: int) ->
 def kmeans_parts(
     features: Tensor, num_parts: int, *, init: Sequence[int] | Tensor | None = None, seed: int = 0
 ) -> Tensor:
-    """Assign every patch to a K-means cluster of its direction.
+    """K-means parts: assign every patch to a cluster of its direction.
 
     Lloyd's algorithm on L2-normalised rows in float64 until the sum over centres of the Euclidean length of their shift
     is below 1e-2 (or 300 rounds); the labels are those of the last assignment, before the last update of the centres.
@@ -128,13 +128,14 @@ def kmeans_parts(
     return labels
 
 
-def part_masks(labels: Tensor, num_parts: int, size: int) -> Tensor:
-    """The pixels of every part, by nearest upscaling of its patches.
+def part_masks(labels: Tensor, num_parts: int, size: int, patch_size: int | None = None) -> Tensor:
+    """Pixels of every part, by nearest upscaling of its patches.
 
     Args:
         labels: (B, h, w) int64, -1 on background, 0..L-1 on the patches of a part.
         num_parts: number L of parts.
         size: side S of the square image, in pixels.
+        patch_size: side of a patch, in pixels; see `covered_pixels`.
 
     Returns:
         (B, L, S, S) bool; no pixel belongs to two parts.
@@ -151,4 +152,4 @@ def part_masks(labels: Tensor, num_parts: int, size: int) -> Tensor:
     if labels.numel() and not -1 <= int(labels.min()) <= int(labels.max()) < num_parts:
         raise ValueError(f"labels must lie in -1..{num_parts - 1}, found {int(labels.min())}..{int(labels.max())}")
     parts = torch.arange(num_parts, device=labels.device)[:, None, None]  # (parts, 1, 1)
-    return upscale_nearest(labels[:, None] == parts, size)  # (images, parts, size, size)
+    return upscale_nearest(labels[:, None] == parts, size, patch_size)  # (images, parts, size, size)

@@ -162,7 +162,7 @@ def render_prompts_batch(
 
 
 def render_prompts(image: Tensor, mask: Tensor) -> Tensor:
-    """The three prompted images of one region: red ring, ring on grey, ring on blur.
+    """Render the three prompted images of one region: red ring, ring on grey, ring on blur.
 
     The ring is pure red, one pixel thick, and drawn last. Grey is the ITU-R 601 luma, blur is `blur`; both
     change only what lies outside the ellipse.

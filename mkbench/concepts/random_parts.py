@@ -1,4 +1,4 @@
-"""A control: the parts of another explainer, moved to a random place of each image."""
+"""Random parts, a control: the parts of another explainer, moved to a random place of each image."""
 
 import torch
 from torch import Tensor

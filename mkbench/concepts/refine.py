@@ -157,14 +157,16 @@ def _check_images(images: Tensor, masks: Tensor) -> None:
 
 
 class RefinedForeground(NamedTuple):
-    """What `refine_foreground` returns: (B, S, S) bool pixels and (B,) bool, True where the CRF left nothing."""
+    """Result of `refine_foreground`: (B, S, S) bool pixels and (B,) bool, True where the CRF left nothing."""
 
     pixels: Tensor
     fell_back: Tensor
 
 
-def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Refinement) -> RefinedForeground:
-    """The foreground in pixels: the three steps of the paper's ladder (nearest, + components, + CRF).
+def refine_foreground(
+    images: Tensor, mask_patches: Tensor, size: int, mode: Refinement, *, patch_size: int | None = None
+) -> RefinedForeground:
+    """Refine the foreground to pixels: the three steps of the paper's ladder (nearest, + components, + CRF).
 
     `none` upscales the patch mask as it is, `components` upscales its cleaned-up version, and `crf` refines that one by
     `refine_crf` with the paper's parameters. A mask that is clean already gives the same pixels with `none` and
@@ -175,6 +177,7 @@ def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Ref
         mask_patches: (B, h, w) bool foreground patches, before the clean-up.
         size: side S of the images.
         mode: `none`, `components` or `crf`.
+        patch_size: side of a patch, in pixels; see `covered_pixels`.
 
     Returns:
         `RefinedForeground`; `fell_back` is False for masks that were empty before the CRF.
@@ -191,7 +194,7 @@ def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Ref
     if mode not in REFINEMENTS:
         raise ValueError(f"refine must be one of {', '.join(REFINEMENTS)}, found {mode!r}")
     cleaned = mask_patches if mode == "none" else largest_components(mask_patches)
-    pixels = upscale_nearest(cleaned, size)  # (images, size, size)
+    pixels = upscale_nearest(cleaned, size, patch_size)  # (images, size, size)
     _check_images(images, pixels)
     if mode != "crf":
         return RefinedForeground(pixels, torch.zeros_like(pixels[:, 0, 0]))

@@ -1,4 +1,4 @@
-"""Prominent patches: the second singular vector of the patch features (step 3 of the pipeline)."""
+"""Saliency of patches: the second singular vector of the patch features (step 3 of the pipeline)."""
 
 from collections.abc import Callable
 from typing import Literal

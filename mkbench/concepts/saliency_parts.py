@@ -1,4 +1,4 @@
-"""Any saliency map as an explainer: it says where to look, and everything else is as for the published parts."""
+"""Explainer of any saliency map: its foreground, with parts and descriptors as for the published explainers."""
 
 import math
 from dataclasses import replace
@@ -16,7 +16,7 @@ from mkbench.concepts.upscale import upscale_nearest
 
 
 class SaliencyMethod(Protocol):
-    """What :class:`SaliencyParts` asks of a saliency method.
+    """Saliency method interface: signed maps of the patches of a class group.
 
     Any class with these members can be named by its path in a configuration; its annotations must be the same.
     """
@@ -105,7 +105,7 @@ class SaliencyParts(PartsExplainer):
             maps = self.saliency(context)  # (images, h, w)
             kept = keep_most_salient(maps, self._patches_to_keep(context.foreground_patches))
         with context.stage("refine"):
-            pixels = upscale_nearest(kept, context.images.shape[-1])  # (images, S, S)
+            pixels = upscale_nearest(kept, context.images.shape[-1], context.patch_size)  # (images, S, S)
             if context.refine == "crf":
                 pixels = refine_crf(context.images, pixels)
         explained = super().explain(replace(context, foreground_patches=kept, foreground_pixels=pixels))

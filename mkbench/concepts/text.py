@@ -1,44 +1,60 @@
 """Text embeddings of classes and of the concept bank (steps 8 to 10 of the pipeline)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mkbench.concepts.linalg import require_finite, unit_rows
+from mkbench.concepts.templates import PLACE, is_template
 
 
 class TextEncoder(Protocol):
-    """The half of a backbone that reads text."""
+    """Text encoder: the half of a backbone that reads text."""
 
     def encode_text(self, texts: list[str], /) -> Tensor:
         """Encode T texts into (T, d) embeddings, not normalised."""
         ...
 
 
-def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int) -> Tensor:
-    """(T, d) float32 unit rows, in batches over all texts."""
+Report = Callable[[int], object]
+
+
+def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int, report: Report | None) -> Tensor:
+    """(T, d) float32 unit rows; each distinct text is encoded once, in batches of texts of like length."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, found {batch_size}")
     if not texts:
         raise ValueError("there must be at least one text to encode, found none")
-    batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)]
+    distinct = sorted(dict.fromkeys(texts), key=len)  # encoders cut a batch to its longest text
+    rows = []
     with torch.no_grad():
-        embeddings = torch.cat([backbone.encode_text(batch).float() for batch in batches])
+        for start in range(0, len(distinct), batch_size):
+            batch = distinct[start : start + batch_size]
+            rows.append(backbone.encode_text(batch).float())
+            if report is not None:
+                report(len(batch))
+    embeddings = torch.cat(rows)
     require_finite(embeddings, name="text embeddings")
-    return unit_rows(embeddings)
+    place = {text: row for row, text in enumerate(distinct)}
+    return unit_rows(embeddings)[[place[text] for text in texts]]
 
 
 def _fill(template: str, name: str) -> str:
     # Not str.format: a class or descriptor may hold braces of its own.
-    if "{}" not in template:
-        raise ValueError(f"a template must contain {{}} where the name goes, found {template!r}")
-    return template.replace("{}", name)
+    if not is_template(template):
+        raise ValueError(f"a template must contain one {{}} where the name goes, found {template!r}")
+    return template.replace(PLACE, name)
 
 
 def class_embeddings(
-    backbone: TextEncoder, class_names: Sequence[str], templates: Sequence[str], *, batch_size: int = 256
+    backbone: TextEncoder,
+    class_names: Sequence[str],
+    templates: Sequence[str],
+    *,
+    batch_size: int = 256,
+    report: Report | None = None,
 ) -> Tensor:
     """Embed every class as the normalised mean over prompt templates.
 
@@ -51,12 +67,13 @@ def class_embeddings(
         class_names: Y names, in class order.
         templates: one or more texts with `{}` where the name goes.
         batch_size: texts per call of the encoder.
+        report: called after each batch with the number of its texts; all batches together hold each distinct text once.
 
     Returns:
         (Y, d) float32 unit rows.
 
     Raises:
-        ValueError: if there is no class or template, a template has no `{}`, or the embeddings are not finite.
+        ValueError: if there is no class or template, a template is none, or the embeddings are not finite.
 
     Example:
         >>> class Lengths:
@@ -66,12 +83,17 @@ def class_embeddings(
         [[1.0, 0.0], [1.0, 0.0]]
     """
     texts = [_fill(template, name) for name in class_names for template in templates]
-    embeddings = _encode(backbone, texts, batch_size=batch_size)  # (classes * templates, dim)
+    embeddings = _encode(backbone, texts, batch_size=batch_size, report=report)  # (classes * templates, dim)
     return unit_rows(embeddings.reshape(len(class_names), len(templates), -1).mean(dim=1))
 
 
 def bank_embeddings(
-    backbone: TextEncoder, descriptors: Sequence[str], template: str, *, batch_size: int = 256
+    backbone: TextEncoder,
+    descriptors: Sequence[str],
+    template: str,
+    *,
+    batch_size: int = 256,
+    report: Report | None = None,
 ) -> Tensor:
     """Embed every descriptor of the bank in one template.
 
@@ -80,12 +102,13 @@ def bank_embeddings(
         descriptors: D descriptors, in bank order.
         template: text with `{}` where the descriptor goes; `{}` alone is the bare descriptor.
         batch_size: texts per call of the encoder.
+        report: called after each batch with the number of its texts; all batches together hold each distinct text once.
 
     Returns:
         (D, d) float32 unit rows.
 
     Raises:
-        ValueError: if there is no descriptor, the template has no `{}`, or the embeddings are not finite.
+        ValueError: if there is no descriptor, the template is none, or the embeddings are not finite.
 
     Example:
         >>> class Lengths:
@@ -94,4 +117,4 @@ def bank_embeddings(
         >>> bank_embeddings(Lengths(), ["round ears", "a tail"], "a photo showing {}").tolist()
         [[1.0, 0.0], [1.0, 0.0]]
     """
-    return _encode(backbone, [_fill(template, text) for text in descriptors], batch_size=batch_size)
+    return _encode(backbone, [_fill(template, text) for text in descriptors], batch_size=batch_size, report=report)

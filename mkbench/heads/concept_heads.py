@@ -20,7 +20,7 @@ class ConceptHeads:
         own: (C,), the score of the class's best head.
         others: (C,), what its best head would score with the descriptors of another class, averaged over other classes;
             NaN without any.
-        beaten: (C,), the share of those other classes whose score is lower than ``own``; 0.5 on average by chance.
+        beaten: (C,), the share of those other classes whose score is lower than ``own``; 0.5 for permuted classes.
 
     >>> concept_heads = ConceptHeads(torch.tensor([[[3.0, -1.0, 1.0]]]), torch.zeros(1, 1, 3), *torch.ones(3, 1))
     >>> concept_heads.shares().tolist(), concept_heads.ranks().tolist()

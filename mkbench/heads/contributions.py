@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class HeadContributions:
-    """The terms whose sum is the embedding of each of B images, in the joint space of width d, unnormalised.
+    """Contributions that add up to the embedding of each of B images, in the joint space of width d, unnormalised.
 
     The scale of the final norm is taken as each image gave it, so that all terms are exact and linear.
 

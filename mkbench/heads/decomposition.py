@@ -19,7 +19,7 @@ from mkbench.heads.token_readings import TokenReadings
 
 @dataclass(frozen=True)
 class Tape:
-    """What hooks keep of one forward pass.
+    """Activations that hooks keep of one forward pass.
 
     Attributes:
         streams: pooled rows of the stream, (B, D), by what they are ("start", "end", "branch" or "mlp") and by layer.

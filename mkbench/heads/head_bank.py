@@ -12,7 +12,7 @@ from mkbench.heads.head_values import Head, pick_heads, unit_heads
 
 @dataclass(frozen=True)
 class HeadBank:
-    """What the heads of some layers add to the unit-length embeddings of many images.
+    """Contributions of the heads of some layers to the unit-length embeddings of many images.
 
     Attributes:
         heads: (images, L, H, d).

@@ -17,7 +17,7 @@ Classifier = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PruningEffect:
-    """Which of K images a model classifies rightly with all its heads and without some; means are accuracies.
+    """Correct predictions of K images with all heads of a model and without some; means are accuracies.
 
     Attributes:
         full: (K,) bool, with all heads.

@@ -1,4 +1,4 @@
-"""Exact nearest-neighbour search among rows, in chunks, and its result."""
+"""Exact nearest-neighbor search among rows, in chunks, and its result."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -65,7 +65,7 @@ def nearest_rows(
     if query.ndim not in {1, 2} or rows.ndim != 2 or query.shape[-1] != rows.shape[1]:
         raise ValueError(f"Expected queries (Q, d) and rows (n, d), got {tuple(query.shape)} and {tuple(rows.shape)}.")
     if top < 1 or chunk < 1:
-        raise ValueError(f"Expected at least 1 neighbour and 1 row a chunk, got {top} and {chunk}.")
+        raise ValueError(f"Expected at least 1 neighbor and 1 row a chunk, got {top} and {chunk}.")
     require_finite(query, name="the query")
     mean = rows.mean(dim=0, dtype=torch.float64) if similarity == "centred" and len(rows) else None
     asked = _prepare(query.reshape(-1, query.shape[-1]), mean if centre_query else None, similarity)  # (Q, d)
@@ -93,7 +93,7 @@ def _prepare(rows: Tensor, mean: Tensor | None, similarity: Similarity) -> Tenso
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The images of a bank that come closest to what was asked for, best first.
+    """Nearest images of a bank to a query, best first.
 
     Attributes:
         title: what was asked for.

@@ -41,7 +41,7 @@ def patch_maps(patches: Tensor, texts: Tensor, *, grid: tuple[int, int], similar
 
 @dataclass(frozen=True)
 class TopicMap:
-    """Where in an image the heads write what a text says.
+    """Patch map of one text: where in an image the heads write it.
 
     Attributes:
         values: (h, w), signed; higher is closer to the text.
@@ -63,7 +63,7 @@ class TopicMap:
 
 @dataclass(frozen=True)
 class ContrastiveMaps:
-    """Where in an image the heads write one text rather than another.
+    """Patch maps of two texts: where in an image the heads write one rather than the other.
 
     Attributes:
         first: (h, w), the map M1 of the first text.
@@ -84,7 +84,7 @@ class ContrastiveMaps:
 
     @property
     def limit(self) -> float:
-        """The largest magnitude of the difference: both views are shown between its negative and itself."""
+        """Largest magnitude of the difference: both views are shown between its negative and itself."""
         return float(self.difference.abs().max())
 
     @property

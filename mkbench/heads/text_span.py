@@ -37,7 +37,7 @@ class TextSpan:
 
     @property
     def reconstruction(self) -> Tensor:
-        """What the texts keep of the contributions given, (G, K, d), their mean included; computed when asked for."""
+        """Reconstruction of the contributions by their texts, (G, K, d), mean included; computed when asked for."""
         return self.reconstruct(self.contributions)
 
     def reconstruct(self, contributions: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TokenReadings:
-    """What the heads of some layers take from each token of B images, and how they bring it to the joint space.
+    """Mixed values of the heads of some layers by token of B images, with their weights into the joint space.
 
     The contributions by token are their product, (B, L, T, H, d): a head is narrower than the joint space, so this is
     the smaller form of them, for whoever asks how far they go in a few directions.

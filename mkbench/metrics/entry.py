@@ -1,4 +1,4 @@
-"""A metric as data: the class that computes it, the columns it reads, and how it is shown."""
+"""Catalogue entry of a metric: the class that computes it, the columns it reads, and how it is shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from mkbench.metrics.row_metric import RowMetric
 
 
 class Display(NamedTuple):
-    """How a metric is shown.
+    """Display of a metric: heading, unit, decimals and direction.
 
     Attributes:
         heading: of its column, without unit and direction.
@@ -27,7 +27,7 @@ class Display(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry:
-    """A metric of ``results.json``.
+    """Catalogue entry of a metric of ``results.json``.
 
     Attributes:
         name: of the metric.

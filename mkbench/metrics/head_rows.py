@@ -1,4 +1,4 @@
-"""What metrics of the judged texts of attention heads share."""
+"""Base class of metrics over the judged texts of attention heads."""
 
 from abc import abstractmethod
 

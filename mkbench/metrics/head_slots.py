@@ -1,4 +1,4 @@
-"""States that the metrics of attention heads share: a row of numbers for every head, in the order of the heads."""
+"""States of the metrics of attention heads: a row of numbers for every head, in the order of the heads."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The mean over images of one number of each: the metric to derive one's own from."""
+"""Base class of a user's own metric: the mean over images of one number of each."""
 
 from torch import Tensor
 
@@ -18,7 +18,7 @@ class ImageMetric(MeanMetric):
 
     Example:
         >>> class ConceptCount(ImageMetric):
-        ...     name, columns, higher_is_better = "concept_count", ("descriptor_ids",), None
+        ...     name, columns, higher_is_better = "named_concepts", ("descriptor_ids",), None
         ...     heading, decimals = "concepts", 1
         ...
         ...     def image_values(self, rows):

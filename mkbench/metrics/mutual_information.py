@@ -166,7 +166,7 @@ class MutualInformationExcess(CurveMetric):
     Example:
         >>> metric = MutualInformationExcess(bank_size=4)
         >>> metric.update(torch.tensor([[0]]), torch.tensor([[0.3]]), torch.tensor([[0, 1], [2, 3]]), torch.tensor([0]))
-        >>> metric.compute()  # ln 2 and 0 of its own class, 0 by chance
+        >>> metric.compute()  # ln 2 and 0 of its own class, 0 of other classes
         tensor(0.3466, dtype=torch.float64)
     """
 
@@ -190,7 +190,7 @@ class MutualInformationExcess(CurveMetric):
         self.seed = seed
 
     def curves(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Return the curves less those by chance, (n, K) padded with 0, and their lengths (n,)."""
+        """Return the curves less the chance curves, (n, K) padded with 0, and their lengths (n,)."""
         (own, lengths), (chance, _) = (pad_curves(rows[column]) for column in self.columns)
         return own - chance, lengths
 

@@ -1,4 +1,4 @@
-"""Metrics of a user as entries beside those of the catalogue."""
+"""A user's own metrics as entries beside those of the catalogue."""
 
 import re
 from collections.abc import Sequence

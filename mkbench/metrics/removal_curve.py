@@ -1,4 +1,4 @@
-"""What deletion, insertion, accuracy drop and accuracy increase share."""
+"""Base class of deletion, insertion, accuracy drop and accuracy increase."""
 
 from collections.abc import Sequence
 

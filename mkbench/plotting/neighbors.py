@@ -1,4 +1,4 @@
-"""Gallery of neighbours: images in rows with their scores, or bars where there are no images."""
+"""Gallery of neighbors: images in rows with their scores, or bars where there are no images."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def neighbors_figure(
     query: Tensor | None = None,
     query_id: str | None = None,
 ) -> Figure:
-    """Draw neighbours with their scores: images in rows, or bars where there are none.
+    """Draw neighbors with their scores: images in rows, or bars where there are none.
 
     Args:
         heading: of the figure.

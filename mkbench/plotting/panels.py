@@ -9,7 +9,6 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mkbench.concepts.upscale import covered_pixels
 from mkbench.plotting.style import PALETTE, ink_on
 
 Segments = NDArray[np.float64]
@@ -25,18 +24,18 @@ def part_colour(part: int) -> str:
     return PALETTE[part % len(PALETTE)]
 
 
-def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
+def boundary_segments(labels: NDArray[np.int64], covered: tuple[int, int]) -> Segments:
     """Return the grid lines between patches with different labels; outside the grid counts as background.
 
     Args:
         labels: (h, w), -1 on the background.
-        size: side of the square image, in pixels; each patch has a whole number of them.
+        covered: width and height, in pixels, that the patches cover; each patch has a whole number of them.
 
     Returns:
         (segments, 2, 2): the two ends of each line as (x, y) pixels.
 
     Example:
-        >>> boundary_segments(np.array([[0, -1]]), 20).shape
+        >>> boundary_segments(np.array([[0, -1]]), (20, 20)).shape
         (4, 2, 2)
     """
     padded = np.pad(labels, 1, constant_values=-1)
@@ -45,7 +44,7 @@ def boundary_segments(labels: NDArray[np.int64], size: int) -> Segments:
     row, column = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])  # lines above a patch
     horizontal = np.stack([np.stack([column, row], 1), np.stack([column + 1, row], 1)], 1)
     height, width = labels.shape
-    segments: Segments = np.concatenate([vertical, horizontal]) * np.array([size // width, size // height])
+    segments: Segments = np.concatenate([vertical, horizontal]) * np.array([covered[0] // width, covered[1] // height])
     return segments
 
 
@@ -130,13 +129,9 @@ def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _extent(patches: NDArray[np.generic], size: int) -> tuple[int, int, int, int]:
-    """Return the left, right, bottom and top pixel of what the patches, (h, w), cover of an image."""
-    height, width = patches.shape
-    return 0, covered_pixels(size, width), covered_pixels(size, height), 0
-
-
-def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np.int64], size: int) -> AxesImage:
+def draw_saliency(
+    axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np.int64], *, size: int, covered: tuple[int, int]
+) -> AxesImage:
     """Show a signed map, white at zero, with the outline of the foreground.
 
     Args:
@@ -144,6 +139,7 @@ def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np
         saliency: (h, w).
         labels: parts of the patches, (h, w), -1 on the background.
         size: side of the image in pixels.
+        covered: width and height, in pixels, that the patches cover.
 
     Returns:
         The map, for a colour bar.
@@ -151,32 +147,34 @@ def draw_saliency(axes: Axes, saliency: NDArray[np.floating], labels: NDArray[np
     Example:
         >>> from mkbench.plotting.style import Page
         >>> axes = Page(80, 80).axes_at(0, 0, 80, 80)
-        >>> draw_saliency(axes, np.array([[0.5, -2.0]]), np.array([[0, -1]]), 8).get_clim()
+        >>> draw_saliency(axes, np.array([[0.5, -2.0]]), np.array([[0, -1]]), size=8, covered=(8, 8)).get_clim()
         (-2.0, 2.0)
     """
     largest = float(np.abs(saliency).max()) or 1.0
+    width, height = covered
     shown = axes.imshow(
-        saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=_extent(saliency, size), interpolation="nearest"
+        saliency, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=(0, width, height, 0), interpolation="nearest"
     )
-    outline = boundary_segments(np.where(labels >= 0, 0, -1), size)
+    outline = boundary_segments(np.where(labels >= 0, 0, -1), covered)
     axes.add_collection(LineCollection(list(outline), colors="black", linewidths=1.0, capstyle="projecting"))
     axes.set(xticks=[], yticks=[], xlim=(0, size), ylim=(size, 0))
     axes.spines[:].set(visible=True, linewidth=0.4)
     return shown
 
 
-def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64], *, covered: tuple[int, int]) -> None:
     """Show the parts in their colours, numbered from 1, on a pale grey version of the image.
 
     Args:
         axes: where to draw.
         image: uint8, (3, S, S).
         labels: (h, w), -1 on the background.
+        covered: width and height, in pixels, that the patches cover.
 
     Example:
         >>> from mkbench.plotting.style import Page
         >>> axes = Page(80, 80).axes_at(0, 0, 80, 80)
-        >>> draw_parts(axes, np.zeros((3, 8, 8), np.uint8), np.array([[0, -1], [0, 3]]))
+        >>> draw_parts(axes, np.zeros((3, 8, 8), np.uint8), np.array([[0, -1], [0, 3]]), covered=(8, 8))
         >>> sorted(text.get_text() for text in axes.texts)
         ['1', '4']
     """
@@ -186,14 +184,14 @@ def draw_parts(axes: Axes, image: NDArray[np.uint8], labels: NDArray[np.int64]) 
     colours = np.zeros((*labels.shape, 4))
     for part in np.unique(labels[labels >= 0]):
         colours[labels == part] = (*to_rgb(part_colour(int(part))), 0.5)
-    extent = _extent(labels, size)
-    axes.imshow(colours, extent=extent, interpolation="nearest")
-    lines = boundary_segments(labels, size)
+    width, height = covered
+    axes.imshow(colours, extent=(0, width, height, 0), interpolation="nearest")
+    lines = boundary_segments(labels, covered)
     axes.add_collection(LineCollection(list(lines), colors="white", linewidths=0.7, capstyle="projecting"))
     for part, (place, anchor) in number_places(labels).items():
         if place != anchor:
-            axes.plot(*np.multiply([place, anchor], extent[1:3]).T, color="black", linewidth=0.6)
-        draw_number(axes, part, place[0] * extent[1], place[1] * extent[2])
+            axes.plot(*np.multiply([place, anchor], covered).T, color="black", linewidth=0.6)
+        draw_number(axes, part, place[0] * width, place[1] * height)
     axes.set(xlim=(0, size), ylim=(size, 0))
 
 

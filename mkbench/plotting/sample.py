@@ -37,12 +37,13 @@ _COLOUR_BAR = 22.0  # room below the saliency, points
 
 @dataclass(frozen=True)
 class SampleView:
-    """What the figure of one image shows.
+    """Contents of the figure of one image.
 
     Attributes:
         image: uint8 RGB, (3, S, S).
         saliency: signed map of the patches, positive on the foreground, (h, w).
         part_labels: int64 part of each patch, -1 on the background, (h, w).
+        covered: width and height, in pixels, that the patches cover; a last one may reach over the edge of the image.
         part_descriptors: for each part, descriptors, best first; empty where the image lacks the part.
         concepts: vision concepts with their importance, most important first.
         language: all language concepts of the class, closest first; they decide which concepts are mutual.
@@ -54,6 +55,7 @@ class SampleView:
     image: NDArray[np.uint8]
     saliency: NDArray[np.floating]
     part_labels: NDArray[np.int64]
+    covered: tuple[int, int]
     part_descriptors: Sequence[Sequence[str]]
     concepts: Sequence[tuple[str, float]]
     language: Sequence[str]
@@ -99,8 +101,8 @@ def sample_figure(sample: SampleView) -> Figure:
     Example:
         >>> sample = SampleView(
         ...     image=np.zeros((3, 80, 80), np.uint8), saliency=np.eye(5), part_labels=np.eye(5, dtype=np.int64) - 1,
-        ...     part_descriptors=[["four legs"]], concepts=[("four legs", 0.7)], language=["four legs", "wings"],
-        ...     class_name="dog", predicted_name="cat", heading="ViT-B/16, PCA parts",
+        ...     covered=(80, 80), part_descriptors=[["four legs"]], concepts=[("four legs", 0.7)],
+        ...     language=["four legs", "wings"], class_name="dog", predicted_name="cat", heading="ViT-B/16, PCA parts",
         ... )
         >>> figure = sample_figure(sample)
         >>> figure.axes[0].texts[0].get_text()
@@ -154,8 +156,8 @@ def _draw_images(page: Page, sample: SampleView, captions: list[tuple[list[str],
     image, saliency, parts = (page.axes_at(left, top + _TITLE, _IMAGE, _IMAGE) for left in lefts)
     size = sample.image.shape[-1]
     draw_image(image, sample.image)
-    shown = draw_saliency(saliency, sample.saliency, sample.part_labels, size)
-    draw_parts(parts, sample.image, sample.part_labels)
+    shown = draw_saliency(saliency, sample.saliency, sample.part_labels, size=size, covered=sample.covered)
+    draw_parts(parts, sample.image, sample.part_labels, covered=sample.covered)
     largest = shown.get_clim()[1]
     bar = page.axes_at(lefts[1], top + _TITLE + _IMAGE + 5, _IMAGE, 4)
     page.figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[-largest, 0, largest])

@@ -1,4 +1,4 @@
-"""What is measured of explanations beyond mutual information; each is named in a configuration by ``class_path``."""
+"""Scorers: values of explanations beyond mutual information, each named in a configuration by ``class_path``."""
 
 from mkbench.scorers.base import Scorer, ScorerContext
 from mkbench.scorers.calibration import Calibration

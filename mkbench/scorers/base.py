@@ -1,4 +1,4 @@
-"""What is measured of an explanation beyond mutual information: one value for each image and explainer."""
+"""Scorer interface: one value of an explanation for each image and explainer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from mkbench.scorers.explained_group import ExplainedGroup
 
 @dataclass(frozen=True)
 class ScorerContext:
-    """All that a scorer may look at.
+    """Inputs of a scorer for one class group and explainer.
 
     Attributes:
-        group: the B images, with their truth where the data set has one.
+        group: the B images, with their ground truth where the data set has one.
         explanation: one explainer's answer.
         foreground: prominent patches and pixels, before any explainer.
         image_embedding: (B, d) unit rows of the plain images.
@@ -52,7 +52,7 @@ class ScorerContext:
 
 
 class Scorer(Protocol):
-    """Turns explanations into columns of the rows of a run.
+    """Scorer interface: columns of the rows of a run, computed from explanations.
 
     Which metrics follow from the columns stands in :mod:`mkbench.metrics.catalogue`; a scorer of one's own brings them
     as its attribute ``metrics``, a sequence of :class:`mkbench.metrics.ImageMetric`.
@@ -65,7 +65,7 @@ class Scorer(Protocol):
 
     @property
     def columns(self) -> Mapping[str, pa.DataType]:
-        """The columns it fills, with their types; none of those that every run has."""
+        """Columns it fills, with their types; none of those that every run has."""
         ...
 
     @property
@@ -75,7 +75,7 @@ class Scorer(Protocol):
 
     @property
     def needs_explanation(self) -> bool:
-        """Whether its values depend on the explainer; if not, it is asked once for a group, and about the model."""
+        """Whether its values depend on the explainer; if not, a group is scored once, for the model."""
         ...
 
     def settings(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Is what a model calls important what its prediction rests on? Each part removed on its own."""
+"""Calibration of importance: rank correlation with the drop of the class score when a part is removed."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Everything that is known of a class group once it was explained and measured."""
+"""Explained class group: images, features, foreground, explanations and scores of it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 
 @dataclass(frozen=True)
 class ExplainedGroup:
-    """One explainer's answer for a class group, and what was measured on it.
+    """Explanation of a class group by one explainer, with its scores.
 
     Attributes:
         explanation: parts and concepts.
@@ -32,7 +32,7 @@ class ExplainedGroup:
 
 @dataclass(frozen=True)
 class GroupResult:
-    """Everything a callback may write or draw of one class group.
+    """Result of a class group, for callbacks that write or draw it.
 
     Attributes:
         group: the images.

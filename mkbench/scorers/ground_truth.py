@@ -1,4 +1,4 @@
-"""Explanations against ground truth: are descriptors visible, and do parts lie where their descriptors say?"""
+"""Ground-truth scorer: visible descriptors, and overlap of parts with the parts that their descriptors name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,8 +20,8 @@ class GroundTruth:
 
     It needs no forward pass.
 
-    - Descriptor precision: share of the vision concepts that the image shows; by chance it is the share of the bank
-      that the image shows.
+    - Descriptor precision: share of the vision concepts that the image shows; of random descriptors it is the share of
+      the bank that the image shows.
     - Descriptor recall: share of what the image shows that is among the vision concepts. An image shows more than an
       explanation names, so the largest recall that this number of concepts can have is reported beside it.
     - Language precision and recall, of the model: share of the language concepts of the image's class that are true of
@@ -108,12 +108,12 @@ def _require_ground_truth(context: ScorerContext) -> tuple[Tensor, Tensor, Tenso
         or ground_truth.descriptor_parts is None
     ):
         raise UsageError(
-            "Expected images whose parts and visible descriptors are known, for the scorer `truth`, found none in "
-            f"the group {context.group.key}; use Critters, or leave the scorer out of --model.scorers."
+            "Expected images whose parts and visible descriptors are known, for the scorer `GroundTruth`, found none "
+            f"in the group {context.group.key}; use Critters, or leave the scorer out of --model.scorers."
         )
     if ground_truth.descriptors.shape[1] != len(context.bare):
         raise ValueError(
-            f"Expected the truth of the {len(context.bare)} descriptors of the bank, got that of "
+            f"Expected the ground truth of the {len(context.bare)} descriptors of the bank, got that of "
             f"{ground_truth.descriptors.shape[1]}."
         )
     return ground_truth.descriptors, ground_truth.part_masks, ground_truth.descriptor_parts

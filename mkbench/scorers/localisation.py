@@ -1,4 +1,4 @@
-"""Does the foreground lie where the object is?"""
+"""CorLoc scorer: overlap of the foreground's box with a ground-truth box."""
 
 from collections.abc import Mapping
 from typing import Any

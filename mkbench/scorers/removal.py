@@ -1,4 +1,4 @@
-"""Are the parts what the prediction rests on? The class score while they are blurred, or brought back, one by one."""
+"""Deletion and insertion scorer: class score while the parts are blurred, or brought back, one by one."""
 
 from collections.abc import Mapping
 from typing import Any

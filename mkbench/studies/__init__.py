@@ -1,1 +1,1 @@
-"""What is asked of finished runs: one folder a study."""
+"""Studies of finished runs, a folder each."""

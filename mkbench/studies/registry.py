@@ -12,7 +12,7 @@ from mkbench.studies.descriptor_zero_shot.table import write_descriptor_zero_sho
 from mkbench.studies.faithfulness.table import write_faithfulness
 from mkbench.studies.head_labels.table import write_heads
 from mkbench.studies.head_segmentation.table import write_segmentation
-from mkbench.studies.mutual_knowledge.study import write_comparison
+from mkbench.studies.mutual_knowledge.write import write_comparison
 from mkbench.studies.other_systems.table import write_other_systems
 
 

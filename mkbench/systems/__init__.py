@@ -1,4 +1,4 @@
-"""LightningModules: one for each question asked of a model."""
+"""Systems: the LightningModules that evaluate or train a model."""
 
 from mkbench.systems.baseline_accuracy import BaselineAccuracy
 from mkbench.systems.baseline_training import BaselineTraining

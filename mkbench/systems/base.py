@@ -1,9 +1,9 @@
-"""What the systems of `mkbench predict` share: a frozen model, and what a run folder asks of them."""
+"""Base class of the systems of `mkbench predict`: a frozen model, and its entries in the run folder."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import lightning as L
 import pyarrow as pa
@@ -26,21 +26,37 @@ Precision = Literal["32", "bf16", "16"]
 _DTYPES: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
 
 
+class ModelOptions(TypedDict, total=False):
+    """Options of the model of a system; see :class:`BenchmarkSystem`."""
+
+    pretrained: str | None
+    random_weights: bool
+    encoder_chunk: int
+    text_cache: str
+    precision: Precision
+
+
+class SystemOptions(ModelOptions, total=False):
+    """Options of a system; see :class:`BenchmarkSystem`."""
+
+    metrics: list[ImageMetric] | None
+
+
 class BenchmarkSystem(L.LightningModule, ABC):
-    """A question asked of one frozen model, class group by class group; predict-only.
+    """Base class of the systems: evaluates one frozen model, class group by class group; predict-only.
 
     A subclass answers a group in ``answer`` and says how answers become rows and rows become results; ``ResultWriter``
     keeps them. The metrics of the run follow from the rows: live, over all devices, and again when results are built.
 
     Args:
-        backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone.
+        backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
         pretrained: weight tag, for a bare architecture name.
         random_weights: build the architecture with random weights; every result then says so.
         encoder_chunk: images in one call of the image encoder; bounds memory.
         text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
             folder.
         precision: of the encoders; everything after them is computed in fp32 or fp64.
-        metrics: a user's own metrics; None: none.
+        metrics: a user's own metrics, each by its ``class_path``; None: none.
 
     Attributes:
         seed: run seed.
@@ -62,7 +78,7 @@ class BenchmarkSystem(L.LightningModule, ABC):
         encoder_chunk: int = 64,
         text_cache: str = "auto",
         precision: Precision = "32",
-        metrics: Sequence[ImageMetric] | None = None,
+        metrics: list[ImageMetric] | None = None,
     ) -> None:
         super().__init__()
         if encoder_chunk < 1:
@@ -170,6 +186,7 @@ class BenchmarkSystem(L.LightningModule, ABC):
                 f"Expected --trainer.precision 32-true, found {self.trainer.precision}; the analysis needs it: set the "
                 "encoders' precision with --model.precision."
             )
+        self.trainer.predict_loop.return_predictions = False  # a callback takes each answer; memory would not hold all
         torch.set_float32_matmul_precision("highest")  # TF32 would change similarities in the third digit
         waits = self.text_cache.folder is not None and self.trainer.local_rank > 0
         if waits:

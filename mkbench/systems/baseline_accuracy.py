@@ -1,4 +1,4 @@
-"""How often do trained heads find the class? The predict-only system that asks them, and the zero-shot classifier."""
+"""Accuracy of trained heads beside zero-shot classification, as a predict-only system."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +14,10 @@ from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.baselines.trained_baseline import TrainedHead, load_head
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.options import Unpack
 from mkbench.errors import UsageError
-from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.group_files import GroupRecord
-from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.records.classifiers import (
     classified_layout,
     classified_record,
@@ -41,13 +41,7 @@ class BaselineAccuracy(BenchmarkSystem):
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
         files: the trained heads, of different kinds; the first is the one that the others are compared with.
-        pretrained: weight tag, for a bare architecture name.
-        random_weights: build the architecture with random weights; every result then says so.
-        encoder_chunk: images in one call of the image encoder; bounds memory.
-        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
-            folder.
-        precision: of the encoders; everything after them is computed in fp32 or fp64.
-        metrics: a user's own metrics, each by its ``class_path``; None: none.
+        options: see :class:`BenchmarkSystem`.
 
     Raises:
         UsageError: no head, two of a kind, a file that is not there, or heads of another model.
@@ -58,13 +52,7 @@ class BaselineAccuracy(BenchmarkSystem):
         self,
         backbone: str | Backbone,
         files: list[Path],
-        *,
-        pretrained: str | None = None,
-        random_weights: bool = False,
-        encoder_chunk: int = 64,
-        text_cache: str = "auto",
-        precision: Precision = "32",
-        metrics: list[ImageMetric] | None = None,
+        **options: Unpack[SystemOptions],
     ) -> None:
         heads = [load_head(file) for file in files]
         names = [trained.head.name for trained in heads]
@@ -73,15 +61,7 @@ class BaselineAccuracy(BenchmarkSystem):
                 f"Expected --model.files with a trained head or several of different kinds, found {names or 'none'}; "
                 "name one file of each kind."
             )
-        super().__init__(
-            backbone,
-            pretrained=pretrained,
-            random_weights=random_weights,
-            encoder_chunk=encoder_chunk,
-            text_cache=text_cache,
-            precision=precision,
-            metrics=metrics,
-        )
+        super().__init__(backbone, **options)
         self.trained: dict[str, TrainedHead] = dict(zip(names, heads, strict=True))
         for trained in heads:
             trained.require_backbone(self.backbone)

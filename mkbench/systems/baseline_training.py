@@ -1,4 +1,4 @@
-"""Trains any head on cached features."""
+"""Training of any baseline head on cached features."""
 
 from collections.abc import Callable
 from typing import Any

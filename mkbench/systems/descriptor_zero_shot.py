@@ -1,4 +1,4 @@
-"""Do descriptors, and descriptors mined from neighbouring classes, tell images apart better than class names?"""
+"""Zero-shot classification by class names, by descriptors, and by mined descriptors, as a predict-only system."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,14 +13,16 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
-from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_description_template
+from mkbench.concepts.description_controls import random_words, shuffle_descriptors
+from mkbench.concepts.descriptions import DESCRIPTION_PLACES, DESCRIPTION_TEMPLATE
 from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.options import Unpack
 from mkbench.errors import UsageError
-from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.group_files import GroupRecord
-from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.descriptor_texts import (
     description_variants,
     embed_descriptions,
@@ -38,18 +40,18 @@ from mkbench.systems.records.descriptor_zero_shot import (
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 
 #: Classes whose images give a class descriptors, as published.
-NEIGHBOURS = 2
+NEIGHBORS = 2
 
 
 @dataclass(frozen=True)
 class Descriptions:
-    """What every class is compared by.
+    """Descriptors and text vectors of every class: prompts, own and mined descriptors.
 
     Attributes:
         vectors: variant -> (Y, d) float64; an image's similarity to a class is the product with its row.
         own: Y tuples of ids, each class's own descriptors.
         mined: Y tuples of ids, the descriptors mined for each class, whether it keeps them or not.
-        neighbours: (Y, up to 2) int64, the classes they were mined from.
+        neighbors: (Y, up to 2) int64, the classes they were mined from.
         kept: (Y,) bool, which classes use theirs.
         seen: the run they were read from -> how many of the evaluated images it had seen.
     """
@@ -57,39 +59,36 @@ class Descriptions:
     vectors: Mapping[str, Tensor]
     own: Sequence[tuple[int, ...]]
     mined: Sequence[tuple[int, ...]]
-    neighbours: Tensor
+    neighbors: Tensor
     kept: Tensor
     seen: Mapping[str, int] = field(default_factory=dict)
 
 
 class DescriptorZeroShot(BenchmarkSystem):
-    """Zero-shot classification by descriptions (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
+    """Zero-shot classification by descriptors (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
 
-    Every image is classified three times: by the prompt ensemble of the class names (``base``), by its mean cosine
-    with the descriptions of each class's own descriptors (``descriptors``), and likewise with those that a finished run
-    of ``MutualKnowledge`` found in images of the class's two nearest classes added (``mined``). A class without
-    descriptors in the bank is compared by its prompt ensemble in all three. The published method does not say how many
-    of the found descriptors are taken: here it is the most frequent ones.
+    Every image is classified by the prompt ensemble of the class names (``base``), by its mean cosine with the
+    descriptions of each class's own descriptors (``descriptors``), and likewise with those that a finished run of
+    ``MutualKnowledge`` found in images of the class's two nearest classes added (``mined``). Two controls take the
+    place of a class's own descriptors: those of other classes (``shuffled``) and as many words at random (``random``).
+    Descriptors that are no better than these say nothing of the classes. A class without descriptors in the bank is
+    compared by its prompt ensemble in all of them. The published method does not say how many of the found descriptors
+    are taken: here it is the most frequent ones.
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
-        pretrained: weight tag, for a bare architecture name.
-        random_weights: build the architecture with random weights; every result then says so.
-        mined_from: bundle of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
-        held_out_from: bundle of a run of this system over held-out images, itself without this option: classes of
+        mined_from: run folder of the ``MutualKnowledge`` run to mine; None evaluates without ``mined``.
+        held_out_from: folder of a run of this system over held-out images, itself without this option: classes of
             which fewer images were right with mined descriptors than without keep to their own; equally many is no
             reason, nor is a class without held-out images. None: every class uses what was mined for it.
         split: ``train`` refuses to evaluate images that were mined from or held out. ``paper`` is as published:
             mined, chosen and evaluated on the same images, which can flatter the gain.
         mined_explainer: the explainer whose vision concepts are mined.
         mined_per_class: most descriptors that are mined for a class, by the share of images that show them, averaged
-            over its neighbours; None takes all that were found.
+            over its neighbors; None takes all that were found.
         template: the description of a ``{class}`` by one ``{descriptor}``.
-        encoder_chunk: images in one call of the image encoder; bounds memory.
-        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
-            folder.
-        precision: of the encoders; everything after them is computed in fp32 or fp64.
-        metrics: a user's own metrics, each by its ``class_path``; None: none.
+        control_seed: seed of the descriptors of both controls.
+        options: see :class:`BenchmarkSystem`.
 
     Raises:
         UsageError: options that do not fit each other.
@@ -99,35 +98,24 @@ class DescriptorZeroShot(BenchmarkSystem):
         self,
         backbone: str | Backbone,
         *,
-        pretrained: str | None = None,
-        random_weights: bool = False,
         mined_from: Path | None = None,
         held_out_from: Path | None = None,
         split: Split = "train",
         mined_explainer: str = "pca",
         mined_per_class: int | None = 10,
         template: str = DESCRIPTION_TEMPLATE,
-        encoder_chunk: int = 64,
-        text_cache: str = "auto",
-        precision: Precision = "32",
-        metrics: list[ImageMetric] | None = None,
+        control_seed: int = 0,
+        **options: Unpack[SystemOptions],
     ) -> None:
-        require_description_template(template)
+        require_template("--model.template", template, DESCRIPTION_PLACES)
         if mined_per_class is not None and mined_per_class < 1:
             raise UsageError(f"Expected --model.mined_per_class to be at least 1, found {mined_per_class}.")
         if held_out_from is not None and mined_from is None:
             raise UsageError("Expected --model.mined_from beside --model.held_out_from, found none; name both runs.")
-        super().__init__(
-            backbone,
-            pretrained=pretrained,
-            random_weights=random_weights,
-            encoder_chunk=encoder_chunk,
-            text_cache=text_cache,
-            precision=precision,
-            metrics=metrics,
-        )
+        super().__init__(backbone, **options)
         self.mined_from, self.held_out_from, self.split = mined_from, held_out_from, split
         self.mined_explainer, self.mined_per_class, self.template = mined_explainer, mined_per_class, template
+        self.control_seed = control_seed
         self.descriptions: Descriptions | None = None
 
     @cached_property
@@ -142,8 +130,8 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What images are compared with in this run."""
-        return tuple(VARIANTS) if self.mined_from is not None else ("base", "descriptors")
+        """Text variants that images are compared with in this run."""
+        return tuple(variant for variant in VARIANTS if variant != "mined" or self.mined_from is not None)
 
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
@@ -152,6 +140,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         return {
             "split": self.split,
             "template": self.template,
+            "control_seed": self.control_seed,
             "mined_from": None if mined is None else mined.describe() | mining,
             "held_out_from": None if held_out is None else held_out.describe(),
             "chosen": held_out is not None,
@@ -172,30 +161,46 @@ class DescriptorZeroShot(BenchmarkSystem):
         seen = self._check_runs(data)
         self.backbone.truncated_texts = 0
         base = self.text_cache.embed_classes(self.backbone, data.class_names, data.templates)
-        neighbours = nearest_classes(base, NEIGHBOURS).cpu()
-        mined, kept = self._mine(neighbours, own, len(data.bank))
+        neighbors = nearest_classes(base, NEIGHBORS).cpu()
+        mined, kept = self._mine(neighbors, own, len(data.bank))
         chosen = [extra if keep else () for extra, keep in zip(mined, kept.tolist(), strict=True)]
+        vectors = self._vectors(data, base, own, chosen)
+        self.descriptions = Descriptions(vectors, own, mined, neighbors, kept, seen)
+
+    def _vectors(
+        self, data: ClassGroupDataModule, base: Tensor, own: Sequence[tuple[int, ...]], mined: Sequence[tuple[int, ...]]
+    ) -> dict[str, Tensor]:
+        """Return what an image is compared with: variant of this run -> (Y, d)."""
         of_own, of_mined = (
-            embed_descriptions(self.backbone, data, ids, self.template, self.text_cache) for ids in (own, chosen)
+            [[data.bank.descriptors[place] for place in of_class] for of_class in ids] for ids in (own, mined)
         )
-        vectors = description_variants(base, of_own, of_mined)
-        vectors = {variant: vectors[variant] for variant in self.variants}
-        self.descriptions = Descriptions(vectors, own, mined, neighbours, kept, seen)
+        texts: dict[str, Sequence[Sequence[str]]] = {
+            "own": of_own,
+            "mined": of_mined,
+            "shuffled": shuffle_descriptors(of_own, seed=self.control_seed),
+            "random": random_words(of_own, seed=self.control_seed),
+        }
+        embedded = {
+            name: embed_descriptions(self.backbone, data.class_names, descriptors, self.template, self.text_cache)
+            for name, descriptors in texts.items()
+        }
+        vectors = description_variants(base, **embedded)
+        return {variant: vectors[variant] for variant in self.variants}
 
     def _check_runs(self, data: ClassGroupDataModule) -> dict[str, int]:
         """Check the runs that this one relies on; return how many of its images each of them had seen."""
         if self.mined_run is None:
             return {}
         described = data.describe()
-        ground = {
+        shared = {
             "class_names_sha256": described["class_names_sha256"],
             "bank": {"sha256": described["bank"]["sha256"]},
         }
-        wanted = {"model": {"fingerprint": self.backbone.fingerprint}, "data": ground}
+        wanted = {"model": {"fingerprint": self.backbone.fingerprint}, "data": shared}
         require_same(self.mined_run.folder, self.mined_run.results, wanted, option="--model.mined_from")
         runs: dict[str, Collection[ImageId]] = {"mined_from": self.mined_run.images}
         if self.held_out_run is not None:
-            wanted["data"] = ground | {key: described[key] for key in ("templates", "resize")}
+            wanted["data"] = shared | {key: described[key] for key in ("templates", "resize")}
             later = ("held_out_from", "chosen")  # the held-out run has none of these
             wanted["settings"] = {key: value for key, value in self.settings().items() if key not in later}
             require_same(self.held_out_run.folder, self.held_out_run.results, wanted, option="--model.held_out_from")
@@ -204,7 +209,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         return count_seen(evaluated, runs, self.split)
 
     def _mine(
-        self, neighbours: Tensor, own: Sequence[tuple[int, ...]], bank_size: int
+        self, neighbors: Tensor, own: Sequence[tuple[int, ...]], bank_size: int
     ) -> tuple[list[tuple[int, ...]], Tensor]:
         """Return what is mined for every class, nothing for one without descriptors of its own, and who keeps it."""
         classes, run = len(own), self.mined_run
@@ -213,13 +218,13 @@ class DescriptorZeroShot(BenchmarkSystem):
         frequencies = descriptor_frequencies(
             run.class_index, run.counts, run.ids, num_classes=classes, bank_size=bank_size
         )
-        found = mined_descriptors(frequencies, neighbours, own, self.mined_per_class)
+        found = mined_descriptors(frequencies, neighbors, own, self.mined_per_class)
         mined = [extra if ids else () for extra, ids in zip(found, own, strict=True)]
         return mined, kept_classes(run, self.held_out_run, self.split, classes)
 
     @property
     def known(self) -> Descriptions:
-        """What every class is compared by; known after ``prepare``."""
+        """Text vectors of every class; known after ``prepare``."""
         if self.descriptions is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare first.")
         return self.descriptions
@@ -228,11 +233,11 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     @torch.no_grad()
     def answer(self, group: ClassGroup) -> dict[str, Tensor]:
-        """Classify a class group: variant -> (B,) predicted classes."""
+        """Classify a class group: variant -> (B, up to 5) nearest classes."""
         embedding = self._encode(group.images)
         require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
         unit = F.normalize(embedding.double(), dim=-1)
-        return {variant: self._rank(unit, vectors)[:, 0] for variant, vectors in self.known.vectors.items()}
+        return {variant: self._rank(unit, vectors) for variant, vectors in self.known.vectors.items()}
 
     # -- what a run folder asks -------------------------------------------------------------------------------------
 
@@ -254,7 +259,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         classes = [
             {
                 "name": data.class_names[index],
-                "neighbours": [data.class_names[other] for other in known.neighbours[index].tolist()],
+                "neighbors": [data.class_names[other] for other in known.neighbors[index].tolist()],
                 "mined": [data.bank.descriptors[place] for place in known.mined[index]],
                 "kept": bool(known.kept[index]),
             }

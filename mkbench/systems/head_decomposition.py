@@ -1,4 +1,4 @@
-"""What does every attention head of a model add to an image embedding? The predict-only system that keeps it."""
+"""Decomposition of image embeddings over attention heads, as a predict-only system that stores the contributions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +15,14 @@ from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.options import Unpack
 from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
 from mkbench.heads.store import read_shape, write_contributions
-from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.group_files import GroupRecord
-from mkbench.systems.base import BenchmarkSystem, Precision
-from mkbench.systems.records.images import ranking_layout, ranking_record, ranking_rows, summarise_rankings
+from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
+from mkbench.systems.records.rankings import ranking_layout, ranking_record, ranking_rows, summarise_rankings
 
 StoredAs = Literal["fp32", "fp16"]
 _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
@@ -30,7 +30,7 @@ _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class DecomposedGroup:
-    """What is known of the images of a class group.
+    """Decomposed images of a class group.
 
     Attributes:
         ranking: (B, up to 5) int64, predicted classes, best first.
@@ -42,7 +42,7 @@ class DecomposedGroup:
 
 
 class HeadDecomposition(BenchmarkSystem):
-    """What each attention head adds to image embeddings (Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916).
+    """Contributions of attention heads to image embeddings (Gandelsman, Efros & Steinhardt, ICLR 2024, 2310.05916).
 
     Every image is classified zero-shot, and what the heads of the last layers, the MLPs and the rest of the tower add
     to its embedding is kept in ``contributions/`` of the run. ``mkbench heads`` describes the heads by texts from it.
@@ -50,15 +50,9 @@ class HeadDecomposition(BenchmarkSystem):
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration);
             a vision transformer.
-        pretrained: weight tag, for a bare architecture name.
-        random_weights: build the architecture with random weights; every result then says so.
         num_layers: the last layers whose heads are told apart; all layers of a model that has fewer.
         stored_as: precision of what is kept: ``fp32``, or ``fp16`` for half the space.
-        encoder_chunk: images in one call of the image encoder; bounds memory.
-        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
-            folder.
-        precision: of the encoders; everything after them is computed in fp32 or fp64.
-        metrics: a user's own metrics, each by its ``class_path``; None: none.
+        options: see :class:`BenchmarkSystem`.
 
     Raises:
         UsageError: fewer than one layer.
@@ -69,26 +63,13 @@ class HeadDecomposition(BenchmarkSystem):
         self,
         backbone: str | Backbone,
         *,
-        pretrained: str | None = None,
-        random_weights: bool = False,
         num_layers: int = 4,
         stored_as: StoredAs = "fp32",
-        encoder_chunk: int = 64,
-        text_cache: str = "auto",
-        precision: Precision = "32",
-        metrics: list[ImageMetric] | None = None,
+        **options: Unpack[SystemOptions],
     ) -> None:
         if num_layers < 1:
             raise UsageError(f"Expected --model.num_layers to be at least 1, found {num_layers}.")
-        super().__init__(
-            backbone,
-            pretrained=pretrained,
-            random_weights=random_weights,
-            encoder_chunk=encoder_chunk,
-            text_cache=text_cache,
-            precision=precision,
-            metrics=metrics,
-        )
+        super().__init__(backbone, **options)
         tower = find_tower(self.backbone)  # refuses what cannot be decomposed before anything is read
         depth = len(tower.layers)
         self._terms = tower.layers[0].attention.num_heads, depth  # heads of a layer, MLPs
@@ -131,7 +112,7 @@ class HeadDecomposition(BenchmarkSystem):
 
     @property
     def decomposer(self) -> Decomposer:
-        """What decomposes; known after ``prepare``."""
+        """Decomposer of the model; known after ``prepare``."""
         if self._decomposer is None:
             raise RuntimeError("Expected a prepared system, found none; call prepare first.")
         return self._decomposer

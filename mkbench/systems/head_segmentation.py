@@ -1,4 +1,4 @@
-"""Do attention heads write the name of an object where the object is? The predict-only system that measures it."""
+"""Zero-shot segmentation by attention heads, as a predict-only system."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -10,17 +10,18 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.towers.find_tower import find_tower
+from mkbench.concepts.upscale import clear_uncovered
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.ground_truth import ground_truth_reader
+from mkbench.datamodules.options import Unpack
 from mkbench.errors import UsageError
 from mkbench.heads import Decomposer, attention_maps, random_heads
 from mkbench.heads.segmentation import class_directions, head_shares, product_maps
 from mkbench.heads.segmentation_scores import score_maps
 from mkbench.heads.token_readings import TokenReadings
-from mkbench.metrics.image_metric import ImageMetric
 from mkbench.runs.group_files import GroupRecord
-from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.records.head_segmentation import (
     METHODS,
     segmentation_layout,
@@ -45,17 +46,11 @@ class HeadSegmentation(BenchmarkSystem):
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration);
             a vision transformer.
-        pretrained: weight tag, for a bare architecture name.
-        random_weights: build the architecture with random weights; every result then says so.
         condition_on: look for the ``true`` class of an image or for the ``predicted`` one.
         num_random_heads: heads in a random draw; None takes half of them, rounded down, but at least one.
         draws: random draws.
-        encoder_chunk: images in one call of the image encoder; bounds memory.
-        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
-            folder.
-        precision: of the encoders; everything after them is computed in fp32 or fp64.
-        metrics: a user's own metrics, each by its ``class_path``; None: none.
         seed: run seed, of the draws.
+        options: see :class:`BenchmarkSystem`.
 
     Raises:
         UsageError: no draw, no head in it, or more than there are.
@@ -68,26 +63,13 @@ class HeadSegmentation(BenchmarkSystem):
         self,
         backbone: str | Backbone,
         *,
-        pretrained: str | None = None,
-        random_weights: bool = False,
         condition_on: Literal["predicted", "true"] = "true",
         num_random_heads: int | None = None,
         draws: int = 5,
-        encoder_chunk: int = 64,
-        text_cache: str = "auto",
-        precision: Precision = "32",
-        metrics: list[ImageMetric] | None = None,
         seed: int = 0,
+        **options: Unpack[SystemOptions],
     ) -> None:
-        super().__init__(
-            backbone,
-            pretrained=pretrained,
-            random_weights=random_weights,
-            encoder_chunk=encoder_chunk,
-            text_cache=text_cache,
-            precision=precision,
-            metrics=metrics,
-        )
+        super().__init__(backbone, **options)
         layers = find_tower(self.backbone).layers  # refuses what cannot be decomposed before anything is read
         self.num_heads = sum(layer.attention.num_heads for layer in layers)
         self.num_random_heads = max(self.num_heads // 2, 1) if num_random_heads is None else num_random_heads
@@ -147,10 +129,11 @@ class HeadSegmentation(BenchmarkSystem):
             UsageError: images whose object is not known.
             RuntimeError: ``prepare`` was not called.
         """
-        ground_truth = object_masks(group)
+        patch_size = self.backbone.patch_size
+        ground_truth = clear_uncovered(object_masks(group), self.backbone.grid, patch_size)
         chunks = zip(self._chunks(group.images), self._chunks(ground_truth), strict=True)
         parts = [self._segment(images, masks, group.class_index) for images, masks in chunks]
-        return SegmentedGroup(group, ground_truth, SegmentedImages.concatenate(parts))
+        return SegmentedGroup(group, ground_truth, SegmentedImages.concatenate(parts), patch_size)
 
     def _segment(self, images: Tensor, ground_truth: Tensor, label: int | None) -> SegmentedImages:
         if self._decomposer is None or self._classes is None:
@@ -162,7 +145,9 @@ class HeadSegmentation(BenchmarkSystem):
         if self.condition_on == "true" and label is not None:
             classes = torch.full_like(classes, label)
         maps = self._draw_maps(readings, class_directions(texts, classes))
-        scores = {method: score_maps(of_method, ground_truth) for method, of_method in maps.items()}
+        scores = {
+            method: score_maps(of_method, ground_truth, self.backbone.patch_size) for method, of_method in maps.items()
+        }
         return SegmentedImages(ranking, classes, maps, scores)
 
     def _draw_maps(self, readings: TokenReadings, directions: Tensor) -> dict[str, Tensor]:

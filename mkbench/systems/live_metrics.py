@@ -1,4 +1,4 @@
-"""The metrics of a run while it goes on, over all devices."""
+"""Metric collection of a run, updated while it goes on and reduced over all devices."""
 
 import math
 import warnings

@@ -1,4 +1,4 @@
-"""What may be mined: the same model, classes and settings, and images that the split allows."""
+"""Checks of the runs that descriptors are mined from: same model, classes and settings, allowed images."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path

@@ -22,7 +22,7 @@ ImageId = tuple[str, str]
 
 @dataclass(frozen=True)
 class MinedRun:
-    """What a run of ``MutualKnowledge`` found in its images.
+    """Run of ``MutualKnowledge`` as a source of descriptors.
 
     Attributes:
         folder: where its run folder lies.
@@ -49,7 +49,7 @@ class MinedRun:
 
 @dataclass(frozen=True)
 class HeldOutRun:
-    """How a run of ``DescriptorZeroShot`` that used every mined descriptor classified its images.
+    """Run of ``DescriptorZeroShot`` over held-out images that used every mined descriptor.
 
     Attributes:
         folder: where its run folder lies.
@@ -70,7 +70,7 @@ class HeldOutRun:
     sha256: str
 
     def describe(self) -> dict[str, Any]:
-        """Return what tells this ground for decisions from another one."""
+        """Describe the images that decisions rest on, as JSON."""
         return {"data": self.results["data"]["name"], "images": len(self.class_index), "sha256": self.sha256}
 
 

@@ -1,4 +1,4 @@
-"""What do the image and the text encoder of a model know in common? The predict-only system that asks it."""
+"""Mutual knowledge of image and text encoder, as a predict-only system: concepts, mutual information and scores."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,15 +24,17 @@ from mkbench.concepts import (
     find_foreground,
 )
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.datamodules.options import Unpack
 from mkbench.errors import UsageError
 from mkbench.metrics import ImageMetric
 from mkbench.metrics.functional import chance_curves, concept_entropy, grouped_curves, mutual_information_curves
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import Scorer, ScorerContext, trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
-from mkbench.systems.base import BenchmarkSystem, Precision
+from mkbench.systems.base import BenchmarkSystem, ModelOptions
 from mkbench.systems.concept_groups import GroupChoice, choose_groups, describe_groups
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
@@ -56,8 +58,6 @@ class MutualKnowledge(BenchmarkSystem):
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
-        pretrained: weight tag, for a bare architecture name.
-        random_weights: build the architecture with random weights; every result then says so.
         explainers: what turns images into parts and descriptors; None: PCA and K-means parts.
         scorers: what else is measured of every explanation, such as :class:`mkbench.scorers.Removal`; None: nothing.
         num_language_concepts: u, the descriptors nearest to a class; 50 for the published bank of 4,229.
@@ -75,20 +75,15 @@ class MutualKnowledge(BenchmarkSystem):
         refine: pixels of the foreground: ``none``, ``components`` or ``crf``.
         descriptor_template: prompt of the bank's descriptors.
         relevance_template: prompt of the descriptors when compared with the whole image.
-        encoder_chunk: images in one call of the image encoder; bounds memory.
-        text_cache: where text embeddings are kept for the next run: ``auto`` (the user's cache folder), ``off`` or a
-            folder.
-        precision: of the encoders; everything after them is computed in fp32 or fp64.
         metrics: a user's own metrics, each by its ``class_path``; None: none.
         seed: run seed; each class group derives its own from it.
+        options: see :class:`BenchmarkSystem`.
     """
 
     def __init__(
         self,
         backbone: str | Backbone,
         *,
-        pretrained: str | None = None,
-        random_weights: bool = False,
         explainers: list[Explainer] | None = None,
         scorers: list[Scorer] | None = None,
         num_language_concepts: int = 50,
@@ -104,20 +99,16 @@ class MutualKnowledge(BenchmarkSystem):
         refine: Literal["none", "components", "crf"] = "crf",
         descriptor_template: str = "a photo showing {}",
         relevance_template: str = "{}",
-        encoder_chunk: int = 64,
-        text_cache: str = "auto",
-        precision: Precision = "32",
         metrics: list[ImageMetric] | None = None,
         seed: int = 0,
+        **options: Unpack[ModelOptions],
     ) -> None:
+        require_template("--model.descriptor_template", descriptor_template)
+        require_template("--model.relevance_template", relevance_template)
         super().__init__(
             backbone,
-            pretrained=pretrained,
-            random_weights=random_weights,
-            encoder_chunk=encoder_chunk,
-            text_cache=text_cache,
-            precision=precision,
             metrics=_with_metrics_of_scorers(metrics, scorers),
+            **options,
         )
         if num_language_concepts < 1:
             raise UsageError(f"Expected --model.num_language_concepts to be at least 1, found {num_language_concepts}.")
@@ -274,6 +265,7 @@ class MutualKnowledge(BenchmarkSystem):
             scope=self.scope,
             method=self.saliency,
             refine=self.refine,
+            patch_size=self.backbone.patch_size,
             stage=self.stage,
         )
         ranking = self._rank(unit, text.classes)
@@ -321,7 +313,7 @@ class MutualKnowledge(BenchmarkSystem):
 
     @property
     def knowledge(self) -> TextKnowledge:
-        """What the text encoder says; known after ``prepare_texts``."""
+        """Text knowledge of the model; known after ``prepare_texts``."""
         if self.text is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare_texts first.")
         return self.text

@@ -1,4 +1,4 @@
-"""What a run folder says of its run: the model, the data, the settings, the environment, and the results."""
+"""Provenance of a run: model, data, settings and environment, as its run folder records them."""
 
 import platform
 import re
@@ -62,7 +62,10 @@ def build_results(
     if not summary["images"]:
         unreadable = summary["unreadable"]
         raise DataError(f"Expected images to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")
-    missing = {"partial": {"groups": len(found), "of": len(keys)}} if len(found) < len(keys) else {}
+    missing: dict[str, Any] = {"partial": {"groups": len(found), "of": len(keys)}} if len(found) < len(keys) else {}
+    others = len(data.other_files())
+    if others:
+        missing["not_images"] = others
     return {
         "schema_version": SCHEMA_VERSION,
         "system": system_name(system),

@@ -1,4 +1,4 @@
-"""What segmentation finds in a class group, for whoever writes rows of it or draws it."""
+"""Segmented class group: maps, masks and scores, for rows and figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mkbench.heads.segmentation_scores import MapScores
 
 
 class SegmentedImages(NamedTuple):
-    """What is known of B images.
+    """Predictions, maps and scores of B segmented images.
 
     Attributes:
         ranking: (B, up to 5) int64, predicted classes, best first.
@@ -40,14 +40,16 @@ class SegmentedImages(NamedTuple):
 
 @dataclass(frozen=True)
 class SegmentedGroup:
-    """What is known of a class group.
+    """Segmented images of a class group.
 
     Attributes:
         group: the images.
         ground_truth: (B, S, S) bool, the pixels of the object in each.
         images: what was found.
+        patch_size: side of a patch of the model, in pixels; None: the largest that fits.
     """
 
     group: ClassGroup
     ground_truth: Tensor
     images: SegmentedImages
+    patch_size: int | None = None

@@ -1,4 +1,4 @@
-"""What the text encoder of a model says of classes and descriptors, before any image is seen."""
+"""Text knowledge of a model: embeddings of classes and descriptors, and language concepts of each class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mkbench.systems.text_cache import TextCache
 
 @dataclass(frozen=True)
 class TextKnowledge:
-    """What the text encoder says, computed once for each model.
+    """Text embeddings and language concepts of a model, computed once.
 
     Attributes:
         classes: (Y, d) unit rows, the prompt ensemble of every class.
@@ -60,8 +60,10 @@ def read_texts(
     """
     backbone.truncated_texts = 0
     classes = cache.embed_classes(backbone, class_names, templates)
-    prompted, bare = (
-        cache.embed_bank(backbone, descriptors, template) for template in (descriptor_template, relevance_template)
-    )
+    banks = {
+        template: cache.embed_bank(backbone, descriptors, template)
+        for template in dict.fromkeys((descriptor_template, relevance_template))
+    }
+    prompted, bare = banks[descriptor_template], banks[relevance_template]
     language = language_concepts(classes, prompted, num_language_concepts)
     return TextKnowledge(classes, bare, prompted, language, membership(language, len(descriptors)))

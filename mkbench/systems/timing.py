@@ -1,4 +1,4 @@
-"""What it takes to time the pipeline alone: a clock that waits for the device, and stand-ins for data and texts."""
+"""Timing of the pipeline alone: a clock that waits for the device, and stand-ins for data and texts."""
 
 import time
 from collections import defaultdict
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from mkbench.concepts import language_concepts
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.critters_world import load_world, render
-from mkbench.datamodules.images import resize_squash
+from mkbench.datamodules.resizing import resize_squash
 from mkbench.metrics.functional import membership
 from mkbench.systems.text_knowledge import TextKnowledge
 

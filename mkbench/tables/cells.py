@@ -9,7 +9,7 @@ Value: TypeAlias = Estimate | float | int | str | None
 
 
 class Cell(NamedTuple):
-    """A value with what only its own cell says.
+    """Table cell: a value with marks, a remark and a style.
 
     Attributes:
         value: an estimate, a number or a text; None where there is none.
@@ -52,9 +52,9 @@ class PrintedCell(NamedTuple):
             separator: between value, interval and remark.
             intervals: whether the interval is part of it.
 
-        >>> cell = PrintedCell("0.5", "†", "[0.4, 0.6]", "not apart")
+        >>> cell = PrintedCell("0.5", "†", "[0.4, 0.6]", "holds 0")
         >>> cell.join(), cell.join("\n", intervals=False)
-        ('0.5† [0.4, 0.6] not apart', '0.5†\nnot apart')
+        ('0.5† [0.4, 0.6] holds 0', '0.5†\nholds 0')
         """
         pieces = [self.text + self.marks, self.interval if intervals else "", self.remark]
         return separator.join(filter(None, pieces))

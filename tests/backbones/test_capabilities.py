@@ -6,7 +6,7 @@ import torch
 
 from mkbench.backbones import load_backbone
 from mkbench.backbones.capabilities import entry_capabilities, find_capabilities
-from mkbench.backbones.registry import model_entries
+from mkbench.backbones.known_models import model_entries
 from mkbench.errors import BackboneError
 from mkbench.heads import decompose
 

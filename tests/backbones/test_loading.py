@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import mkbench
-from mkbench.backbones import deferred_text, loading, registry
+from mkbench.backbones import deferred_text, known_models, loading
 from mkbench.errors import BackboneError, UsageError
 
 from .conftest import CONFIG, build
@@ -152,7 +152,7 @@ def test_architectures_that_cannot_be_built(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_bundled_models(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(known_models, "ASSETS", tmp_path / "assets")
     with pytest.raises(BackboneError, match="bundled model critters-rn is missing from this installation"):
         mkbench.load_backbone("critters-rn")
     (tmp_path / "assets" / "critters").mkdir(parents=True)

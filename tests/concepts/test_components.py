@@ -36,7 +36,7 @@ def test_equal_sizes_keep_the_one_that_starts_first():
     assert largest_components(mask, min_second=4)[0, 1, 0]
 
 
-def test_diagonal_neighbours_belong_together():
+def test_diagonal_neighbors_belong_together():
     assert largest_components(torch.eye(6, dtype=torch.bool)[None]).sum() == 6
 
 

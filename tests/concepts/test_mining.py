@@ -17,7 +17,7 @@ def test_nearest_classes_on_a_circle():
     assert nearest_classes(classes).tolist() == [[1, 2], [0, 2], [1, 0], [2, 1], [3, 2]]
 
 
-def test_ties_go_to_the_lower_class_and_twins_are_neighbours():
+def test_ties_go_to_the_lower_class_and_twins_are_neighbors():
     # Classes 0 and 2 are the same word; 1 and 3 are at right angles to everything.
     classes = torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]])
     assert nearest_classes(classes).tolist() == [[2, 1], [0, 2], [0, 1], [0, 1]]
@@ -32,7 +32,7 @@ def test_ties_survive_rounding():
 
 
 @pytest.mark.parametrize(("classes", "width"), [(1, 0), (2, 1), (3, 2), (4, 2)])
-def test_no_more_neighbours_than_there_are(classes, width):
+def test_no_more_neighbors_than_there_are(classes, width):
     assert nearest_classes(torch.eye(4)[:classes]).shape == (classes, width)
 
 
@@ -44,7 +44,7 @@ def test_no_more_neighbours_than_there_are(classes, width):
         (torch.full((2, 2), math.nan), 2, "class_embeddings must be finite"),
     ],
 )
-def test_neighbours_of_nothing_are_refused(classes, count, message):
+def test_neighbors_of_nothing_are_refused(classes, count, message):
     with pytest.raises(ValueError, match=message):
         nearest_classes(classes, count)
 
@@ -84,18 +84,18 @@ def test_frequencies_that_do_not_fit_are_refused(labels, counts, ids, message):
         descriptor_frequencies(*columns, num_classes=2, bank_size=3)
 
 
-# Shares of three classes; the average over the neighbours of class 0 is 0.4, 0.3, 0.3, 0, 0.5.
+# Shares of three classes; the average over the neighbors of class 0 is 0.4, 0.3, 0.3, 0, 0.5.
 SHARES = torch.tensor([[1.0, 1.0, 1.0, 1.0, 1.0], [0.8, 0.0, 0.2, 0.0, 0.5], [0.0, 0.6, 0.4, 0.0, 0.5]])
-NEIGHBOURS = torch.tensor([[1, 2], [0, 2], [0, 1]])
+NEIGHBORS = torch.tensor([[1, 2], [0, 2], [0, 1]])
 
 
-def test_most_frequent_descriptors_of_the_neighbours_come_first():
-    mined = mined_descriptors(SHARES.double(), NEIGHBOURS, [(), (), ()], None)
+def test_most_frequent_descriptors_of_the_neighbors_come_first():
+    mined = mined_descriptors(SHARES.double(), NEIGHBORS, [(), (), ()], None)
     assert mined[0] == (4, 0, 1, 2)  # the tie goes to the lower id, and what no image shows is not mined
 
 
 def test_own_descriptors_are_not_mined_and_do_not_count():
-    mined = mined_descriptors(SHARES.double(), NEIGHBOURS, [(4, 1), (), (0, 1, 2, 3, 4)], 2)
+    mined = mined_descriptors(SHARES.double(), NEIGHBORS, [(4, 1), (), (0, 1, 2, 3, 4)], 2)
     assert mined == [(0, 2), (1, 4), ()]
 
 
@@ -109,7 +109,7 @@ def test_class_alone_has_nothing_to_mine():
 )
 def test_mining_that_does_not_fit_is_refused(own, limit, message):
     with pytest.raises(ValueError, match=message):
-        mined_descriptors(SHARES, NEIGHBOURS, own, limit)
+        mined_descriptors(SHARES, NEIGHBORS, own, limit)
 
 
 def test_only_a_fall_hurts():

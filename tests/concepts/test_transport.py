@@ -59,7 +59,7 @@ def test_small_temperatures_do_not_underflow(temperature):
 
 
 def test_plan_does_not_depend_on_the_batch():
-    # Neighbours that converge earlier, later and on logarithms.
+    # Neighbors that converge earlier, later and on logarithms.
     scores = random_scores(4, 5, 12) * torch.tensor([0.01, 1.0, 30.0, 4000.0])[:, None, None]
     together = sinkhorn(scores)
     for place, item in enumerate(scores):

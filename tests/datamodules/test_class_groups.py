@@ -160,7 +160,7 @@ class Boxed(Toy):
         return ImageGroundTruth(boxes=torch.tensor([[0, 0, int(sample_id.split("/")[1]), 3]]))
 
 
-def test_truth_comes_with_the_images_that_can_be_read(geometry):
+def test_ground_truth_comes_with_the_images_that_can_be_read(geometry):
     source = Boxed((8,), frozenset({"0/1"}))
     specs = split_groups(source, 1, group_size=None, limit=None)
     group = ClassGroupDataset(source, specs, geometry, with_ground_truth=True)[0]
@@ -173,7 +173,7 @@ def test_truth_comes_with_the_images_that_can_be_read(geometry):
         ClassGroupDataset(Boxed((7,)), specs, geometry, on_bad_image="raise", with_ground_truth=True)[0]
 
 
-def test_truth_is_not_read_unless_it_is_wanted(geometry):
+def test_ground_truth_is_not_read_unless_it_is_wanted(geometry):
     class Forbidden(Toy):
         def ground_truth(self, class_index, sample_id):
             raise RuntimeError
@@ -181,18 +181,18 @@ def test_truth_is_not_read_unless_it_is_wanted(geometry):
     assert ClassGroupDataset(Forbidden((1,)), [GroupSpec(0, 0, ("0/0",))], geometry)[0].ground_truth is None
 
 
-def test_truth_is_wanted_of_a_source_that_knows_none(geometry):
-    with pytest.raises(UsageError, match=r"Expected data whose truth is known, .* give --data\.boxes"):
+def test_ground_truth_is_wanted_of_a_source_that_knows_none(geometry):
+    with pytest.raises(UsageError, match=r"Expected data with ground truth, .* give --data\.boxes"):
         ClassGroupDataset(Toy((1,)), [], geometry, with_ground_truth=True)
 
 
-def test_group_without_a_readable_image_has_no_truth(geometry):
+def test_group_without_a_readable_image_has_no_ground_truth(geometry):
     source = Boxed((1,), frozenset({"0/0"}))
     group = ClassGroupDataset(source, [GroupSpec(0, 0, ("0/0",))], geometry, with_ground_truth=True)[0]
     assert (len(group), group.ground_truth) == (0, None)
 
 
-def test_truth_goes_where_the_images_go():
+def test_ground_truth_goes_where_the_images_go():
     ground_truth = GroupGroundTruth(2, all_boxes=torch.tensor([[0, 0, 1, 1]]), box_counts=(0, 1))
     group = ClassGroup(torch.zeros(2, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a", "b"), ground_truth=ground_truth)
     assert group.to(torch.device("meta")).ground_truth.boxes[1].device.type == "meta"
@@ -201,6 +201,6 @@ def test_truth_goes_where_the_images_go():
     assert ClassGroup(group.images, 0, 0, ("a", "b")).first(1).ground_truth is None
 
 
-def test_truth_of_other_images_is_refused():
-    with pytest.raises(ValueError, match="Expected the truth of 1 images, got that of 2"):
+def test_ground_truth_of_other_images_is_refused():
+    with pytest.raises(ValueError, match="Expected the ground truth of 1 images, got that of 2"):
         ClassGroup(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), 0, 0, ("a",), ground_truth=GroupGroundTruth(2))

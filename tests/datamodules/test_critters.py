@@ -58,7 +58,7 @@ def test_limits_below_one(option):
         Critters(**{option: 0})
 
 
-def test_truth_is_that_of_the_image():
+def test_ground_truth_is_that_of_the_image():
     source, bank = CrittersSource("test", 3, seed=4), Critters().bank
     world = load_world()
     for class_index in (0, 9, 31):
@@ -83,7 +83,7 @@ def test_descriptors_name_their_parts():
     assert {*named} == {*PARTS, ""}
 
 
-def test_image_and_truth_are_rendered_once(monkeypatch):
+def test_image_and_ground_truth_are_rendered_once(monkeypatch):
     source = CrittersSource("test", 2, seed=77)
     calls = []
     draw = "mkbench.datamodules.critters_world.draw_critter"
@@ -95,7 +95,7 @@ def test_image_and_truth_are_rendered_once(monkeypatch):
     assert len(calls) == 2
 
 
-def test_truth_survives_a_worker_process(geometry):
+def test_ground_truth_survives_a_worker_process(geometry):
     data = Critters(images_per_class=2, limit_classes=1)
     dataset = data.dataset(geometry, data.specs, with_ground_truth=True)
     (group,) = DataLoader(dataset, batch_size=1, collate_fn=take_only, num_workers=1)

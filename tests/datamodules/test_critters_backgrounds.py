@@ -13,7 +13,7 @@ KINDS = range(len(WORLD.class_names))
 
 
 def ground_of(critter):
-    """The ground that the truth of an image tells."""
+    """The ground that an image shows by its ground truth."""
     facts = {
         entry.requires["ground"]
         for entry, true in zip(WORLD.descriptors, critter.ground_truth, strict=True)

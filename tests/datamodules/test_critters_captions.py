@@ -3,7 +3,7 @@ import torch
 
 from mkbench.datamodules.critters_captions import CaptionedImage, CrittersCaptions
 from mkbench.datamodules.critters_world import load_world, render, render_wild
-from mkbench.datamodules.images import resize_squash
+from mkbench.datamodules.resizing import resize_squash
 from mkbench.errors import UsageError
 
 

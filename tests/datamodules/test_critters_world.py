@@ -104,7 +104,7 @@ def test_each_descriptor_is_true_of_some_image_and_fantasy_of_none(critters):
     assert not any(true for true, entry in zip(possible, WORLD.descriptors, strict=True) if entry.part == "none")
 
 
-def test_truth_is_that_of_the_class_and_of_what_can_be_seen(critters):
+def test_ground_truth_is_that_of_the_class_and_of_what_can_be_seen(critters):
     for (name, _), critter in critters.items():
         look = WORLD.classes[name]
         share = {part: critter.part_mask(part).mean() for part in PARTS}
@@ -190,7 +190,7 @@ def test_images_are_whole_and_named(critters):
         assert critter.sample_id == f"test/{name}/{index:04d}"
 
 
-def test_truth_matrix():
+def test_ground_truth_matrix():
     critters = [render("blorp", 0), render("humbi", 1)]
     matrix = ground_truth_matrix(critters)
     assert matrix.dtype == torch.bool

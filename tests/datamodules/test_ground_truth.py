@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mkbench.datamodules.ground_truth import GroupGroundTruth, ImageGroundTruth, ground_truth_reader, stack_truths
+from mkbench.datamodules.ground_truth import GroupGroundTruth, ImageGroundTruth, ground_truth_reader, stack_ground_truth
 
 BOXES = torch.tensor([[0, 0, 3, 3], [1, 1, 2, 2]])
 
@@ -25,7 +25,7 @@ def make_image(seed: int, boxes: Tensor | None = None, **changes: Any) -> ImageG
 
 def test_a_group_holds_its_images_in_order() -> None:
     images = [make_image(0, BOXES), make_image(1), make_image(2, BOXES[:1])]
-    group = stack_truths(images)
+    group = stack_ground_truth(images)
     assert group is not None
     assert len(group) == 3
     assert group.boxes is not None
@@ -38,17 +38,17 @@ def test_a_group_holds_its_images_in_order() -> None:
     assert (group.part_names, group.descriptor_parts.tolist()) == (("tail", "ears"), [1, 0, -1])  # type: ignore[union-attr]
 
 
-def test_nothing_known_is_no_truth() -> None:
-    assert stack_truths([None, None]) is None
-    assert stack_truths([]) is None
-    empty = stack_truths([None, ImageGroundTruth()])
+def test_nothing_known_is_no_ground_truth() -> None:
+    assert stack_ground_truth([None, None]) is None
+    assert stack_ground_truth([]) is None
+    empty = stack_ground_truth([None, ImageGroundTruth()])
     assert empty == GroupGroundTruth(2)
     assert empty is not None
     assert empty.boxes is None
 
 
 def test_a_source_that_knows_boxes_of_no_image_in_a_group_still_knows_boxes() -> None:
-    group = stack_truths([ImageGroundTruth(boxes=torch.empty(0, 4, dtype=torch.int64)), None])
+    group = stack_ground_truth([ImageGroundTruth(boxes=torch.empty(0, 4, dtype=torch.int64)), None])
     assert group is not None
     assert group.boxes is not None
     assert [boxes.shape for boxes in group.boxes] == [(0, 4), (0, 4)]
@@ -65,7 +65,7 @@ def test_a_source_that_knows_boxes_of_no_image_in_a_group_still_knows_boxes() ->
 )
 def test_images_of_which_different_things_are_known_are_refused(other: ImageGroundTruth | None) -> None:
     with pytest.raises(ValueError, match="Expected the same parts, and descriptors or none, of all images"):
-        stack_truths([make_image(1), other])
+        stack_ground_truth([make_image(1), other])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_groups_are_checked_too(known: dict[str, Any], message: str) -> None:
 
 
 def test_every_tensor_moves() -> None:
-    group = stack_truths([make_image(0, BOXES), make_image(1)])
+    group = stack_ground_truth([make_image(0, BOXES), make_image(1)])
     assert group is not None
     moved = group.map_tensors(lambda tensor: tensor.to("meta"))
     for name in ("all_boxes", "part_masks", "descriptors", "descriptor_parts"):
@@ -110,7 +110,7 @@ def test_every_tensor_moves() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 9])
 def test_first_images_alone(count: int) -> None:
     images = [make_image(0, BOXES), make_image(1), make_image(2, BOXES[:1])]
-    group, expected = stack_truths(images), stack_truths(images[:count])
+    group, expected = stack_ground_truth(images), stack_ground_truth(images[:count])
     assert group is not None
     found = group.first(count)
     assert len(found) == min(count, 3)
@@ -122,7 +122,7 @@ def test_first_images_alone(count: int) -> None:
         assert torch.equal(found.descriptors, expected.descriptors)  # type: ignore[arg-type]
 
 
-def test_sources_without_truth_have_no_reader() -> None:
+def test_sources_without_ground_truth_have_no_reader() -> None:
     class Knowing:
         def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth | None:
             return ImageGroundTruth(part_names=()) if class_index else None

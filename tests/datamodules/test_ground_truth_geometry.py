@@ -7,7 +7,7 @@ from torch import Tensor
 from mkbench.backbones import Geometry
 from mkbench.datamodules.ground_truth import ImageGroundTruth
 from mkbench.datamodules.ground_truth_geometry import fit_ground_truth
-from mkbench.datamodules.images import resize_image, source_pixels
+from mkbench.datamodules.resizing import resize_image, source_pixels
 from mkbench.errors import DataError
 from mkbench.metrics.functional import foreground_boxes
 

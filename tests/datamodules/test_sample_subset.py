@@ -70,10 +70,10 @@ def test_file_must_exist_and_be_text(chosen: Callable[..., ImageFolder], tmp_pat
         _ = chosen("").__class__(tmp_path / "photos", samples=tmp_path / "none.txt").specs
 
 
-def test_truth_comes_along_where_there_is_one(chosen: Callable[..., ImageFolder], tmp_path: Path) -> None:
+def test_ground_truth_comes_along_where_there_is_one(chosen: Callable[..., ImageFolder], tmp_path: Path) -> None:
     data = chosen("ant/1.png\ncat/2.png\n")
     geometry = Geometry(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    with pytest.raises(UsageError, match="Expected data whose truth is known"):
+    with pytest.raises(UsageError, match="Expected data with ground truth"):
         data.dataset(geometry, data.specs, with_ground_truth=True)
     (tmp_path / "boxes.csv").write_text("class,file,x_min,y_min,x_max,y_max\ncat,2.png,0,0,39,47\ncat,0.png,1,1,2,2\n")
     boxed = ImageFolder(tmp_path / "photos", samples=tmp_path / "samples.txt", boxes=tmp_path / "boxes.csv")

@@ -9,7 +9,7 @@ from toy_contributions import random_toy, toy
 
 from mkbench.backbones import load_backbone
 from mkbench.datamodules.critters import CrittersSource
-from mkbench.datamodules.images import resize_image
+from mkbench.datamodules.resizing import resize_image
 from mkbench.heads import Decomposer, HeadBank, HeadContributions, decompose
 from mkbench.heads.analyses import (
     contrastive_segmentation,
@@ -30,7 +30,7 @@ BANK = HeadBank(plane((1.0, 9.0), (2.0, -6.0), (3.0, 0.0)), ("a", "b", "c"), (3,
 QUERY = toy(plane((4.0, 2.0)), length=2.0, layers=(3,))  # of unit length: (2, 1)
 
 
-def test_neighbours_of_an_image_by_head() -> None:
+def test_neighbors_of_an_image_by_head() -> None:
     # Head 0: 2 * (1, 2, 3). Head 1: 1 * (9, -6, 0).
     first = image_neighbors(QUERY, BANK, head=(3, 0))
     assert (first.ids, first.scores.tolist(), first.indices.tolist()) == (("c", "b", "a"), [6.0, 4.0, 2.0], [2, 1, 0])
@@ -39,7 +39,7 @@ def test_neighbours_of_an_image_by_head() -> None:
     assert image_neighbors(QUERY, BANK, head=(3, 0), query_id="elsewhere").ids == ("c", "b", "a")
 
 
-def test_neighbours_by_property_average_its_heads() -> None:
+def test_neighbors_by_property_average_its_heads() -> None:
     # The query writes (2 + 1) / 2 = 1.5, the images (1 + 9) / 2 = 5, (2 - 6) / 2 = -2 and 1.5.
     labels = {(3, 0): "colour", (3, 1): "colour", (0, 0): "colour", (3, 5): None}
     found = property_neighbors(QUERY, BANK, property_name="colour", labels=labels)
@@ -52,7 +52,7 @@ def test_neighbours_by_property_average_its_heads() -> None:
         property_neighbors(QUERY, BANK, property_name="size", labels=labels)
 
 
-def test_neighbours_of_a_text_take_its_direction_alone() -> None:
+def test_neighbors_of_a_text_take_its_direction_alone() -> None:
     found = text_neighbors(torch.tensor([-8.0, 0.0]), BANK, text="a street", head=(3, 1))
     assert (found.ids, found.scores.tolist()) == (("b", "c", "a"), [6.0, 0.0, -9.0])
     assert found.title == "“a street”, layer 3 head 1"

@@ -1,4 +1,4 @@
-"""Contrastive segmentation against images whose truth is known: which of two things lies where."""
+"""Contrastive segmentation against images with ground truth: which of two things lies where."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from mkbench import load_backbone
 from mkbench.datamodules.critters_world import Critter, load_world, render
-from mkbench.datamodules.images import resize_squash
+from mkbench.datamodules.resizing import resize_squash
 from mkbench.heads import Decomposer
 from mkbench.heads.analyses import contrastive_segmentation
 

@@ -96,9 +96,9 @@ def test_rows_see_the_same_samples_and_groups_do_not() -> None:
     ],
 )
 def test_groups_that_do_not_fit(correct: torch.Tensor, groups: torch.Tensor, message: str) -> None:
-    for measure in (group_scores, resample_group_scores):
+    for scores in (group_scores, resample_group_scores):
         with pytest.raises(ValueError, match=message):
-            measure(correct, groups, num_groups=2)
+            scores(correct, groups, num_groups=2)
 
 
 def test_no_samples() -> None:

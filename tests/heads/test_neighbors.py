@@ -10,7 +10,7 @@ from mkbench.heads.neighbors import Similarity, nearest_rows
 @pytest.mark.parametrize("chunk", [1, 7, 64])
 @pytest.mark.parametrize("similarity", ["dot", "cosine", "centred"])
 @pytest.mark.parametrize("centre_query", [True, False])
-def test_neighbours_are_those_of_all_comparisons(similarity: Similarity, centre_query: bool, chunk: int) -> None:
+def test_neighbors_are_those_of_all_comparisons(similarity: Similarity, centre_query: bool, chunk: int) -> None:
     rng = np.random.default_rng(0)
     queries, rows = rng.normal(size=(5, 6)), rng.normal(size=(40, 6)) + 1
     indices, scores = nearest_rows(
@@ -42,7 +42,7 @@ def test_equal_rows_come_in_their_order_across_chunks(chunk: int) -> None:
     assert scores.unique().numel() == 2
 
 
-def test_a_row_is_left_out_and_few_rows_give_few_neighbours() -> None:
+def test_a_row_is_left_out_and_few_rows_give_few_neighbors() -> None:
     rows = torch.tensor([[1.0], [2.0], [3.0]])
     assert nearest_rows(torch.ones(1), rows, top=5, skip=2, chunk=2)[0].tolist() == [1, 0]
     indices, scores = nearest_rows(torch.ones(2, 1), rows[:0], top=5)
@@ -60,7 +60,7 @@ def test_zeros_have_a_cosine_of_zero() -> None:
     ("query", "rows", "named", "message"),
     [
         (torch.ones(2), torch.ones(3, 3), {}, r"queries \(Q, d\) and rows \(n, d\), got \(2,\) and \(3, 3\)"),
-        (torch.ones(3), torch.ones(3, 3), {"top": 0}, "at least 1 neighbour"),
+        (torch.ones(3), torch.ones(3, 3), {"top": 0}, "at least 1 neighbor"),
         (torch.ones(3), torch.ones(3, 3), {"chunk": 0}, "1 row a chunk, got 2 and 0"),
         (torch.ones(3), torch.ones(3, 3), {"similarity": "l2"}, "Expected a similarity of .* got 'l2'"),
         (torch.full((3,), torch.nan), torch.ones(3, 3), {}, "the query must be finite"),

@@ -10,7 +10,7 @@ from toy_contributions import random_toy, toy
 from mkbench.backbones import Geometry
 from mkbench.datamodules.ground_truth import ImageGroundTruth
 from mkbench.datamodules.ground_truth_geometry import fit_ground_truth
-from mkbench.datamodules.images import resize_image
+from mkbench.datamodules.resizing import resize_image
 from mkbench.heads import Decomposer, attention_maps, class_maps, decompose, random_heads, segment
 from mkbench.heads.segmentation import class_directions, head_shares, product_maps
 from mkbench.metrics.functional import pixel_accuracy, segmentation_average_precision, segmentation_mean_iou

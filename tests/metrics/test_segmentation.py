@@ -116,7 +116,7 @@ def test_no_images() -> None:
 def test_input_is_checked() -> None:
     ground_truth = torch.zeros(2, 4, 4, dtype=torch.bool)
     for masks in (ground_truth[:1], ground_truth.float(), ground_truth[0]):
-        with pytest.raises(ValueError, match="expected bool masks and truth"):
+        with pytest.raises(ValueError, match="expected bool masks and ground truth"):
             pixel_accuracy(masks, ground_truth)
     for scores in (torch.zeros(2, 4, 5), torch.zeros(4, 4)):
         with pytest.raises(ValueError, match="expected scores"):

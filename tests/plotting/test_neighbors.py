@@ -45,7 +45,7 @@ def test_rows_of_images_are_even(count: int, with_query: bool, rows: list[int]) 
         assert figure.axes[1].get_position().x1 < min(box.x0 for box in boxes)
 
 
-def test_one_neighbour_leaves_room_for_the_heading() -> None:
+def test_one_neighbor_leaves_room_for_the_heading() -> None:
     figure = draw(1, images=torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
     heading = figure.axes[0].texts[0].get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
     assert heading.x1 < figure.bbox.x1

@@ -20,6 +20,7 @@ def _sample(grid=(14, 14), size=224, suffix="", shared=3, parts=5):
         image=rng.integers(0, 256, (3, size, size), dtype=np.uint8),
         saliency=rng.normal(size=grid),
         part_labels=labels,
+        covered=(size, size),
         part_descriptors=[texts[3 * part : 3 * part + 3] for part in range(5)],
         concepts=[(text, 0.75 - 0.02 * index) for index, text in enumerate(texts)],
         language=texts[:shared] + [f"word {index} {suffix}".strip() for index in range(15 - shared)],

@@ -92,7 +92,7 @@ def test_columns_are_those_announced_and_have_metrics() -> None:
 )
 def test_data_that_knows_less(missing: dict[str, Any]) -> None:
     message = (
-        r"whose parts and visible descriptors are known, for the scorer `truth`, found none in the group 00001-000"
+        r"parts and visible descriptors are known, for the scorer `GroundTruth`, found none in the group 00001-000"
     )
     with pytest.raises(UsageError, match=message):
         GroundTruth().score(with_ground_truth(make_context([ALL]), **missing))
@@ -100,9 +100,9 @@ def test_data_that_knows_less(missing: dict[str, Any]) -> None:
         GroundTruth().score(make_context([ALL]))
 
 
-def test_truth_of_another_bank() -> None:
+def test_ground_truth_of_another_bank() -> None:
     context = with_ground_truth(make_context([ALL]))
-    with pytest.raises(ValueError, match="the truth of the 7 descriptors of the bank, got that of 8"):
+    with pytest.raises(ValueError, match="the ground truth of the 7 descriptors of the bank, got that of 8"):
         GroundTruth().score(replace(context, bare=context.bare[:7]))
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from toy_context import ALL, NONE, ONE, make_context
 from toy_data import CONFIGS
 
-from mkbench.datamodules.ground_truth import GroupGroundTruth, ImageGroundTruth, stack_truths
+from mkbench.datamodules.ground_truth import GroupGroundTruth, ImageGroundTruth, stack_ground_truth
 from mkbench.errors import UsageError
 from mkbench.scorers import Localisation, ScorerContext
 
@@ -26,7 +26,7 @@ TINY = Path(__file__).resolve().parents[3] / "shared" / "data" / "images" / "tin
 
 def with_boxes(context: ScorerContext, *boxes: list[list[int]]) -> ScorerContext:
     own = [ImageGroundTruth(boxes=torch.tensor(rows, dtype=torch.int64).reshape(-1, 4)) for rows in boxes]
-    return replace(context, group=replace(context.group, ground_truth=stack_truths(own)))
+    return replace(context, group=replace(context.group, ground_truth=stack_ground_truth(own)))
 
 
 def test_boxes_by_hand() -> None:
@@ -153,7 +153,7 @@ def test_object_in_a_wide_image_is_found_where_it_is(
     assert (find(results, "corloc_whole_image")["value"], find(results, "corloc_whole_image")["n"]) == (0.0, 6)
 
 
-def test_measure_without_boxes_is_refused_before_anything_is_written(
+def test_scorer_without_boxes_is_refused_before_anything_is_written(
     command: Callable[..., Any],
     corloc_words: Callable[..., list[str]],
     tiny_model: Path,
@@ -161,7 +161,7 @@ def test_measure_without_boxes_is_refused_before_anything_is_written(
 ) -> None:
     outcome = command(*corloc_words(f"local-dir:{tiny_model}", photo_tree(), None))
     assert outcome.code == 2
-    assert outcome.error.startswith("mkbench: Expected data whose truth is known")
+    assert outcome.error.startswith("mkbench: Expected data with ground truth")
     assert not outcome.run.exists()
 
 

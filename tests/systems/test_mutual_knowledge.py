@@ -358,6 +358,13 @@ class TestInTrainer:
         ):
             self.predict(tmp_path, make_system(tiny_model, data), data, precision="bf16-mixed")
 
+    def test_answers_do_not_pile_up_in_memory(self, tmp_path: Path, tiny_model: Path, data: Critters) -> None:
+        recorder = Recorder()
+        trainer = make_trainer(tmp_path, callbacks=[recorder])
+        assert trainer.predict(make_system(tiny_model, data), datamodule=data) is None  # Lightning would keep them all
+        assert [result.group.key for result in recorder.results] == ["00000-000", "00001-000"]
+        assert trainer.predict_loop.predictions == []
+
     def test_data_of_another_kind_is_refused(self, tmp_path: Path) -> None:
         groups = [ClassGroup(coloured()[None], 0, 0, ("a",))]
         loader = DataLoader(groups, collate_fn=take_only)  # type: ignore[arg-type]
@@ -421,7 +428,7 @@ class Counting:
         return {self.name: [len(self.asked)] * len(context.group)}
 
 
-def test_measures_that_no_explainer_changes_are_taken_once_for_a_group() -> None:
+def test_scores_that_no_explainer_changes_are_taken_once_for_a_group() -> None:
     scorers = [Counting("each", needs_explanation=True), Counting("once", needs_explanation=False)]
     system = toy_system(scorers=scorers)
     images = torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2), (2, 3), (3, 3))])
@@ -434,7 +441,7 @@ def test_measures_that_no_explainer_changes_are_taken_once_for_a_group() -> None
 
 
 @pytest.mark.parametrize("needs_ground_truth", [False, True])
-def test_truth_is_read_only_if_a_measure_needs_it(
+def test_ground_truth_is_read_only_if_a_scorer_needs_it(
     tiny_model: Path, data: Critters, tmp_path: Path, needs_ground_truth: bool
 ) -> None:
     groups: list[ClassGroup] = []

@@ -66,15 +66,15 @@ def test_metric_and_scorer_of_a_user_are_in_results_controls_and_loggers(
         if row["explainer"] == "pca"
     ]
     assert len(rows) == 6
-    count = found["concept_count", "pca"]
+    count = found["named_concepts", "pca"]
     assert count["value"] == pytest.approx(sum(len(row["descriptor_ids"]) for row in rows) / 6)
     assert count["interval"][0] <= count["value"] <= count["interval"][1]
-    assert metric_entry(results, "concept_count") == Display("concepts", "descriptors", 1, True)
+    assert metric_entry(results, "named_concepts") == Display("concepts", "descriptors", 1, True)
     brightness = found["part_brightness", "pca"]
     assert brightness["value"] == pytest.approx(sum(row["brightness"] for row in rows) / 6)
     assert metric_entry(results, "part_brightness") == Display("part_brightness", "", 3, False)
     compared = {(entry["metric"], entry["explainer"], entry["control"]) for entry in results["controls"]}
-    assert compared == {("concept_count", "pca", "random"), ("part_brightness", "pca", "random")}
+    assert compared == {("named_concepts", "pca", "random"), ("part_brightness", "pca", "random")}
     assert logged(tmp_path) == pytest.approx(named(results), rel=1e-12)
 
 
@@ -86,9 +86,9 @@ def test_metric_named_later_is_added_to_a_finished_run(
     assert (outcome.code, outcome.error) == (0, "")
     after = outcome.results()
     assert {metric["name"] for metric in after["metrics"]} - {metric["name"] for metric in before["metrics"]} == {
-        "concept_count"
+        "named_concepts"
     }
-    assert [metric for metric in after["metrics"] if metric["name"] != "concept_count"] == before["metrics"]
+    assert [metric for metric in after["metrics"] if metric["name"] != "named_concepts"] == before["metrics"]
 
 
 def test_run_that_goes_on_logs_the_metrics_of_all_groups(

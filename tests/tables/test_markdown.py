@@ -8,14 +8,14 @@ COLUMNS = [Column("model", "model", text=True, once=True), Column("a|b", "value"
 
 def test_cells_with_everything() -> None:
     rows = [
-        {"model": "a", "value": Cell(Estimate(-0.5, (-1, 0)), "†", "not apart")},
+        {"model": "a", "value": Cell(Estimate(-0.5, (-1, 0)), "†", "holds 0")},
         {"model": "a", "value": None},
     ]
     table = ResultTable(COLUMNS, rows, title="Title", notes=["first\nsecond", "third"])
     assert to_markdown(table) == (
         "Title\n\n"
         "| model | a\\|b |\n| :-- | --: |\n"
-        "| a | -0.5† [-1.0, 0.0] not apart |\n|  | – |\n"
+        "| a | -0.5† [-1.0, 0.0] holds 0 |\n|  | – |\n"
         "\nfirst\nsecond\n\nthird\n"
     )
 

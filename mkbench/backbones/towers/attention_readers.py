@@ -12,7 +12,7 @@ from mkbench.backbones.towers.attention import Affine, AttentionProjections, Nor
 
 
 class RefusalError(Exception):
-    """Why an image tower cannot be decomposed over its heads; becomes a ``BackboneError`` with the model's name."""
+    """Reason why an image tower cannot be decomposed over heads; becomes a ``BackboneError`` with the model's name."""
 
 
 def norm_of(module: Module | None) -> Norm | None:

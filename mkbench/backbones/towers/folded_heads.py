@@ -9,7 +9,7 @@ from mkbench.backbones.towers.residual_tower import ResidualLayer, ResidualTower
 
 
 class FoldedHeads(NamedTuple):
-    """A layer in the joint space, up to the scales that the norms give each image.
+    """Folded output weights of a layer in the joint space, up to the scales that the norms give each image.
 
     Attributes:
         heads: (H, k, d), from what a head mixes to what it adds.

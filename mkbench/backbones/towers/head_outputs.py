@@ -10,7 +10,7 @@ from mkbench.backbones.towers.residual_tower import ResidualLayer
 
 
 class HeadOutputs(NamedTuple):
-    """What the heads of one layer mix, before their output weights.
+    """Mixed values of the heads of one layer, before their output weights.
 
     Attributes:
         attention: (B, H, T), summing to 1.

@@ -37,7 +37,7 @@ class ResidualLayer:
 
 @dataclass(frozen=True)
 class ResidualTower:
-    """From which rows of which stream an embedding is read, and how.
+    """Residual stream of an image tower: its layers, and the rows that the embedding is read from.
 
     Attributes:
         layers: the layers that add to the stream, first to last.

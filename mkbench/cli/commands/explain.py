@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         MkbenchError: an unknown model, weights that cannot be had, or a file that cannot be read.
     """
     # These take seconds to import.
-    from mkbench.backbones.registry import model_entries  # noqa: PLC0415
+    from mkbench.backbones.known_models import model_entries  # noqa: PLC0415
     from mkbench.single_image import explain  # noqa: PLC0415
 
     if any(entry.bundled and entry.name == options.model for entry in model_entries()):

@@ -27,7 +27,7 @@ _SPLITS = {"train": PHASES, "paper": ("evaluation",)}
 
 @dataclass(frozen=True)
 class MiningConfig:
-    """What `mkbench mined-descriptors` runs.
+    """Configuration of `mkbench mined-descriptors`.
 
     Attributes:
         split: ``train`` or ``paper``, see :class:`mkbench.systems.DescriptorZeroShot`.

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mkbench.backbones.registry import BUNDLED, ModelEntry, model_entries, model_set
+from mkbench.backbones.known_models import BUNDLED, ModelEntry, model_entries, model_set
 from mkbench.errors import UsageError
 from mkbench.tables import Column, Layout, ResultTable, to_console
 

@@ -10,7 +10,7 @@ from mkbench.cli.doctor.findings import Remark, counted, ok, problem, warning
 from mkbench.concepts import ConceptBank
 from mkbench.concepts.bank import bank_entries
 
-#: Share of the bank from which language concepts are shared by chance more often than not.
+#: Share of the bank from which random language concepts are shared more often than not.
 _LARGE_SHARE = 0.1
 
 

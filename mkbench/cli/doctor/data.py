@@ -1,4 +1,4 @@
-"""Are the images there, and can they be read?"""
+"""Doctor checks of the images: are they there, and can they be read."""
 
 import random
 import statistics
@@ -26,7 +26,7 @@ _MOST_FILES = 200_000
 
 @dataclass(frozen=True)
 class Listing:
-    """Which images a run would explain, listed class by class so that one fault does not hide another.
+    """Listing of the images a run would explain, class by class so that one fault does not hide another.
 
     Attributes:
         class_names: class names, in class order.
@@ -102,7 +102,7 @@ def check_listing(data: ClassGroupDataModule, listing: Listing) -> Iterator[Rema
 
 @dataclass(frozen=True)
 class Sample:
-    """Images that were opened.
+    """Sample of images that were opened.
 
     Attributes:
         read: how many could be read.
@@ -171,12 +171,9 @@ def check_files(data: ClassGroupDataModule, listing: Listing) -> Iterator[Remark
         )
 
 
-def check_other_files(data: ClassGroupDataModule, listing: Listing) -> Iterator[Remark]:
+def check_other_files(data: ClassGroupDataModule) -> Iterator[Remark]:
     """Remark on files beside the images that do not count as images; nothing is said of archives and tables."""
-    source = data.source.source if isinstance(data.source, SampleSubset) else data.source
-    if not isinstance(source, (FolderSource, FlatSource)):
-        return
-    others = [name for index in range(len(listing.sample_ids)) for name in source.other_files(index)]
+    others = data.other_files()
     if others:
         yield warning(
             f"{counted(len(others), 'file')} beside the images left out, since they are no images by their suffixes: "

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mkbench.cli.doctor.findings import Finding, duration, ok
+from mkbench.cli.doctor.findings import Finding, Report, duration, merge, ok
 from mkbench.cli.doctor.jobs import Job, figures_of, find_jobs
 from mkbench.cli.doctor.model_checks import ModelChecks, run_model_checks
-from mkbench.cli.doctor.report import Report, merge
 from mkbench.cli.doctor.resources import check_disk, disk_bytes, run_seconds
 from mkbench.cli.doctor.shared_checks import SharedChecks, run_shared_checks
 from mkbench.cli.trainer import MkbenchCLI

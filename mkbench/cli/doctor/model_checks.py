@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 from mkbench.cli.doctor import bank, class_list, data, resources
 from mkbench.cli.doctor.accuracy import check_accuracy
-from mkbench.cli.doctor.findings import ok, warning
+from mkbench.cli.doctor.findings import Report, ok, warning
 from mkbench.cli.doctor.jobs import needed_descriptors
+from mkbench.cli.doctor.measurement import Measurement, device_memory, measure
 from mkbench.cli.doctor.model import check_model
-from mkbench.cli.doctor.report import Report
 from mkbench.cli.doctor.shared_checks import Images, SharedChecks
-from mkbench.cli.doctor.timing import Measurement, device_memory, measure
 from mkbench.cli.trainer import MkbenchCLI
 from mkbench.errors import UsageError
 from mkbench.systems import MutualKnowledge

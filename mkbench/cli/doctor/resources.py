@@ -1,4 +1,4 @@
-"""Are time, memory and disk enough for the run?"""
+"""Doctor checks of the resources of a run: devices, time, memory and disk space."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import lightning as L
 from rich.filesize import decimal
 
 from mkbench.cli.doctor.findings import Remark, counted, duration, ok, problem, warning
-from mkbench.cli.doctor.timing import Measurement
+from mkbench.cli.doctor.measurement import Measurement
 
 #: Bytes on disk that an image's rows take, where they were not measured; of a figure, as PNG and PDF.
 ROW_BYTES, FIGURE_BYTES = 4_000, 1_000_000
@@ -39,7 +39,7 @@ def check_trainer(trainer: L.Trainer, groups: int) -> Iterator[Remark]:
 
 @dataclass(frozen=True)
 class RunSize:
-    """How much a run has to do, and with what.
+    """Size of a run: images, texts, devices, and the time of reading.
 
     Attributes:
         images: to explain; devices share them out.

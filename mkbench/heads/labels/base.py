@@ -11,7 +11,7 @@ from mkbench.heads.labels.records import HeadLabel, HeadTexts, Judgement
 
 @dataclass(frozen=True)
 class LabelContext:
-    """What labellers and judges may use.
+    """Inputs that labellers and judges may use.
 
     Attributes:
         encoder: the text encoder of the model whose heads they are; None where there is none.

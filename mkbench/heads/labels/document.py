@@ -25,7 +25,7 @@ class LabelledHead:
 
 @dataclass(frozen=True)
 class ShuffledLabels:
-    """The same heads with their labels dealt out anew: what judgements are like by chance.
+    """Judgements of the same heads with permuted labels: the shuffled baseline.
 
     Attributes:
         labels: of each head, None where it got none.

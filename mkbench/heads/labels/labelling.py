@@ -1,4 +1,4 @@
-"""From the texts of heads to their labels, judgements, and the control with shuffled labels."""
+"""Labelling of heads: labels from their texts, judgements, and the control with shuffled labels."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from mkbench.heads.labels.records import HeadTexts
 
 
 def shuffle_labels(labels: Sequence[str | None], *, seed: int) -> list[str | None]:
-    """Deal the labels out anew among the heads that have one; a head may get its own, as by chance.
+    """Permute the labels among the heads that have one; a head may get its own.
 
     Args:
         labels: of each head; None where there is none, which stays so.
@@ -69,14 +69,14 @@ def label_heads(
     labels = labeller.label(heads, context)
     names = [label.label for label in labels]
     judgements = judge.judge(heads, names, context)
-    dealt = [shuffle_labels(names, seed=seed + number) for number in range(shuffles if judge.any_label else 0)]
-    again = judge.judge([*heads] * len(dealt), [name for one in dealt for name in one], context)
+    permuted = [shuffle_labels(names, seed=seed + number) for number in range(shuffles if judge.any_label else 0)]
+    again = judge.judge([*heads] * len(permuted), [name for one in permuted for name in one], context)
     chunks = [again[start : start + len(heads)] for start in range(0, len(again), max(1, len(heads)))]
     return LabelDocument(
         heads=tuple(map(LabelledHead, heads, labels, judgements)),
         shuffled=tuple(
             ShuffledLabels(tuple(one), tuple(judgement.fits for judgement in chunk))
-            for one, chunk in zip(dealt, chunks, strict=False)  # no chunks without heads
+            for one, chunk in zip(permuted, chunks, strict=False)  # no chunks without heads
         ),
         labeller=labeller.settings(),
         judge=judge.settings(),

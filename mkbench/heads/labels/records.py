@@ -1,4 +1,4 @@
-"""What is known of a head: its texts, its property label, and whether the texts fit it."""
+"""Records of a head: its texts, its property label, and whether the texts fit it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class HeadTexts:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a label or a judgement comes from.
+    """Source of a label or a judgement.
 
     Attributes:
         model: the language model, or the rule.
@@ -47,7 +47,7 @@ class Source:
 
 @dataclass(frozen=True)
 class HeadLabel:
-    """The property of a head.
+    """Property label of a head.
 
     Attributes:
         label: normalised, None where there is none.
@@ -62,7 +62,7 @@ class HeadLabel:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Which texts of a head fit its label.
+    """Judgement of the texts of a head: which of them fit its label.
 
     Attributes:
         fits: for each text; None where it was not judged.

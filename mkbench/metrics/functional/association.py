@@ -1,4 +1,4 @@
-"""How many attention heads have texts that fit their property label."""
+"""Association: share of attention heads whose texts fit their property label."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def check_fits(fits: Fits) -> Tensor:
 
 
 def associated(fits: Fits, *, threshold: int = 3) -> Tensor:
-    """Which heads have enough texts that fit their label?
+    """Test which heads have enough texts that fit their label.
 
     Args:
         fits: (S, T) bool, whether each of a head's T texts fits its label.

@@ -1,4 +1,4 @@
-"""The mutual information that comes for free: vision concepts against the language concepts of other classes."""
+"""Chance level of mutual information: vision concepts against the language concepts of other classes."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How consistently the texts of an attention head speak of one concept (Concept Consistency Score, CCS).
+"""Concept Consistency Score (CCS): how many texts of an attention head fit its label.
 
 Source of all definitions: Madasu et al., EMNLP 2025, arXiv 2503.11103.
 """

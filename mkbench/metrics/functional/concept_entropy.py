@@ -1,4 +1,4 @@
-"""How evenly the parts of an image are described by different descriptors."""
+"""Concept entropy: how evenly the parts of an image are described by different descriptors."""
 
 from collections.abc import Sequence
 

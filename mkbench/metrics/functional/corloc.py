@@ -1,4 +1,4 @@
-"""Correct localisation: does the box of the foreground meet a ground-truth box?"""
+"""Correct localisation (CorLoc): IoU of the foreground's box with a ground-truth box above 0.5."""
 
 from collections.abc import Sequence
 
@@ -77,7 +77,7 @@ def _sides(low: Tensor, high: Tensor) -> Tensor:
 
 
 def localised(predicted: Tensor, ground_truth: Tensor | Sequence[Tensor]) -> Tensor:
-    """Which images have a ground-truth box with IoU > 0.5 to the predicted box?
+    """Test which images have a ground-truth box with IoU > 0.5 to the predicted box.
 
     Args:
         predicted: (B, 4) one box per image, corner pixels included.

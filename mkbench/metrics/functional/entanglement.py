@@ -1,4 +1,4 @@
-"""How often attention heads share one property label."""
+"""Entanglement: share of attention heads that share their property label with another head."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -26,7 +26,7 @@ def check_mode(mode: str) -> None:
 
 
 def matching_labels(labels: Sequence[str]) -> Tensor:
-    """Which heads have labels that compare equal: one is the beginning of the other, as ``animal`` of ``animals``.
+    """Match labels of heads: equal, or one the beginning of the other, as ``animal`` of ``animals``.
 
     The relation is not transitive (``a`` matches ``ab`` and ``ac``, which do not match). An empty label stands for a
     head without one and matches nothing.
@@ -57,7 +57,7 @@ def _partners(labels: Sequence[str], mode: Mode) -> Tensor:
 
 
 def entangled(labels: Sequence[str], *, mode: Mode = "earlier") -> Tensor:
-    """Which heads have a label that another head has too, (S,) bool; see :func:`entanglement`.
+    """Test which heads have a label that another head has too, (S,) bool; see :func:`entanglement`.
 
     Raises:
         ValueError: without heads, or for an unknown mode.

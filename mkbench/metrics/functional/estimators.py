@@ -1,4 +1,4 @@
-"""The two estimators of mutual information and their closed-form curves over removals, for any batch shape."""
+"""Estimators of mutual information and their closed-form curves over removals, for any batch shape."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Explanations against what is known of the images: are descriptors and parts the true ones?"""
+"""Agreement of explanations with ground truth: descriptor precision and recall, and IoU of named parts."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class DescriptorAgreement(NamedTuple):
-    """How vision concepts D_v agree with the V descriptors that an image shows; (B,) float64 each.
+    """Agreement of vision concepts D_v with the V descriptors that an image shows; (B,) float64 each.
 
     Attributes:
         precision: share of D_v that can be seen; NaN without vision concepts.

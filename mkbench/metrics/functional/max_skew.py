@@ -1,4 +1,4 @@
-"""How far the first results of a retrieval favour one group."""
+"""MaxSkew: how far the first results of a retrieval favour one group."""
 
 from collections.abc import Sequence
 

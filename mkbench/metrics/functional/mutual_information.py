@@ -1,4 +1,4 @@
-"""How much the vision concepts of an image and the language concepts of a class have in common."""
+"""Mutual information of the vision concepts of an image and the language concepts of a class."""
 
 from collections.abc import Sequence
 
@@ -186,7 +186,7 @@ def mutual_information(
     estimator: Estimator = "paper",
     bank_size: int | None = None,
 ) -> float:
-    """What the vision concepts D_v of an image and the language concepts D_y of a class have in common.
+    """Mutual information of the vision concepts D_v of an image and the language concepts D_y of a class.
 
     With N = |D_v|, M = |D_y| and K = number of pairs (i, j) with equal id (repeated ids count every time):
 

@@ -1,4 +1,4 @@
-"""Do two quantities put the entries of a row in the same order?"""
+"""Rank correlation (Spearman) of two quantities, row by row."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Arithmetic that deletion, insertion, accuracy drop and accuracy increase share: one number per removal curve."""
+"""Area under removal curves, shared by deletion, insertion, accuracy drop and accuracy increase."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -97,7 +97,7 @@ def curve_sum(curves: RemovalCurves, lengths: Tensor | None = None) -> Tensor:
 
 
 def reduce_curves(curves: RemovalCurves, lengths: Tensor | None = None, *, scale: Scale = "mean") -> Tensor:
-    """One number per curve on the chosen scale.
+    """Reduce each removal curve to one number on the chosen scale.
 
     Args:
         curves: (B, S + 1), one curve, or a list of curves of different lengths.

@@ -1,4 +1,4 @@
-"""The images and scores behind deletion and insertion: which part goes first, and what is left of the image."""
+"""Removal sequence: images with parts blurred one by one by importance, and their class scores."""
 
 from typing import Literal
 
@@ -71,7 +71,7 @@ def removal_order_batch(
 
 
 def part_importance(image_embedding: Tensor, part_embeddings: Tensor, descriptor_embeddings: Tensor) -> Tensor:
-    """What parts are ranked by: cos(image, part) * cos(image, the part's best descriptor).
+    """Importance of parts: cos(image, part) * cos(image, the part's best descriptor).
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
 
@@ -185,7 +185,7 @@ def score_curve(image_embeddings: Tensor, class_embedding: Tensor) -> Tensor:
 
 
 def correctness_curve(image_embeddings: Tensor, class_embeddings: Tensor, target: int) -> Tensor:
-    """Is the top-1 class right after every step of a sequence?
+    """Correctness of the top-1 class after every step of a sequence.
 
     Args:
         image_embeddings: (L + 1, d) of the images of :func:`removal_images`.

@@ -1,4 +1,4 @@
-"""How well maps and masks of pixels agree with the true object: pixel accuracy, mean IoU, average precision."""
+"""Segmentation metrics: pixel accuracy, mean IoU and average precision of masks and maps."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ def mask_counts(masks: Tensor, ground_truth: Tensor) -> Tensor:
         ground_truth: (B, H, W) bool, of the object.
 
     Returns:
-        (2, 2) float64, rows the truth, columns the mask, over all images.
+        (2, 2) float64, rows the ground truth, columns the mask, over all images.
 
     Raises:
         ValueError: for shapes or types that do not fit.
@@ -39,7 +39,7 @@ def image_mask_counts(masks: Tensor, ground_truth: Tensor) -> Tensor:
         or ground_truth.dtype != torch.bool
     ):
         raise ValueError(
-            "expected bool masks and truth (images, height, width) of the same shape, found "
+            "expected bool masks and ground truth (images, height, width) of the same shape, found "
             f"{tuple(masks.shape)} {masks.dtype} and {tuple(ground_truth.shape)} {ground_truth.dtype}"
         )
     images = torch.arange(len(masks), device=masks.device)[:, None, None]
@@ -59,7 +59,7 @@ def accuracy_of_counts(counts: Tensor) -> Tensor:
 def iou_of_counts(counts: Tensor) -> Tensor:
     """Intersection over union of background and object, (..., 2), from ``mask_counts`` (..., 2, 2).
 
-    NaN for what neither the truth nor the masks have anywhere.
+    NaN for what neither the ground truth nor the masks have anywhere.
 
     >>> iou_of_counts(torch.tensor([[1.0, 1.0], [0.0, 3.0]]))
     tensor([0.5000, 0.7500])
@@ -71,7 +71,7 @@ def iou_of_counts(counts: Tensor) -> Tensor:
 def mean_iou_of_counts(counts: Tensor) -> Tensor:
     """Intersection over union, averaged over background and object, (...), from ``mask_counts`` (..., 2, 2).
 
-    What neither the truth nor the masks have anywhere is left out of the average; NaN without pixels.
+    What neither the ground truth nor the masks have anywhere is left out of the average; NaN without pixels.
 
     >>> mean_iou_of_counts(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
     tensor(0.5000)
@@ -113,7 +113,7 @@ def segmentation_mean_iou(masks: Tensor, ground_truth: Tensor) -> float:
         ground_truth: (B, H, W) bool, of the object.
 
     Returns:
-        The mean, 0..1. What neither the truth nor the masks have anywhere is left out of it.
+        The mean, 0..1. What neither the ground truth nor the masks have anywhere is left out of it.
 
     Raises:
         ValueError: without pixels, or for shapes or types that do not fit.
@@ -162,7 +162,7 @@ def segmentation_average_precision(scores: Tensor, ground_truth: Tensor) -> Tens
         or 0 in scores.shape[1:]
     ):
         raise ValueError(
-            "expected scores (images, height, width) with pixels and a bool truth of the same shape, found "
+            "expected scores (images, height, width) with pixels and a bool ground truth of the same shape, found "
             f"{tuple(scores.shape)} and {tuple(ground_truth.shape)} {ground_truth.dtype}"
         )
     if not bool(((scores >= 0) & (scores <= 1)).all()):

@@ -1,4 +1,4 @@
-"""The table of trained classifiers: a row for each of a model."""
+"""Table of trained classifiers: a row for each of a model."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which heads carry the mutual concepts of each class, as tables: all of them as CSV, the first for the console."""
+"""Tables of the concept heads of each class: all of them as CSV, the first for the console."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

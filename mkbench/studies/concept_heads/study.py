@@ -28,7 +28,7 @@ EmbedBank = Callable[[ConceptHeadModel], tuple[Sequence[str], Tensor]]
 
 @dataclass(frozen=True)
 class ClassConceptHeads:
-    """Which heads of a model carry the mutual concepts of each class, by one explainer.
+    """Concept heads of each class of a model, by one explainer.
 
     Attributes:
         model: the model's label.

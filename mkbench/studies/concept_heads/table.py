@@ -1,4 +1,4 @@
-"""Both systems side by side: a row for each model and explainer."""
+"""Table of mutual knowledge and head metrics side by side: a row for each model and explainer."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +38,8 @@ _HEADS_NOTE = (
 )
 _CARRIED_NOTE = (
     "Over classes: carried (their own mutual concepts project more on the head that carries them most than those of "
-    "other classes do on theirs on average), beaten (share of other classes for which that holds; 0.5 by chance)."
+    "other classes do on theirs on average), beaten (share of other classes for which that holds; 0.5 for permuted "
+    "classes)."
 )
 
 

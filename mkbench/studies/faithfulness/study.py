@@ -51,14 +51,15 @@ _FOR_NOTHING = {
 
 
 def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
-    """Collect the rows of the table: of each explainer of a run that measured faithfulness or truth.
+    """Collect the rows of the table: of each explainer of a run with scorers of it.
 
     Args:
         documents: ``results.json`` of each run, parsed.
 
     Returns:
         Rows with the keys ``model``, ``random_weights``, ``explainer``, ``estimates`` (metric -> ``Estimate``, of those
-        of ``CSV_METRICS`` that the run has) and ``not_separated`` (metric -> controls that it is not told apart from).
+        of ``CSV_METRICS`` that the run has) and ``not_separated`` (metric -> controls that
+        are no worse: the interval of the difference holds 0).
 
     Example:
         >>> results = {

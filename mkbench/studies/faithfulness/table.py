@@ -1,4 +1,4 @@
-"""The second table: how faithful explanations are, and how true to the ground truth."""
+"""Faithfulness table: removal curves and agreement with ground truth of each explainer."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def _shown(metric: str) -> Column:
 
 
 def _for_programs(metric: str) -> Iterator[Column]:
-    """Full precision, and the controls that it is not told apart from."""
+    """Full precision, and the controls from which the interval of the difference holds 0."""
 
     def missed(row: Row) -> str:
         return " ".join(row["not_separated"].get(metric, []))

@@ -11,7 +11,7 @@ from mkbench.heads.labels import LabelDocument
 from mkbench.metrics import Association
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.functional import concept_consistency
-from mkbench.metrics.results import control_result, metric_result
+from mkbench.metrics.metric_results import control_result, metric_result
 
 NUM_TEXTS = 5
 SHUFFLED, NO_LABEL, NOT_JUDGED = "shuffled", "no label", "not judged"
@@ -29,7 +29,7 @@ def score_heads(document: LabelDocument, *, threshold: int = 3) -> dict[str, Any
     Returns:
         ``metrics``: ``entanglement``, ``entanglement_any``; where heads were judged also ``association``,
         ``concept_consistency`` (the mean score), ``ccs@0`` .. ``ccs@5``, numbers of heads ``ccs_high``,
-        ``ccs_moderate``, ``ccs_low``, and ``concept_consistency_ratio``; ``..._shuffled`` by chance.
+        ``ccs_moderate``, ``ccs_low``, and ``concept_consistency_ratio``; ``..._shuffled`` with permuted labels.
         ``controls``: whether association and consistency are higher than with shuffled labels, head by head.
         ``fallbacks``: how many heads have no label or no judgement, by the reason.
 

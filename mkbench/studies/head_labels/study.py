@@ -11,11 +11,11 @@ from torch import Tensor
 from mkbench.concepts import ConceptBank
 from mkbench.errors import DataError, UsageError
 from mkbench.heads.labels import Judge, LabelContext, LabelDocument, Labeller, head_texts, label_heads
-from mkbench.heads.spans import rebuild, span_heads
+from mkbench.heads.run_text_spans import rebuild, span_heads
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.heads.text_span import TextSpan
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
-from mkbench.metrics.results import Result, metric_results
+from mkbench.metrics.metric_results import Result, metric_results
 from mkbench.runs.manifest import read_manifest
 from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, write_json
@@ -33,7 +33,7 @@ _COMPLETENESS = ("top1_mean_ablated", "top1_reconstructed")
 
 @dataclass(frozen=True)
 class HeadOptions:
-    """How heads are described and judged.
+    """Options of the labelling and judging of heads.
 
     Attributes:
         num_texts: texts that are picked for each head; the first five are labelled.
@@ -43,6 +43,7 @@ class HeadOptions:
         threshold: how many of five texts have to fit for a head to be associated with its label.
         shuffles: how often labels are permuted over the heads, for the shuffled baseline of the metrics.
         seed: of the shuffles.
+        normalise: divide what heads add to an image by the length of its embedding, as the published figures do.
 
     Raises:
         UsageError: a number out of range, or a rank for the span of the weights.
@@ -57,6 +58,7 @@ class HeadOptions:
     threshold: int = 3
     shuffles: int = 1
     seed: int = 0
+    normalise: bool = True
 
     def __post_init__(self) -> None:
         bounds = {
@@ -76,7 +78,7 @@ class HeadOptions:
 
 @dataclass(frozen=True)
 class HeadReport:
-    """What the heads of a run say.
+    """Results, labels and explained variance of the heads of a run.
 
     Attributes:
         results: the run's ``results.json``, with the metrics of its heads.
@@ -119,7 +121,7 @@ def explain_heads(
         DataError: a damaged file, or a run of another model.
         MkbenchError: as labeller and judge.
     """
-    store = open_store(run)
+    store = open_store(run, normalise=options.normalise)
     results = read_results(run)
     require_own_weights(run, results, system)
     system.prepare_classes(results["class_names"], results["data"]["templates"])
@@ -221,7 +223,7 @@ def _describe(store: ContributionStore, span: TextSpan, pool: ConceptBank, setti
     places = [(layer, head) for layer in store.layers for head in range(store.num_heads)]
     rows = zip(places, span.indices.tolist(), span.explained_variance.double().tolist(), strict=True)
     return {
-        "settings": {name: settings[name] for name in ("num_texts", "span", "rank", "pool")},
+        "settings": {name: settings[name] for name in ("num_texts", "span", "rank", "normalise", "pool")},
         "images": store.num_images,
         "heads": [
             {

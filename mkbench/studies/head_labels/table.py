@@ -1,4 +1,4 @@
-"""What heads say, in tables: the metrics of a run, its heads one by one, and several runs side by side."""
+"""Tables of labelled heads: the metrics of a run, its heads one by one, and several runs side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,11 +34,11 @@ _NOTE = (
     "heads alone: top-1 with everything but the heads of the last layers replaced by its mean; their texts alone: and "
     "the heads by what their texts keep of them; CCS: texts out of five that fit a head's label; brackets: 95 %."
 )
-_CHANCE = "by chance: the same labels dealt out anew; ✔ higher than that."
+_PERMUTED = "permuted labels: the same labels shuffled over the heads; ✔ higher than that."
 
 
 def metrics_table(results: RunResults) -> ResultTable:
-    """Declare the metrics of a run, each with its interval, what it is by chance, and over how many images or heads.
+    """Declare the metrics of a run, each with its interval, its value under permuted labels, and its images or heads.
 
     >>> metric = {"name": "top1", "explainer": None, "value": 0.5, "interval": [0.4, 0.6], "n": 9}
     >>> len(metrics_table({"metrics": [metric]}).rows)
@@ -46,18 +46,18 @@ def metrics_table(results: RunResults) -> ResultTable:
     """
     above = {control["metric"] for control in results.get("controls", []) if control["separates"]}
 
-    def by_chance(metric: MetricResult) -> Cell:
-        chance = find_metric(results, f"{metric['name']}_{SHUFFLED}")
-        return Cell(chance, remark="✔" if chance is not None and metric["name"] in above else "")
+    def permuted(metric: MetricResult) -> Cell:
+        shuffled = find_metric(results, f"{metric['name']}_{SHUFFLED}")
+        return Cell(shuffled, remark="✔" if shuffled is not None and metric["name"] in above else "")
 
     columns = [
         Column("metric", "name", text=True),
         Column("value", lambda metric: find_metric(results, metric["name"]), decimals=3),
-        Column("by chance", by_chance, decimals=3, absent=""),
+        Column("permuted labels", permuted, decimals=3, absent=""),
         Column("n", "n"),
     ]
     rows = [metric for metric in results["metrics"] if not metric["name"].endswith(f"_{SHUFFLED}")]
-    return ResultTable(columns, rows, notes=[f"{_NOTE} {_CHANCE}"], look="airy")
+    return ResultTable(columns, rows, notes=[f"{_NOTE} {_PERMUTED}"], look="airy")
 
 
 def _score(head: LabelledHead) -> int | None:

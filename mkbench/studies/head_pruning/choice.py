@@ -17,12 +17,12 @@ _HIGH, _LOW = 5, 1
 
 @dataclass(frozen=True)
 class PruningOptions:
-    """Which heads are silenced, and how much is measured.
+    """Choice of the heads to ablate, and of how much is measured.
 
     Attributes:
         high: one set are the heads with a concept consistency score (CCS) of so much or more; as published, 5.
         low: the other are those with so much or less; as published, 1.
-        heads: silence these, whatever their score, in the place of both sets.
+        heads: ablate these, whatever their score, in the place of both sets.
         seeds: as many sets of random heads each set is compared with.
         images_per_class: classify the first images of each class only; None takes all of the run.
 
@@ -52,7 +52,7 @@ class PruningOptions:
 
     @property
     def described(self) -> dict[str, str]:
-        """What the heads of each set have in common.
+        """Description of each set by what its heads have in common.
 
         >>> PruningOptions(high=3).described
         {'high': 'a CCS of 3 or more', 'low': 'a CCS of 1 or less'}

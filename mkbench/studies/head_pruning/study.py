@@ -16,7 +16,7 @@ from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import PRUNING, write_json
 from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_pruning.choice import PruningOptions, choose_sets
-from mkbench.studies.head_pruning.images import run_batches
+from mkbench.studies.head_pruning.run_batches import run_batches
 from mkbench.studies.head_removal.scores import estimate_change, estimate_sets
 from mkbench.systems.head_decomposition import HeadDecomposition
 
@@ -33,7 +33,7 @@ def prune_run(
 ) -> dict[str, Any]:
     """Classify the images of a run zero-shot with all heads, without some, and without as many random ones.
 
-    The heads are silenced in the running model, so that later layers see their absence: the total effect. What
+    The heads are ablated in the running model, so that later layers see their absence: the total effect. What
     ``remove_from_run`` takes out of the embeddings is the direct effect alone. Writes ``head_pruning.json`` to the
     run; the same run and options give the same bytes.
 

@@ -1,4 +1,4 @@
-"""What silencing heads does to the accuracy of a run, as a table for the console."""
+"""Table of the accuracy of a run without pruned heads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -80,7 +80,7 @@ def _list(heads: Sequence[Sequence[int]]) -> str:
 def _notes(document: Mapping[str, Any]) -> list[str]:
     drawn = {DRAWN[one["random_heads"]] for one in document["sets"]}
     return [
-        "Silenced in the running model, so that later layers see it: the total effect; `mkbench heads remove` has the "
+        "Ablated in the running model, so that later layers see it: the total effect; `mkbench heads remove` has the "
         "direct one.",
         "CCS: texts out of five that fit a head's label; change: below 0, accuracy is lost without these heads; "
         f"random: as many {' or '.join(sorted(drawn))} of the same layers, mean and range; against random: below 0, "

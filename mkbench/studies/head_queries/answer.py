@@ -22,15 +22,15 @@ _SUFFIXES = frozenset({".png", ".pdf", ".json"})
 
 @dataclass(frozen=True)
 class Answer:
-    """What the heads answered.
+    """Answer of the heads to a query.
 
     Attributes:
         analysis: which question, such as ``image-neighbors``.
         question: all that was asked, as JSON.
         title: of the table.
-        found: the neighbours or the maps.
-        heads: whose neighbours they are; empty for maps.
-        images: (top, 3, S, S) uint8, of the neighbours; None for maps.
+        found: the neighbors or the maps.
+        heads: whose neighbors they are; empty for maps.
+        images: (top, 3, S, S) uint8, of the neighbors; None for maps.
         query: (3, S, S) uint8, the image that was asked with; None for a text.
     """
 
@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def name(self) -> str:
-        """A file name that no other question has: legible, and sorted by analysis and what was asked about.
+        """File name that no other question has: legible, and sorted by analysis and what was asked about.
 
         >>> import torch
         >>> question = {"text": "An owl?", "head": [3, 2]}
@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What was found, as JSON."""
+        """Result as JSON."""
         if not isinstance(self.found, Neighbors):
             return {"maps": [{"title": title, "values": values.tolist()} for title, values in self.found.maps.items()]}
         triples = zip(self.found.ids, self.found.indices.tolist(), self.found.scores.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""Checks of what a head query may ask for."""
+"""Options of a head query, and their checks."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

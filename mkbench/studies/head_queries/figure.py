@@ -1,4 +1,4 @@
-"""Figure of an answer of attention heads: a gallery of neighbours, or signed maps."""
+"""Figure of an answer of attention heads: a gallery of neighbors, or signed maps."""
 
 from matplotlib.figure import Figure
 
@@ -10,7 +10,7 @@ from mkbench.studies.head_queries.answer import Answer
 
 
 def answer_figure(answer: Answer) -> Figure:
-    """Draw an answer; neighbours without images are bars.
+    """Draw an answer; neighbors without images are bars.
 
     Args:
         answer: what to draw.

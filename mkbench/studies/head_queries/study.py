@@ -1,4 +1,4 @@
-"""Head queries: neighbours and patch maps from the attention heads of one finished run."""
+"""Head queries: neighbors and patch maps from the attention heads of one finished run."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,15 +17,15 @@ from mkbench.runs.results import read_results
 from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_queries.answer import Answer
 from mkbench.studies.head_queries.choice import find_property, read_properties, require_head, require_words
-from mkbench.studies.head_queries.images import QueryImage, RunImages
+from mkbench.studies.head_queries.query_images import QueryImage, RunImages
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 
 class HeadRun:
-    """A finished run of ``HeadDecomposition`` that can be asked what its heads see.
+    """Finished run of ``HeadDecomposition`` that head queries are asked of.
 
-    Images are sample ids of the run's data, or image files, which go the way that its images went. Neighbours are
-    searched among the images of the run; an image of it is not its own neighbour. Texts are encoded as they are,
+    Images are sample ids of the run's data, or image files, which go the way that its images went. Neighbors are
+    searched among the images of the run; an image of it is not its own neighbor. Texts are encoded as they are,
     without a prompt around them. What scores and maps are stands in ``mkbench.heads.analyses``.
 
     Every question raises ``UsageError`` where this run has no answer to it (another image, head, property or number of

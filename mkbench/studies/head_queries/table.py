@@ -1,4 +1,4 @@
-"""Table of an answer of attention heads: neighbours with their scores, or where maps are highest."""
+"""Table of an answer of attention heads: neighbors with their scores, or where maps are highest."""
 
 from operator import itemgetter
 

@@ -21,7 +21,7 @@ Ablation = Literal["zero", "mean"]
 
 @dataclass(frozen=True)
 class RemovalOptions:
-    """Which heads are removed, and how.
+    """Options of head removal: which heads, and how.
 
     Attributes:
         label: remove the heads with this property.

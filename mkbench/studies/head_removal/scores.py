@@ -18,7 +18,7 @@ SUMMARIES = ("accuracy", "balanced", "worst_group", "gap")
 
 
 class ImageGroups(NamedTuple):
-    """What K images fall into.
+    """Groups of K images, such as land birds on water.
 
     Attributes:
         names: of the G groups, such as ``land on water``.
@@ -33,7 +33,7 @@ class ImageGroups(NamedTuple):
 
 @dataclass(frozen=True)
 class HeadSets:
-    """The sets of heads that are removed, one comparison after another.
+    """Sets of heads to remove, one comparison after another.
 
     Attributes:
         compared: ``ALL``, ``WITHOUT`` and ``RANDOM``, each with its sets.

@@ -1,4 +1,4 @@
-"""Worst-group accuracy when heads of a spurious feature are removed from embeddings."""
+"""Head removal: worst-group accuracy of embeddings without chosen heads."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

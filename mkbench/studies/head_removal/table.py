@@ -1,4 +1,4 @@
-"""What removing heads does to the groups of a run, as tables for the console."""
+"""Tables of head removal: accuracy of each group of a run without chosen heads."""
 
 from collections.abc import Mapping
 from typing import Any

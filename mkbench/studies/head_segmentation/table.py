@@ -1,4 +1,4 @@
-"""The table of segmentation by heads: three lines for each model."""
+"""Table of segmentation by heads: three lines for each model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class _Line:
         return Cell(find_metric(self.run.results, metric, self.method), marks=" ✔" if beaten else "")
 
     def heads_more(self, metric: str) -> Estimate | None:
-        """What all heads have more; None for the heads themselves."""
+        """Difference of all heads; None for the heads themselves."""
         more = _difference(self.run.results, metric, self.method)
         if more is None:
             return None

@@ -18,7 +18,7 @@ _CLASSES = "The CSV has p, and intervals over classes (whole classes drawn), for
 
 
 def _difference(key: str) -> Callable[[Pair], Cell]:
-    """The difference, and whether the models are apart."""
+    """The difference, and whether its interval holds 0."""
 
     def cell(pair: Pair) -> Cell:
         unclear = pair.apart(key) is False
@@ -78,14 +78,14 @@ def pairs_table(pairs: Sequence[Pair], *, decimals: int = 2, notes: Sequence[str
     return ResultTable(columns, pairs, notes=[about, *notes])
 
 
-def neighbours_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
+def neighbors_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
     """Declare the comparison of each model with the next in rank, for a terminal of 80 columns or more.
 
     Args:
-        pairs: of one or more explainers; of those, the neighbours in rank are shown, but for the controls.
+        pairs: of one or more explainers; of those, the neighbors in rank are shown, but for the controls.
         decimals: of differences in nats.
 
-    >>> neighbours_table([]).rows
+    >>> neighbors_table([]).rows
     []
     """
     columns = [
@@ -95,7 +95,7 @@ def neighbours_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable
     ]
     return ResultTable(
         columns,
-        [pair for pair in pairs if pair.neighbours and pair.explainer not in CONTROLS],
+        [pair for pair in pairs if pair.neighbors and pair.explainer not in CONTROLS],
         title="Each model and the next in rank (by excess AUC)",
         notes=[f"{_CAPTION}; n: images; {_APART}."],
         section=lambda pair: pair.explainer,

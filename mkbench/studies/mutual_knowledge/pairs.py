@@ -27,7 +27,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class ImageValues:
-    """What one explainer measured on each image of a run.
+    """Values of each image of a run, by one explainer.
 
     Attributes:
         sample_ids: (n,) names of the images, sorted, preceded by the name of the data set.
@@ -44,13 +44,13 @@ class ImageValues:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models over the images that both have.
+    """Paired differences of two models over the images that both have.
 
     Attributes:
         explainer: the explainer that both were measured with.
         first: label of the model that ranks higher.
         second: label of the other.
-        neighbours: whether no model ranks between them.
+        neighbors: whether no model ranks between them.
         images: number of images that both have, at least one.
         differences: key of ``QUANTITIES`` -> first less second with its 95 % interval over images, None where a model
             has no value.
@@ -61,7 +61,7 @@ class Pair:
     explainer: str
     first: str
     second: str
-    neighbours: bool
+    neighbors: bool
     images: int
     differences: Mapping[str, Estimate | None]
     p_values: Mapping[str, float] = field(default_factory=dict)

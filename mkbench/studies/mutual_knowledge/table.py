@@ -1,4 +1,4 @@
-"""The benchmark table: a row for each model and explainer."""
+"""Table of mutual information: a row for each model and explainer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -40,11 +40,11 @@ _EXPLAINED = {
 }
 
 
-def bench_rows(bundles: Sequence[tuple[RunResults, Environment]]) -> list[dict[str, Any]]:
-    """Collect the rows of the benchmark table, one for each model and explainer, in the order of the bundles.
+def bench_rows(documents: Sequence[tuple[RunResults, Environment]]) -> list[dict[str, Any]]:
+    """Collect the rows of the benchmark table, one for each model and explainer, in the order of the documents.
 
     Args:
-        bundles: (``results.json``, ``environment.json``) of each run, parsed.
+        documents: (``results.json``, ``environment.json``) of each run, parsed.
 
     Returns:
         Rows with the keys ``run`` (index of the run folder), ``model``, ``random_weights``, ``parameters`` (millions),
@@ -65,7 +65,7 @@ def bench_rows(bundles: Sequence[tuple[RunResults, Environment]]) -> list[dict[s
         ('ViT-B/16', 'pca', Estimate(value=7.1, interval=None), None, 12.5)
     """
     rows = []
-    for run, (results, environment) in enumerate(bundles):
+    for run, (results, environment) in enumerate(documents):
         explainers: list[str | None] = [*explainer_names(results)]
         rows += [{"run": run, **_row(results, environment, explainer)} for explainer in explainers or [None]]
     return rows

@@ -1,4 +1,4 @@
-"""The DataModule of the baselines: features of images to train and to test on, with their concepts and classes."""
+"""DataModule of the baselines: features of images to train and to test on, with their concepts and classes."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from mkbench.backbones import Backbone, load_backbone
 from mkbench.backbones.base import Kind
 from mkbench.baselines.base import HeadInputs
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
 from mkbench.errors import UsageError
 from mkbench.metrics.functional import membership
@@ -62,6 +63,7 @@ class CachedFeatures(L.LightningDataModule):
         require_at_least(2, "batch_size", batch_size)  # the heads standardise over a batch
         require_at_least(1, "num_language_concepts", num_language_concepts)
         require_at_least(1, "encoder_chunk", encoder_chunk)
+        require_template("--model.descriptor_template", descriptor_template)
         loaded = (
             load_backbone(backbone, pretrained=pretrained, random_weights=random_weights)
             if isinstance(backbone, str)
@@ -117,7 +119,7 @@ class CachedFeatures(L.LightningDataModule):
 
     @property
     def inputs(self) -> HeadInputs:
-        """What a head is built from; known after ``setup``.
+        """Inputs of a new head; known after ``setup``.
 
         Raises:
             RuntimeError: ``setup`` was not called.
@@ -133,7 +135,7 @@ class CachedFeatures(L.LightningDataModule):
 
     @property
     def record(self) -> dict[str, Any]:
-        """What a trained head has to remember of its features and data; see `TrainedHead`."""
+        """Provenance of features and data for a trained head; see `TrainedHead`."""
         described = {split: data.describe() for split, data in self.images.items()}
         train = described["train"]
         return {

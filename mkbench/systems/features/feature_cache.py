@@ -1,4 +1,4 @@
-"""Features of a frozen model on disk: images are encoded once, and no epoch of training encodes any again."""
+"""Cache of the features of a frozen model on disk, so that images are encoded once and not in every epoch."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The features of a set of labelled images, as batches to train on."""
+"""Feature set of labelled images, as batches to train on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class FeatureChunk:
 
 
 class FeatureStatistics(NamedTuple):
-    """How features are distributed; see `HeadInputs` for the shapes."""
+    """Means, deviations and covariance of features; see `HeadInputs` for the shapes."""
 
     feature_mean: Tensor
     feature_std: Tensor

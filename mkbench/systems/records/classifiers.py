@@ -9,9 +9,8 @@ from torch import Tensor
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.entry import MetricEntry
-from mkbench.metrics.results import difference_result
+from mkbench.metrics.metric_results import difference_result
 from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
-from mkbench.systems.records.images import top5_column
 from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
@@ -20,6 +19,7 @@ from mkbench.systems.records.metric_rows import (
     layout_results,
     unreadable_images,
 )
+from mkbench.systems.records.rankings import top5_column
 
 #: Metrics of every classifier.
 _METRICS = ("top1", "top5")

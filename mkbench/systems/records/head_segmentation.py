@@ -10,10 +10,9 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.catalogue import metrics_of
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.functional.segmentation import accuracy_of_counts
-from mkbench.metrics.results import control_result
+from mkbench.metrics.metric_results import control_result
 from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.scorers.base import to_values
-from mkbench.systems.records.images import ranking_record
 from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
@@ -23,6 +22,7 @@ from mkbench.systems.records.metric_rows import (
     rows_by,
     unreadable_images,
 )
+from mkbench.systems.records.rankings import ranking_record
 from mkbench.systems.records.summary import add_up_fallbacks
 from mkbench.systems.segmented_group import SegmentedGroup
 

@@ -1,4 +1,4 @@
-"""From tables of rows to metrics: which are computed of whom, and their entries of ``results.json``."""
+"""Metrics of tables of rows: which are computed for whom, and their entries of ``results.json``."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mkbench.metrics.entry import MetricEntry
-from mkbench.metrics.results import Result, metric_results
+from mkbench.metrics.metric_results import Result, metric_results
 from mkbench.metrics.row_metric import Rows
 from mkbench.runs.group_files import GroupRecord
 

@@ -1,4 +1,4 @@
-"""From the tensors of a class group to rows of Parquet."""
+"""Rows of explained images: the tensors of a class group as Parquet."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan
@@ -10,7 +10,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
-from mkbench.systems.records.images import top5_column
+from mkbench.systems.records.rankings import top5_column
 
 
 def _explainer_rows(

@@ -1,4 +1,4 @@
-"""From the rows of a run that explains images to its metrics, curves and controls."""
+"""Results of a run that explains images, from its rows: metrics, curves and controls."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from mkbench.metrics.catalogue import metrics_of
 from mkbench.metrics.curves import pad_curves
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.functional.removal_curve import average_removal_curve, pad_removal_curves
-from mkbench.metrics.results import control_results
+from mkbench.metrics.metric_results import control_results
 from mkbench.metrics.row_metric import Rows
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (

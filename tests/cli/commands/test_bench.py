@@ -45,7 +45,7 @@ def second_model(tiny_model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_model, tmp_path / "second"))
 
 
-def test_every_model_has_its_bundle_and_the_table_a_row(
+def test_every_model_has_its_run_folder_and_the_table_a_row(
     bench: Callable[..., Any], tiny_model: Path, second_model: Path, tmp_path: Path
 ) -> None:
     outcome = bench(f"local-dir:{tiny_model}", {"backbone": f"local-dir:{second_model}", "random_weights": True})

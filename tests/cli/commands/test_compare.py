@@ -35,7 +35,7 @@ def test_finished_runs_side_by_side(command: Callable[..., Any], predict_words: 
     with (tmp_path / "table" / "pairs.csv").open() as file:
         pairs = list(csv.DictReader(file))
     assert [(pair["images"], float(pair["auc"]), float(pair["top1_high"])) for pair in pairs] == [("4", 0, 0)] * 2
-    assert outcome.output.count("not apart") > 2
+    assert outcome.output.count("holds 0") > 2
     assert command("compare", "runs", "--out=single").code == 0  # the folder of a bench
     assert not (tmp_path / "single" / "pairs.csv").exists()
 
@@ -45,6 +45,20 @@ def test_unfinished_run_is_named(command: Callable[..., Any], tmp_path: Path) ->
     assert outcome.code == 2
     assert outcome.error.startswith("mkbench: Expected the folder of a finished run with results.json, found none")
     assert not (tmp_path / "table").exists()
+
+
+def test_run_that_lost_a_group_is_refused(
+    command: Callable[..., Any], predict_words: list[str], tmp_path: Path
+) -> None:
+    run = command(*predict_words).run
+    lost = run / "groups" / "00001-000.parquet"
+    lost.unlink()
+    outcome = command("compare", run, "--out=table")
+    assert outcome.code == 1
+    assert "Expected the rows of 3 class groups in" in outcome.error
+    assert "found 1 missing, such as 00001-000; run its `mkbench predict` again" in outcome.error
+    assert command(*predict_words).code == 0  # the advice works
+    assert command("compare", run, "--out=table").code == 0
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +162,7 @@ def forget_configuration(run: Path) -> None:
         (forget_bank, "Expected the concept bank that"),
     ],
 )
-def test_joint_table_stands_without_carriers(
+def test_concept_heads_table_stands_without_classes(
     command: Callable[..., Any], both: Path, tmp_path: Path, change: Callable[[Path], None], reason: str
 ) -> None:
     shutil.copytree(both / "mk", tmp_path / "mk")

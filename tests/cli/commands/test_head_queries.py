@@ -20,7 +20,7 @@ from mkbench.backbones import Backbone
 from mkbench.cli.commands.head_queries import read_head
 from mkbench.cli.main import main
 from mkbench.datamodules import Critters
-from mkbench.datamodules.images import resize_image
+from mkbench.datamodules.resizing import resize_image
 from mkbench.heads import HeadContributions, decompose
 from mkbench.systems import base
 
@@ -107,7 +107,7 @@ def check_neighbors(run: Path, expected: Tensor, *, without: str | None, top: in
 
 
 @pytest.mark.parametrize(("similarity", "name"), [("dot", "colour"), ("cosine", "Colours")])
-def test_neighbours_by_property(
+def test_neighbors_by_property(
     command: Callable[..., Any], run: Path, backbone: Backbone, similarity: str, name: str
 ) -> None:
     outcome = command(
@@ -123,7 +123,7 @@ def test_neighbours_by_property(
     check_neighbors(run, expected, without=QUERY, top=8)
 
 
-def test_neighbours_of_an_image_by_head(command: Callable[..., Any], run: Path, backbone: Backbone) -> None:
+def test_neighbors_of_an_image_by_head(command: Callable[..., Any], run: Path, backbone: Backbone) -> None:
     layer = layers_of(run)[1]
     outcome = command("heads", "image-neighbors", run, "--image", QUERY, "--head", f"{layer}.1", "--top=4")
     assert (outcome.code, outcome.error) == (0, "")
@@ -138,7 +138,7 @@ def test_neighbours_of_an_image_by_head(command: Callable[..., Any], run: Path, 
     assert str(figure) in outcome.output
 
 
-def test_neighbours_of_a_text_by_head(command: Callable[..., Any], run: Path, backbone: Backbone) -> None:
+def test_neighbors_of_a_text_by_head(command: Callable[..., Any], run: Path, backbone: Backbone) -> None:
     layer = layers_of(run)[0]
     outcome = command("heads", "text-neighbors", run, "--text", " a night sky ", "--head", f"{layer}.0")
     assert (outcome.code, outcome.error) == (0, "")

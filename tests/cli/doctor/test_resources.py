@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mkbench.cli.doctor import resources
+from mkbench.cli.doctor.measurement import Measurement
 from mkbench.cli.doctor.resources import (
     FIGURE_BYTES,
     ROW_BYTES,
@@ -20,7 +21,6 @@ from mkbench.cli.doctor.resources import (
     disk_bytes,
     run_seconds,
 )
-from mkbench.cli.doctor.timing import Measurement
 
 from .conftest import said, states
 

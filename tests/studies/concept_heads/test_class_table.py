@@ -10,7 +10,7 @@ from mkbench.studies.concept_heads.class_table import class_table, first_heads_t
 from mkbench.tables import to_console, to_csv
 
 
-def test_carriers_of_a_class_come_best_first() -> None:
+def test_concept_heads_of_a_class_come_best_first() -> None:
     found = class_concept_heads([[0.5, -1.0, 1.5, 0.0]], labels={(11, 0): "colour"})
     rows = list(csv.DictReader(io.StringIO(to_csv(class_table([found])))))
     assert [(row["layer"], row["head"], row["rank"]) for row in rows] == [

@@ -111,8 +111,8 @@ def test_files_come_and_go_with_the_metrics(tmp_path: Path) -> None:
 def test_compare_shows_the_table_of_a_run_that_measured(
     command: Callable[..., Any], predict_words: list[str], tmp_path: Path
 ) -> None:
-    measures = [f"--model.scorers+=mkbench.scorers.{name}" for name in ("Calibration", "KeptRegion")]
-    assert command(*predict_words, "--data.limit_classes=2", *measures).code == 0
+    scorers = [f"--model.scorers+=mkbench.scorers.{name}" for name in ("Calibration", "KeptRegion")]
+    assert command(*predict_words, "--data.limit_classes=2", *scorers).code == 0
     outcome = command("compare", "runs", "--out=table")
     assert (outcome.code, outcome.error) == (0, "")
     assert "kept-region" in outcome.output

@@ -55,7 +55,7 @@ def test_data_lie_beside_the_figure(tmp_path: Path, out: str | None, base: str |
     assert content["result"] == {"maps": [{"title": "an owl", "values": [[0.0, 1.0, 0.0], [0.25, 0.0, 0.5]]}]}
 
 
-def test_neighbours_are_listed_with_the_heads_that_found_them() -> None:
+def test_neighbors_are_listed_with_the_heads_that_found_them() -> None:
     found = Neighbors("colour", ("a", "b"), torch.tensor([4, 0]), torch.tensor([0.5, -0.25]), "cosine", "q")
     assert Answer("n", {}, "", found, heads=[(3, 1), (4, 0)]).result == {
         "heads": [{"layer": 3, "head": 1}, {"layer": 4, "head": 0}],

@@ -15,7 +15,7 @@ def heading(figure: Figure) -> str:
     return figure.axes[0].texts[0].get_text()
 
 
-def test_neighbours_stand_beside_their_query() -> None:
+def test_neighbors_stand_beside_their_query() -> None:
     found = Neighbors("head", ("a", "b"), torch.tensor([4, 0]), torch.tensor([0.5, -0.25]), "dot", "q")
     figure = answer_figure(Answer("n", {}, "", found, images=torch.stack([IMAGE, IMAGE]), query=IMAGE))
     assert heading(figure) == "Nearest images: head (dot)"

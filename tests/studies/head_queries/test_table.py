@@ -19,7 +19,7 @@ def test_table_shows_texts_as_they_are() -> None:
     assert "[bold]" in console.export_text()
 
 
-def test_neighbours_are_ranked() -> None:
+def test_neighbors_are_ranked() -> None:
     headings, lines = answer_cells(Answer("n", {}, "", NEIGHBORS))
     assert headings == ("image", "rank", "cosine")
     assert lines == [("[bold]", "1", "0.5000"), ("b", "2", "-0.2500")]

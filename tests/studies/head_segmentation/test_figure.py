@@ -19,7 +19,7 @@ def answer() -> Any:
     maps["random_heads"] = maps["random_heads"].repeat(1, 2, 1, 1)
     group = ClassGroup(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), 1, 0, ("owl/1.png", "owl/2.png"))
     images = SimpleNamespace(classes=torch.tensor([1, 1]), maps=maps)
-    return SimpleNamespace(group=group, ground_truth=ground_truth, images=images)
+    return SimpleNamespace(group=group, ground_truth=ground_truth, images=images, patch_size=None)
 
 
 def draw(places: list[int]) -> Any:
@@ -35,7 +35,7 @@ def test_every_panel_is_named_and_measured() -> None:
     assert texts[6:] == ["owl/1.png", "50% of the pixels", *["IoU 1.00, AP 1.00"] * 3]
 
 
-def test_outlines_of_the_truth_and_of_what_is_cut_out() -> None:
+def test_outlines_of_the_ground_truth_and_of_what_is_cut_out() -> None:
     figure = draw([0, 1])
     outlines = [len(axes.collections) for axes in figure.axes[1:]]
     assert outlines == [0, 0, 2, 2, 2, 0, 0, 0, 0, 0]  # the second image has neither

@@ -39,7 +39,7 @@ IDS = [f"toy/{i:03d}" for i in range(40)]
 def test_every_pair_is_the_paired_bootstrap_of_its_images(ids):
     models = [(name, _values(own, seed)) for seed, (name, own) in enumerate(zip("abc", ids, strict=True))]
     pairs = compare_pairs("pca", models)
-    assert [(pair.first, pair.second, pair.neighbours) for pair in pairs] == [
+    assert [(pair.first, pair.second, pair.neighbors) for pair in pairs] == [
         ("a", "b", True),
         ("a", "c", False),
         ("b", "c", True),
@@ -71,11 +71,11 @@ def test_quantity_that_an_image_lacks_has_no_difference():
     assert pair.differences["auc"].interval is not None
 
 
-@pytest.mark.parametrize(("shift", "apart"), [(0.0, False), (5.0, True), (-5.0, True)])
-def test_apart_means_that_the_interval_leaves_zero_out(shift, apart):
+@pytest.mark.parametrize(("shift", "clear"), [(0.0, False), (5.0, True), (-5.0, True)])
+def test_clear_of_zero_means_that_the_interval_leaves_it_out(shift, clear):
     values = _values(IDS, 0)
     (pair,) = compare_pairs("pca", [("a", ImageValues(values.sample_ids, values.values + shift)), ("b", values)])
-    assert pair.apart("auc") is apart
+    assert pair.apart("auc") is clear
     assert pair.differences["auc"].value == pytest.approx(shift)
 
 

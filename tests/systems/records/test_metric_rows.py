@@ -14,7 +14,7 @@ from explained_records import make_records
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, ShuffledLabels, Source
 from mkbench.metrics.catalogue import CATALOGUE
-from mkbench.metrics.results import metric_results
+from mkbench.metrics.metric_results import metric_results
 from mkbench.metrics.row_metric import RowMetric
 from mkbench.runs.group_files import GroupRecord
 from mkbench.studies.head_labels.scores import score_heads

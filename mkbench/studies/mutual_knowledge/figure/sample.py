@@ -17,6 +17,7 @@ def sample_view(
     names: Sequence[str],
     bank: Sequence[str],
     model: str,
+    patch_size: int | None = None,
 ) -> SampleView:
     """Return what the figure of one image shows.
 
@@ -28,6 +29,7 @@ def sample_view(
         names: class names, in class order.
         bank: the descriptors.
         model: name of the model.
+        patch_size: side of a patch of it, in pixels; None: the largest that fits.
     """
     explanation = result.explained[explainer].explanation
     image, label = explanation.image(index), result.group.class_index
@@ -35,11 +37,14 @@ def sample_view(
     for part in image.parts:
         parts[part.index] = [bank[i] for i in part.descriptor_ids.tolist()]
     language = knowledge.language[int(result.conditioning[index])].tolist()
+    height, width = explanation.part_labels.shape[-2:]
+    size = result.group.images.shape[-1]
     concepts = zip(image.concept_ids.tolist(), image.importance.tolist(), strict=True)
     return SampleView(
         image=result.group.images[index].cpu().numpy(),
         saliency=result.foreground.saliency[index].cpu().numpy(),
         part_labels=explanation.part_labels[index].cpu().numpy(),
+        covered=(width * (patch_size or size // width), height * (patch_size or size // height)),
         part_descriptors=parts,
         concepts=[(bank[i], value) for i, value in concepts],
         language=[bank[i] for i in language],

@@ -1,0 +1,23 @@
+import time
+
+import pytest
+
+from mkbench.progress import late_bar
+
+
+def test_short_work_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with late_bar("encoding", "texts,", total=3) as advance:
+        advance(3)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_long_work_draws_a_bar_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with late_bar("encoding", "texts,", total=3, after=0.01) as advance:
+        time.sleep(0.02)
+        advance(2)
+        advance(1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "encoding" in err
+    assert "3/3 texts," in err
+    assert err.count("encoding") == 1
