@@ -154,7 +154,7 @@ def _marked(key: str) -> Callable[[Row], Cell]:
     """The estimate of a key, with marks of the controls that its metric does not separate."""
 
     def cell(row: Row) -> Cell:
-        return Cell(row[key], marks=marks_of(row["not_separated"], _METRICS[key]))
+        return Cell(row[key], marks=marks_of(row.get("not_separated", {}), _METRICS[key]))
 
     return cell
 

@@ -116,7 +116,7 @@ def test_compare_shows_the_table_of_a_run_that_measured(
     outcome = command("compare", "runs", "--out=table")
     assert (outcome.code, outcome.error) == (0, "")
     assert "kept-region" in outcome.output
-    (first, second) = csv.DictReader(io.StringIO((tmp_path / "table" / "faithfulness.csv").read_text()))
+    (first, second, *_) = csv.DictReader(io.StringIO((tmp_path / "table" / "faithfulness.csv").read_text()))
     assert (first["explainer"], second["explainer"]) == ("pca", "kmeans")
     assert first["kept_region_top1"] == second["kept_region_top1"] != ""
     again = ("--data.limit_classes=2", "--model.scorers=[]", "--results.overwrite=true")
