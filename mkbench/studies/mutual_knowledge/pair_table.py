@@ -7,11 +7,11 @@ from mkbench.runs.results import explainer_label
 from mkbench.studies.mutual_knowledge.pairs import LEVEL, QUANTITIES, Pair
 from mkbench.tables import BELOW, Cell, Column, ResultTable, csv_bounds
 
-NOT_APART = "not apart"  # a difference whose interval holds 0, or whose adjusted p is 0.05 or more
+UNDECIDED = "undecided"  # a difference whose interval holds 0, or whose adjusted p is 0.05 or more
 _POINT_DECIMALS = 1  # of accuracy in points
 _CAPTION = "Differences over the images that both models have, with 95 % intervals over images (paired bootstrap)"
 _APART = (
-    f"{NOT_APART}: the interval over images holds 0, or p of the paired t test, adjusted for all pairs of an explainer "
+    f"{UNDECIDED}: the interval over images holds 0, or p of the paired t test, adjusted for all pairs of an explainer "
     f"(Holm), is {LEVEL} or more"
 )
 _CLASSES = "The CSV has p, and intervals over classes (whole classes drawn), for claims about classes not measured."
@@ -22,7 +22,7 @@ def _difference(key: str) -> Callable[[Pair], Cell]:
 
     def cell(pair: Pair) -> Cell:
         unclear = pair.apart(key) is False
-        return Cell(pair.differences[key], remark=NOT_APART if unclear else "", style="dim" if unclear else "")
+        return Cell(pair.differences[key], remark=UNDECIDED if unclear else "", style="dim" if unclear else "")
 
     return cell
 
