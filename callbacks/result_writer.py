@@ -15,6 +15,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, UsageError
 from mkbench.runs.group_files import finished_groups, log_group, read_group, write_group
 from mkbench.runs.manifest import differences, read_manifest
+from mkbench.runs.ownership import give_up_ownership, take_ownership
 from mkbench.runs.results import read_environment, read_results
 from mkbench.runs.run_folder import (
     CONFIG,
@@ -40,14 +41,22 @@ class ResultWriter(Callback):
         root: folder of the bench; the model's own folder is made inside.
         overwrite: delete an earlier run of this model in this folder instead of going on with it.
         name: what folder and tables call the model, to tell apart two of the same name; None: its own name.
+        take_over: take the folder from a process that has crashed on another machine.
 
     Attributes:
         already_finished: whether there was nothing left to compute.
         smoke_test: whether the run is one of `fast_dev_run`, of which nothing is kept.
     """
 
-    def __init__(self, root: Path = Path("runs/predict"), overwrite: bool = False, *, name: str | None = None) -> None:
-        self.root, self.overwrite, self.name = root, overwrite, name
+    def __init__(
+        self,
+        root: Path = Path("runs/predict"),
+        overwrite: bool = False,
+        *,
+        name: str | None = None,
+        take_over: bool = False,
+    ) -> None:
+        self.root, self.overwrite, self.name, self.take_over = root, overwrite, name, take_over
         self.already_finished = self.smoke_test = False
         self._folder: Path | None = None
         self._temporary: TemporaryDirectory[str] | None = None
@@ -57,7 +66,7 @@ class ResultWriter(Callback):
         self._images = 0
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Refuse to mix with another run, and tell the data which groups are finished; nothing is written yet."""
+        """Own the folder, refuse to mix with another run, and tell the data which groups are finished."""
         if stage != "predict":
             return
         if not isinstance(pl_module, BenchmarkSystem):
@@ -67,6 +76,7 @@ class ResultWriter(Callback):
             )
         data = attached_data(trainer)
         self._folder = self._place(trainer) / folder_name(self.name or pl_module.backbone.name)
+        self._take_ownership(trainer)
         self._manifest = self._labelled(describe_run(pl_module, data))
         finished = () if self.overwrite else self._finished(pl_module, data, warn=trainer.is_global_zero)
         data.finished = frozenset(finished)
@@ -83,6 +93,24 @@ class ResultWriter(Callback):
     def _clean_up(self) -> None:
         if self._temporary is not None:
             self._temporary.cleanup()
+
+    def _take_ownership(self, trainer: L.Trainer) -> None:
+        """Take the folder from the first device; all devices stop alike where it is another run's."""
+        reason = None
+        if trainer.is_global_zero:
+            try:
+                take_ownership(self.folder, take_over=self.take_over)
+            except UsageError as error:
+                reason = str(error)
+        reason = trainer.strategy.broadcast(reason)
+        if reason is not None:
+            raise UsageError(reason)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Release the folder of a run that failed or was stopped; leave nothing of a smoke test."""
+        self._clean_up()
+        if self._folder is not None:
+            give_up_ownership(self.folder)
 
     def _labelled(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a document with the name that the user gave the model, if there is one."""
@@ -168,10 +196,7 @@ class ResultWriter(Callback):
             pl_module.prepare(attached_data(trainer))  # results tell how many texts were truncated
             write_json(self.folder / RESULTS, self._build_results(trainer, pl_module))
         self._clean_up()
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Leave nothing of a smoke test."""
-        self._clean_up()
+        give_up_ownership(self.folder)
 
     def _build_results(self, trainer: L.Trainer, system: BenchmarkSystem) -> dict[str, Any]:
         limit = getattr(trainer, "limit_predict_batches", 1.0)

@@ -86,6 +86,7 @@ class Visualiser(Callback):
                         names=data.class_names,
                         bank=data.bank.descriptors,
                         model=pl_module.backbone.name,
+                        patch_size=pl_module.backbone.patch_size,
                     )
                 )
                 save_figure(figure, folder / f"sample-{name}-{explainer}")

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from mkbench.backbones import Geometry
 from mkbench.concepts import ConceptBank, load_bank
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.class_groups import (
     IDLE,
     ClassGroup,
@@ -28,6 +29,7 @@ from mkbench.datamodules.image_files import MOST_PIXELS, PILLOW_LIMIT, Decoding
 from mkbench.datamodules.resizing import Resize
 from mkbench.datamodules.sample_subset import SampleSubset, choose_samples
 from mkbench.errors import DataError, UsageError
+from mkbench.language_models.bank_origin import bank_origin
 
 
 def load_templates(templates: str | list[str]) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ def load_templates(templates: str | list[str]) -> tuple[str, ...]:
         templates: name of a packaged set, or texts with ``{}`` where the class name goes.
 
     Raises:
-        UsageError: an unknown set, or a template without ``{}``.
+        UsageError: an unknown set, no template, or one that does not hold ``{}`` once.
 
     >>> load_templates("food101")
     ('a photo of {}, a type of food.',)
@@ -50,10 +52,10 @@ def load_templates(templates: str | list[str]) -> tuple[str, ...]:
                 f"{templates!r}; correct the name, or write a template of your own as a list."
             )
         templates = packaged[templates]
-    if not templates or any(template.count("{}") != 1 for template in templates):
-        raise UsageError(
-            f"Expected prompt templates with exactly one {{}} each, found {templates}; correct --data.templates."
-        )
+    if not templates:
+        raise UsageError("Expected at least one prompt template, found none; correct --data.templates.")
+    for template in templates:
+        require_template("--data.templates", template)
     return tuple(templates)
 
 
@@ -183,6 +185,14 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             )
         return specs
 
+    def other_files(self) -> list[str]:
+        """Return the files beside the images that do not count as images; none of archives and tables."""
+        source = self.source.source if isinstance(self.source, SampleSubset) else self.source
+        look_up = getattr(source, "other_files", None)
+        if look_up is None:
+            return []
+        return [name for index in sorted({spec.listed_under for spec in self.specs}) for name in look_up(index)]
+
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data in a result: a change of it makes results incomparable."""
         return {
@@ -190,7 +200,12 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
             "classes": len({spec.class_index for spec in self.specs if spec.class_index is not None}),
             "class_list": len(self.class_names),
             "class_names_sha256": hashlib.sha256(json.dumps(self.class_names).encode()).hexdigest(),
-            "bank": {"source": Path(self.bank.source).name, "sha256": self.bank.sha256, "size": len(self.bank)},
+            "bank": {
+                "source": Path(self.bank.source).name,
+                "sha256": self.bank.sha256,
+                "size": len(self.bank),
+                **bank_origin(self.bank_file, self.bank.sha256),
+            },
             "templates": list(self.templates),
             "group_size": self.group_size,
             "limit_images_per_class": self.limit_images_per_class,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ ClassNames = dict[str, str] | list[str]
 
 def read_class_names(path: str | Path) -> ClassNames:
     """Read a file of class names: JSON {folder: name} or [name, ...], or text lines ``name`` or ``folder<TAB>name``.
+
+    Args:
+        path: the file, or the name of a packaged one, ``imagenet``, where there is no such file.
 
     Returns:
         A mapping from folder to name in class order, or a list of names in the order of the sorted folders; names are
@@ -31,9 +35,7 @@ def read_class_names(path: str | Path) -> ClassNames:
     ...     read_class_names(path)
     {'n02': 'owl', 'n01': 'bat'}
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UsageError(f"Expected a file of class names at {path}, found none; check --data.class_names.")
+    path = _find(Path(path))
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = parse_json(text) if path.suffix.lower() == ".json" else _parse_lines(text)
@@ -43,6 +45,19 @@ def read_class_names(path: str | Path) -> ClassNames:
             "correct the file."
         ) from error
     return _check_names(content, path)
+
+
+def _find(path: Path) -> Path:
+    """Return the file, or the packaged one of that name."""
+    packaged = {file.stem: file for file in Path(str(resources.files("mkbench"))).glob("assets/classes/*.tsv")}
+    if not path.exists() and str(path) in packaged:
+        return packaged[str(path)]
+    if not path.is_file():
+        raise UsageError(
+            f"Expected a file of class names at {path}, found none; check --data.class_names (packaged names: "
+            f"{', '.join(sorted(packaged))})."
+        )
+    return path
 
 
 def _parse_lines(text: str) -> ClassNames:

@@ -5,6 +5,7 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,7 @@ from mkbench.datamodules.resizing import Resize, resize_image
 from mkbench.errors import UsageError
 from mkbench.plotting.sample import SampleView, sample_figure
 from mkbench.plotting.style import save_figure
+from mkbench.scorers import Stability
 from mkbench.studies.mutual_knowledge.figure.sample import sample_view
 from mkbench.systems import MutualKnowledge
 
@@ -74,6 +76,7 @@ class ImageExplanation:
         mutual_information: overlap of the two in nats, by the published estimator.
         auc: mean of it while the most important concepts are removed one by one.
         chance_auc: the same against the language concepts of the other classes, averaged; NaN with one class.
+        kept: how many of the concepts are named again after noise of at most one grey level, which nobody sees.
         view: what :meth:`plot` draws.
     """
 
@@ -84,6 +87,7 @@ class ImageExplanation:
     mutual_information: float
     auc: float
     chance_auc: float
+    kept: int
     view: SampleView
 
     def plot(self, path: str | Path | None = None) -> Figure:
@@ -105,9 +109,11 @@ class ImageExplanation:
         return f'<img src="data:image/png;base64,{encoded}" alt="explanation"><pre>{html.escape(str(self))}</pre>'
 
     def __str__(self) -> str:
+        chance = "" if isnan(self.chance_auc) else f" (chance {self.chance_auc:.2f})"
         lines = [
             f"predicted: {self.predictions[0]}",
-            f"MI {self.mutual_information:.2f}, AUC {self.auc:.2f} (chance {self.chance_auc:.2f}), in nats",
+            f"MI {self.mutual_information:.2f}, AUC {self.auc:.2f}{chance}, in nats",
+            f"{self.kept} of {len(self.concepts)} concepts stay under one grey level of noise",
             "concepts (* named by the text encoder too):",
         ]
         return "\n".join(lines + [f"  {'*' if c.mutual else ' '} {c.importance:.2f}  {c.text}" for c in self.concepts])
@@ -160,6 +166,7 @@ class ImageExplainer:
         self.system = MutualKnowledge(
             loaded,
             explainers=[PartsExplainer(explainer, pool=pool)],
+            scorers=[Stability()],
             num_language_concepts=language,
             scope="image",
             refine=refine,
@@ -200,6 +207,7 @@ class ImageExplainer:
             mutual_information=float(curve[0]),
             auc=float(curve.mean()),
             chance_auc=float(chance.mean()),
+            kept=explained.measured["noise_kept"][0] or 0,
             view=sample_view(
                 result,
                 0,
@@ -208,6 +216,7 @@ class ImageExplainer:
                 names=self.class_names,
                 bank=self.descriptors,
                 model=self.system.backbone.name,
+                patch_size=self.system.backbone.patch_size,
             ),
         )
 

@@ -1,11 +1,16 @@
-"""Lines and JSON of text files that users write."""
+"""Lines, JSON and YAML of text files that users write."""
 
 import json
 from collections import Counter
 from typing import Any
 
-#: Most brackets around a value of a JSON file; none that is read here has more than a handful.
+import yaml
+
+#: Most brackets around a value of a JSON or YAML file; none that is read here has more than a handful.
 _DEEPEST = 100
+_TOO_DEEP = f"more than {_DEEPEST} brackets within each other"
+#: Most lists and objects, counted as often as aliases of YAML repeat them.
+_MOST_PARTS = 20_000_000
 
 
 def split_lines(text: str) -> list[str]:
@@ -38,9 +43,38 @@ def parse_json(text: str) -> Any:
     try:
         content = json.loads(text, object_pairs_hook=unique_pairs)
     except RecursionError as error:
-        raise ValueError(f"more than {_DEEPEST} brackets within each other") from error
+        raise ValueError(_TOO_DEEP) from error
     _require_shallow(content)
     return content
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML without tags that name Python objects.
+
+    Args:
+        text: the content of a file.
+
+    Raises:
+        ValueError: the text is not YAML, is nested more than 100 deep, or stands for gigabytes by its aliases.
+
+    >>> parse_yaml("owl: [wings]")
+    {'owl': ['wings']}
+    """
+    try:
+        _require_shallow_yaml(text)  # building what is nested deeply would take minutes
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, AttributeError) as error:  # the library's own slip over a tag of a date that is none
+        raise ValueError(" ".join(str(error).split())) from error
+    _require_shallow(content)
+    return content
+
+
+def _require_shallow_yaml(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(_TOO_DEEP)
 
 
 def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -60,12 +94,19 @@ def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _require_shallow(content: Any) -> None:
     """Refuse what is nested too deeply, level by level, so that nothing recurses here or in a later message."""
-    level = [content] if isinstance(content, (dict, list)) else []
-    for _ in range(_DEEPEST):
-        within = [outer.values() if isinstance(outer, dict) else outer for outer in level]
-        level = [inner for values in within for inner in values if isinstance(inner, (dict, list))]
+    level = {id(content): (content, 1)}
+    for _ in range(_DEEPEST + 1):
+        within: dict[int, tuple[Any, int]] = {}
+        for outer, times in level.values():
+            values = outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
+            for inner in values:
+                if isinstance(inner, (dict, list)):
+                    within[id(inner)] = inner, times + within.get(id(inner), (None, 0))[1]
+        level = within
+        if sum(times for _, times in level.values()) > _MOST_PARTS:
+            raise ValueError("aliases that repeat themselves millions of times")
     if level:
-        raise ValueError(f"more than {_DEEPEST} brackets within each other")
+        raise ValueError(_TOO_DEEP)
 
 
 def printable(text: str) -> str:

@@ -20,6 +20,7 @@ from mkbench.backbones import save_local
 from mkbench.backbones.building import seeded
 from mkbench.cli.main import main
 from mkbench.datamodules.critters_vocabulary import write_vocabulary
+from mkbench.language_models import Endpoint
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -177,3 +178,20 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
     server = ChatServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def endpoint(server: ChatServer) -> Any:
+    """Makes an endpoint on the server that gives up soon."""
+
+    def make(**changes: Any) -> Endpoint:
+        usual = {
+            "model": "toy",
+            "base_url": server.url,
+            "api_key_variable": "TEST_KEY",
+            "max_retries": 0,
+            "timeout": 20,
+        }
+        return Endpoint(**(usual | changes))
+
+    return make

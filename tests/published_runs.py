@@ -43,6 +43,7 @@ def reproduction(
             "classes": published.classes,
             "images": published.images,
             "unreadable": [],
+            "bank": {"source": "bank.json", "sha256": "0" * 64, "size": 1},
         },
         "settings": {},
         "metrics": [],

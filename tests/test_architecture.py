@@ -30,6 +30,7 @@ ORDER = (
     "plotting",
     "runs",
     "backbones",
+    "language_models",
     "text_files",
     "atomic_files",
     "progress",
@@ -52,7 +53,7 @@ FIXED = {
 PAIRED = {"metrics/functional": "metrics", "systems/records": "systems"}
 #: Other stems in more than one folder, and the one idea that they stand for there.
 ONE_IDEA = {
-    "bank": "the concept bank: read, and checked by the doctor",
+    "bank": "the concept bank: read, checked by the doctor, and made by a command",
     "concept_groups": "descriptors that state the same: found, and chosen for a run",
     "ground_truth": "what is known of an image: read, scored, computed",
     "head_pruning": "the effect of ablated heads, and the command",

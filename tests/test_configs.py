@@ -41,9 +41,10 @@ KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentati
 #: Explainers of the configurations that list their own.
 EXPLAINERS = {
     "paper/ablation": {"pca"},
-    "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random"},
+    "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random", "whole-image"},
     "saliency_methods": {"pca", "gradcam", "rollout", "random"},
-    "ground_truth": {"pca", "kmeans", "random"},
+    "ground_truth": {"pca", "kmeans", "random", "whole-image"},
+    "mutual_knowledge": {"pca", "kmeans", "random", "whole-image"},
 }
 #: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
@@ -285,7 +286,9 @@ def test_features_are_named_by_trainings(path: Path) -> None:
 @pytest.mark.parametrize("path", of_kind("describe"))
 def test_describe(path: Path, predict: Callable[[Path], Any]) -> None:
     outcome = predict(path)
-    assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top1_descriptors"]
+    ways = ("", "_descriptors", "_shuffled", "_random")
+    names = {metric["name"] for metric in outcome.results()["metrics"]}
+    assert names == {f"top{k}{way}" for k in (1, 5) for way in ways}
 
 
 @pytest.mark.parametrize("path", of_kind("heads"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from collections.abc import Callable
@@ -84,8 +85,8 @@ def test_scorer(run_example: Callable[[str], Path]) -> None:
     assert "coverage" in results["settings"]["scorers"]
 
 
-def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any]) -> None:
-    """It is in the results, and says what its docstring says of the rows."""
+def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any], tmp_path: Path) -> None:
+    """It says what its docstring says of the rows, and is in the results, every table and the logger."""
     folder = run_example("my_metric")
     rows = [row for path in (folder / "groups").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     shares = [sum(row["hits"]) / len(row["hits"]) for row in rows if row["explainer"] == "pca" and row["hits"]]
@@ -96,6 +97,26 @@ def test_metric(run_example: Callable[[str], Path], command: Callable[..., Any])
     ]
     assert entry["value"] == pytest.approx(sum(shares) / len(shares))
     assert (entry["n"], entry["higher_is_better"]) == (len(shares), True)
+
+    _, *words = shlex.split(command_of("my_metric"))
+    logger = ["--trainer.logger=lightning.pytorch.loggers.CSVLogger", "--trainer.logger.save_dir=logs"]
+    outcome = command(*words, *logger, "--results.overwrite=true")
+    printed = f"{100 * entry['value']:.1f}"
+    assert outcome.code == 0
+    assert "shared" in outcome.output
+    assert printed in outcome.output
+    (logged,) = (tmp_path / "logs").rglob("metrics.csv")
+    (values,) = csv.DictReader(logged.read_text(encoding="utf-8").splitlines())
+    assert float(values["shared_concepts/pca"]) == pytest.approx(entry["value"])
+
+    outcome = command("compare", str(folder), "--out=table")
+    assert outcome.code == 0
+    assert printed in outcome.output
+    (first, *_) = csv.DictReader((tmp_path / "table" / "table.csv").read_text(encoding="utf-8").splitlines())
+    assert (first["explainer"], float(first["shared_concepts"])) == ("pca", entry["value"])
+    lines = (tmp_path / "table" / "table.md").read_text(encoding="utf-8").splitlines()
+    place = lines[0].split(" | ").index("shared % ↑")
+    assert lines[2].split(" | ")[place].startswith(printed)
 
 
 def test_system(run_example: Callable[[str], Path]) -> None:

@@ -55,6 +55,15 @@ def test_any_form_of_an_image_gives_the_same(
     assert texts[0].startswith("predicted: ")
 
 
+def test_stability_is_said_and_no_chance_without_another_class(photo: torch.Tensor) -> None:
+    found = mkbench.explain(photo, ColourBackbone(), class_names=NAMES[:1], bank=DESCRIPTORS)
+    assert 0 <= found.kept <= len(found.concepts)
+    assert f"{found.kept} of {len(found.concepts)} concepts stay" in str(found)
+    assert "chance" not in str(found)
+    assert "nan" not in str(found)
+    assert "(chance " in str(mkbench.explain(photo, ColourBackbone(), class_names=NAMES, bank=DESCRIPTORS))
+
+
 def test_a_backbone_by_its_class_path(photo: torch.Tensor) -> None:
     options: Any = {"class_names": NAMES, "bank": DESCRIPTORS}
     by_path = mkbench.explain(photo, "toy_classes.ColourBackbone", **options)

@@ -166,6 +166,15 @@ class Backbone(torch.nn.Module, ABC):
         return self.geometry.size
 
     @property
+    def patch_size(self) -> int:
+        """Side P of a patch, in pixels: patch i covers P pixels from i * P on.
+
+        By default the largest that fits as often as there are rows of patches; a subclass whose model leaves a row of
+        pixels for each patch or more unread says its own.
+        """
+        return self.geometry.size // self.grid[0]
+
+    @property
     def context_length(self) -> int | None:
         """Most tokens of a text, those for its start and end included; None for a model that does not say."""
         return None

@@ -113,6 +113,11 @@ class OpenClipBackbone(Backbone):
         return embed_tokens(self.model, tokens.to(self.device)).float()
 
     @property
+    def patch_size(self) -> int:
+        """Side of a patch, in pixels: the stride of the image tower, where it tells it."""
+        return self._reader.patch_size or super().patch_size
+
+    @property
     def context_length(self) -> int:
         """Most tokens of a text, those for its start and end included."""
         return int(self.tokenizer([""]).shape[1])

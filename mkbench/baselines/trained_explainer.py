@@ -126,7 +126,7 @@ class TrainedExplainer(ABC, Generic[H]):
             found = [self.find_parts(context.features[start : start + _CHUNK].float()) for start in starts]
             labels = torch.cat([part.labels for part in found]).view_as(context.foreground_patches)  # (images, h, w)
             vision = VisionConcepts(*map(torch.cat, zip(*(part.vision for part in found), strict=True)))
-            pixels = part_masks(labels, self.num_parts, context.images.shape[-1])
+            pixels = part_masks(labels, self.num_parts, context.images.shape[-1], context.patch_size)
             present = pixels.flatten(2).any(dim=2)  # (images, parts)
         embeddings, boxes = embed_parts(pixels, context, prompts=self.prompts, chunk=self.chunk)
         return GroupExplanation(

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from mkbench.backbones.known_models import model_set
 from mkbench.cli.config_files import find_config
 from mkbench.errors import UsageError
+from mkbench.text_files import parse_yaml
 
 #: Begins an option of every training.
 TRAINING = "--train."
@@ -100,9 +99,9 @@ def read_yaml(path: Path, *, kind: str) -> Any:
     if not path.is_file():
         raise UsageError(f"Expected {kind} at {path}, found none; check --config, or take one of `mkbench configs`.")
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"Expected YAML in {path}, found something else: {' '.join(str(error).split())}.") from error
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"Expected YAML in {path}, found something else: {error}; correct the file.") from error
 
 
 def read_models(models: Any, path: Path) -> tuple[dict[str, Any], ...]:

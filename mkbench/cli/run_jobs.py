@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from rich.console import Console
 
-from mkbench.cli.bench_config import shown_name
+from mkbench.cli.bench_config import read_yaml, shown_name
 from mkbench.cli.plugins import plugin_words
 from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping
 from mkbench.errors import MkbenchError, UsageError, sentence
@@ -97,8 +96,9 @@ def starts_processes(protocol: Path, overrides: Sequence[str]) -> bool:
     """Tell whether Lightning will start a process for each device by running this whole command again in each."""
     if "WORLD_SIZE" in os.environ:  # torchrun or a cluster has started them
         return False
-    content = yaml.safe_load(protocol.read_text(encoding="utf-8")) if protocol.is_file() else {}
-    devices = content.get("trainer", {}).get("devices", "auto") if isinstance(content, dict) else 1
+    content = read_yaml(protocol, kind="a configuration of `mkbench predict`") if protocol.is_file() else {}
+    trainer = content.get("trainer") if isinstance(content, dict) else {"devices": 1}
+    devices = trainer.get("devices", "auto") if isinstance(trainer, dict) else "auto"
     for position, word in enumerate(overrides):
         option, _, value = word.partition("=")
         if option == "--trainer.devices":
@@ -116,7 +116,7 @@ def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
     if exit_code:
         raise MkbenchError(f"its process ended with exit code {exit_code}; see what it said above.")
     for path in out.glob("*/config.yaml"):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path, kind="the configuration of a run")
         used = content["model"]["init_args"] | {"name": content["results"]["name"]}
         if all(used.get(name) == value for name, value in with_absolute_paths(model).items()):
             return path.parent
@@ -140,7 +140,7 @@ def run_process(words: Sequence[str]) -> int:
 
 def report(runs: Sequence[Path], out: Path) -> None:
     """Write tables and figures of finished runs to `out`, and print the tables: one for each kind of run."""
-    from mkbench.cli.run_summary import partial_sentences  # noqa: PLC0415
+    from mkbench.cli.run_summary import data_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.registry import write_report  # noqa: PLC0415 - these take seconds to import
 
@@ -148,5 +148,5 @@ def report(runs: Sequence[Path], out: Path) -> None:
         console, finished = Console(), read_runs(runs)
         for table in write_report(finished, out, width=console.width):
             console.print(table)
-        for sentence_of_run in partial_sentences(finished):
+        for sentence_of_run in data_sentences(finished):
             print(sentence_of_run)

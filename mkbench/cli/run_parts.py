@@ -1,5 +1,6 @@
 """System and data of a finished run, built again from its ``config.yaml``."""
 
+import argparse
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -7,23 +8,38 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 
 from mkbench.cli.bench_config import read_yaml
+from mkbench.cli.run_trust import TRUST_OPTION, require_own_classes
 from mkbench.errors import UsageError
+from mkbench.runs.run_folder import CONFIG
 
 if TYPE_CHECKING:
     from mkbench.datamodules.base import ClassGroupDataModule
     from mkbench.systems import HeadDecomposition
 
 
-def load_system(run: Path) -> "HeadDecomposition":
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust-config``, which commands have that build what a run's configuration names."""
+    parser.add_argument(
+        TRUST_OPTION,
+        action="store_true",
+        help="build whatever classes the configuration of a run names; only for runs whose maker you trust",
+    )
+
+
+def load_system(run: Path, *, trust: bool = False) -> "HeadDecomposition":
     """Build the system of a finished run again, as its ``config.yaml`` says.
 
+    Args:
+        run: folder of the run.
+        trust: build classes that are not mkbench's own, too.
+
     Raises:
-        UsageError: the run has no configuration, or one of another system.
+        UsageError: the run has no configuration, or one of another system or of classes that are not mkbench's own.
         BackboneError: its model cannot be loaded any more.
     """
     from mkbench.systems import HeadDecomposition  # noqa: PLC0415
 
-    system = _build(run, "model")
+    system = _build(run, "model", trust=trust)
     if not isinstance(system, HeadDecomposition):
         raise UsageError(
             f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found one of {type(system).__name__} "
@@ -32,25 +48,41 @@ def load_system(run: Path) -> "HeadDecomposition":
     return system
 
 
-def load_data(run: Path) -> "ClassGroupDataModule":
+def load_data(run: Path, *, trust: bool = False) -> "ClassGroupDataModule":
     """Build the data of a finished run again, as its ``config.yaml`` says; images are read when they are asked for.
 
+    Args:
+        run: folder of the run.
+        trust: build classes that are not mkbench's own, too.
+
     Raises:
-        UsageError: the run has no configuration, or one of data without class groups.
+        UsageError: the run has no configuration, or one of data without class groups or of classes that are not
+            mkbench's own.
     """
     from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
 
-    data = _build(run, "data")
+    data = _build(run, "data", trust=trust)
     if not isinstance(data, ClassGroupDataModule):
         raise UsageError(f"Expected a DataModule of class groups in {run}, found {type(data).__name__}.")
     return data
 
 
-def _build(run: Path, part: Literal["model", "data"]) -> Any:
+def _build(run: Path, part: Literal["model", "data"], *, trust: bool) -> Any:
     from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
+    from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
+    from mkbench.systems.base import BenchmarkSystem  # noqa: PLC0415
 
-    content = read_yaml(run / "config.yaml", kind="the configuration of a run")
+    content = read_yaml(run / CONFIG, kind="the configuration of a run")
+    bases = {"model": BenchmarkSystem, "data": ClassGroupDataModule}
+    if not isinstance(content, dict) or not content.keys() >= bases.keys():
+        raise UsageError(
+            f"Expected the configuration of a run with `model` and `data` in {run / CONFIG}, found something else; run "
+            "`mkbench predict` again."
+        )
+    for name, base in bases.items():
+        if not trust:
+            require_own_classes(content[name], base, place=name, run=run)
     with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "config.yaml"  # without what only a trainer reads
+        own = Path(folder) / CONFIG  # without what only a trainer reads
         own.write_text(yaml.safe_dump({name: content[name] for name in ("model", "data")}), encoding="utf-8")
         return MkbenchCLI(["--config", str(own)], run=False).build(part)

@@ -24,7 +24,7 @@ def show_run(folder: Path, *, already_finished: bool) -> None:
     with TemporaryDirectory() as out:  # the files of a comparison are not those of a run
         for table in write_report(runs, Path(out), width=console.width):
             console.print(table)
-    for sentence in partial_sentences(runs):
+    for sentence in data_sentences(runs):
         print(sentence)
     state = "already finished, nothing was computed again" if already_finished else "finished"
     print(f"{state}: {folder}")
@@ -32,11 +32,22 @@ def show_run(folder: Path, *, already_finished: bool) -> None:
     print(f"next: mkbench {command}")
 
 
-def partial_sentences(runs: Sequence[Run]) -> list[str]:
-    """Say of each run over a part of its data that it is one."""
+def data_sentences(runs: Sequence[Run]) -> list[str]:
+    """Say of each run over a part of its data that it is one, and how many files were left out."""
     found = []
     for run in runs:
-        partial = run.results["data"].get("partial")
+        data = run.results["data"]
+        if data["unreadable"]:
+            found.append(
+                f"{run.label}: {len(data['unreadable'])} of {data['images'] + len(data['unreadable'])} images could "
+                f"not be read and are left out; the first: {data['unreadable'][0]}"
+            )
+        if data.get("not_images"):
+            found.append(
+                f"{run.label}: files left out beside the images, since they are no images by their suffixes: "
+                f"{data['not_images']}; `mkbench doctor` names them."
+            )
+        partial = data.get("partial")
         if partial:
             found.append(
                 f"{run.label}: a partial run, {partial['groups']} of {partial['of']} class groups; its numbers are not "

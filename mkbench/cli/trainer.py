@@ -50,6 +50,10 @@ class Trainer(L.Trainer):
         return super().predict(model, dataloaders, datamodule, return_predictions=False, ckpt_path=ckpt_path)
 
 
+#: Options that take a name where nothing lies at the path: of a data set on the hub, of packaged class names.
+NAMES_TOO = ("path", "class_names")
+
+
 def with_absolute_paths(value: Any) -> Any:
     """Return a part of a configuration with absolute paths, so that it can be built again from any folder.
 
@@ -61,7 +65,8 @@ def with_absolute_paths(value: Any) -> Any:
         kept = make(**{name: with_absolute_paths(entry) for name, entry in vars(value).items()})
         for name in path_parameters(str(vars(value).get("class_path"))) & set(vars(kept.get("init_args") or make())):
             given = kept.init_args[name]
-            kept.init_args[name] = os.path.abspath(given) if isinstance(given, str) else given
+            is_name = name in NAMES_TOO and not os.path.exists(str(given))
+            kept.init_args[name] = os.path.abspath(given) if isinstance(given, str) and not is_name else given
         return kept
     if isinstance(value, dict):
         return {name: with_absolute_paths(entry) for name, entry in value.items()}

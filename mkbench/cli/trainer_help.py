@@ -8,12 +8,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import ArgumentParser
 
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
 from mkbench.cli.config_files import with_found_configs
 from mkbench.errors import UsageError
+from mkbench.text_files import parse_yaml
 
 _HEADLINES = {
     "predict": "Evaluate one model on one data set. After a stop, the same command goes on from what is finished.",
@@ -78,8 +78,8 @@ def _classes(words: Sequence[str]) -> tuple[str | None, str | None]:
 
 def _class_paths(config: Path) -> dict[str, str]:
     try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        content = parse_yaml(config.read_text(encoding="utf-8"))
+    except ValueError:
         return {}  # running it says what is wrong
     sections = content if isinstance(content, dict) else {}
     return {

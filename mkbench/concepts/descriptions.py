@@ -11,19 +11,8 @@ from mkbench.concepts.linalg import require_finite
 
 #: Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix K.
 DESCRIPTION_TEMPLATE = "how can you identify a {class}. Distinctive and physical features describing it is {descriptor}"
-_PLACES = ("{class}", "{descriptor}")
-
-
-def require_description_template(template: str) -> None:
-    """Check that a template has a place for the class and one for the descriptor.
-
-    Raises:
-        ValueError: a place is missing or there twice.
-
-    >>> require_description_template("a {class} with {descriptor}")
-    """
-    if any(template.count(place) != 1 for place in _PLACES):
-        raise ValueError(f"the template must hold {' and '.join(_PLACES)} exactly once each, found {template!r}")
+#: What such a template has to hold.
+DESCRIPTION_PLACES = ("{class}", "{descriptor}")
 
 
 def describe_class(template: str, class_name: str, descriptor: str) -> str:
@@ -32,8 +21,8 @@ def describe_class(template: str, class_name: str, descriptor: str) -> str:
     >>> describe_class("a {class}, which has {descriptor}", "owl", "large eyes")
     'a owl, which has large eyes'
     """
-    texts = dict(zip(_PLACES, (class_name, descriptor), strict=True))
-    return re.sub("|".join(map(re.escape, _PLACES)), lambda place: texts[place[0]], template)
+    texts = dict(zip(DESCRIPTION_PLACES, (class_name, descriptor), strict=True))
+    return re.sub("|".join(map(re.escape, DESCRIPTION_PLACES)), lambda place: texts[place[0]], template)
 
 
 def _fold(name: str) -> str:

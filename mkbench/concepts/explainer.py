@@ -58,6 +58,11 @@ class GroupContext:
     refine: Refinement = "none"
     explanations: Mapping[str, GroupExplanation] = field(default_factory=dict)
 
+    @property
+    def patch_size(self) -> int | None:
+        """Side of a patch, in pixels; None without a backbone, of which see `covered_pixels`."""
+        return None if self.backbone is None else self.backbone.patch_size
+
     def __post_init__(self) -> None:
         images, size = self.images.shape[0], self.images.shape[-1]
         bank, dim = self.bare_embeddings.shape
@@ -283,7 +288,7 @@ class PartsExplainer:
 
     def _part_pixels(self, labels: Tensor, context: GroupContext) -> tuple[Tensor, int]:
         """Refined pixels of every part, and how many parts the refinement would have removed."""
-        whole = part_masks(labels, self.num_parts, context.images.shape[-1])
+        whole = part_masks(labels, self.num_parts, context.images.shape[-1], context.patch_size)
         refined = whole & context.foreground_pixels[:, None]
         emptied = whole.flatten(2).any(dim=2) & ~refined.flatten(2).any(dim=2)  # (images, parts)
         return torch.where(emptied[..., None, None], whole, refined), int(emptied.sum())

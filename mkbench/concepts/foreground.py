@@ -53,6 +53,7 @@ def find_foreground(
     scope: Scope = "class",
     method: Method = "spectral",
     refine: Refinement = "crf",
+    patch_size: int | None = None,
     stage: Stage = no_stage,
 ) -> Foreground:
     """Find the prominent patches of a class group and their pixels (steps 3 to 5).
@@ -67,6 +68,7 @@ def find_foreground(
         scope: `class` or `image`, see `spectral_saliency`.
         method: `spectral` or `pca`, see `spectral_saliency`.
         refine: `none`, `components` or `crf`.
+        patch_size: side of a patch, in pixels; see `covered_pixels`.
         stage: hook around the stages `saliency` and `refine`.
 
     Returns:
@@ -92,5 +94,5 @@ def find_foreground(
         prominent = saliency > 0
         cleaned = largest_components(prominent)
     with stage("refine"):
-        refined = refine_foreground(images, prominent, images.shape[-1], refine)
+        refined = refine_foreground(images, prominent, images.shape[-1], refine, patch_size=patch_size)
     return Foreground(saliency, cleaned, refined.pixels, {"crf_empty": int(refined.fell_back.sum())})

@@ -128,13 +128,14 @@ def kmeans_parts(
     return labels
 
 
-def part_masks(labels: Tensor, num_parts: int, size: int) -> Tensor:
+def part_masks(labels: Tensor, num_parts: int, size: int, patch_size: int | None = None) -> Tensor:
     """Pixels of every part, by nearest upscaling of its patches.
 
     Args:
         labels: (B, h, w) int64, -1 on background, 0..L-1 on the patches of a part.
         num_parts: number L of parts.
         size: side S of the square image, in pixels.
+        patch_size: side of a patch, in pixels; see `covered_pixels`.
 
     Returns:
         (B, L, S, S) bool; no pixel belongs to two parts.
@@ -151,4 +152,4 @@ def part_masks(labels: Tensor, num_parts: int, size: int) -> Tensor:
     if labels.numel() and not -1 <= int(labels.min()) <= int(labels.max()) < num_parts:
         raise ValueError(f"labels must lie in -1..{num_parts - 1}, found {int(labels.min())}..{int(labels.max())}")
     parts = torch.arange(num_parts, device=labels.device)[:, None, None]  # (parts, 1, 1)
-    return upscale_nearest(labels[:, None] == parts, size)  # (images, parts, size, size)
+    return upscale_nearest(labels[:, None] == parts, size, patch_size)  # (images, parts, size, size)

@@ -163,7 +163,9 @@ class RefinedForeground(NamedTuple):
     fell_back: Tensor
 
 
-def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Refinement) -> RefinedForeground:
+def refine_foreground(
+    images: Tensor, mask_patches: Tensor, size: int, mode: Refinement, *, patch_size: int | None = None
+) -> RefinedForeground:
     """Refine the foreground to pixels: the three steps of the paper's ladder (nearest, + components, + CRF).
 
     `none` upscales the patch mask as it is, `components` upscales its cleaned-up version, and `crf` refines that one by
@@ -175,6 +177,7 @@ def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Ref
         mask_patches: (B, h, w) bool foreground patches, before the clean-up.
         size: side S of the images.
         mode: `none`, `components` or `crf`.
+        patch_size: side of a patch, in pixels; see `covered_pixels`.
 
     Returns:
         `RefinedForeground`; `fell_back` is False for masks that were empty before the CRF.
@@ -191,7 +194,7 @@ def refine_foreground(images: Tensor, mask_patches: Tensor, size: int, mode: Ref
     if mode not in REFINEMENTS:
         raise ValueError(f"refine must be one of {', '.join(REFINEMENTS)}, found {mode!r}")
     cleaned = mask_patches if mode == "none" else largest_components(mask_patches)
-    pixels = upscale_nearest(cleaned, size)  # (images, size, size)
+    pixels = upscale_nearest(cleaned, size, patch_size)  # (images, size, size)
     _check_images(images, pixels)
     if mode != "crf":
         return RefinedForeground(pixels, torch.zeros_like(pixels[:, 0, 0]))

@@ -105,7 +105,7 @@ class SaliencyParts(PartsExplainer):
             maps = self.saliency(context)  # (images, h, w)
             kept = keep_most_salient(maps, self._patches_to_keep(context.foreground_patches))
         with context.stage("refine"):
-            pixels = upscale_nearest(kept, context.images.shape[-1])  # (images, S, S)
+            pixels = upscale_nearest(kept, context.images.shape[-1], context.patch_size)  # (images, S, S)
             if context.refine == "crf":
                 pixels = refine_crf(context.images, pixels)
         explained = super().explain(replace(context, foreground_patches=kept, foreground_pixels=pixels))

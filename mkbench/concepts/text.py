@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mkbench.concepts.linalg import require_finite, unit_rows
+from mkbench.concepts.templates import PLACE, is_template
 
 
 class TextEncoder(Protocol):
@@ -42,9 +43,9 @@ def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int, report:
 
 def _fill(template: str, name: str) -> str:
     # Not str.format: a class or descriptor may hold braces of its own.
-    if "{}" not in template:
-        raise ValueError(f"a template must contain {{}} where the name goes, found {template!r}")
-    return template.replace("{}", name)
+    if not is_template(template):
+        raise ValueError(f"a template must contain one {{}} where the name goes, found {template!r}")
+    return template.replace(PLACE, name)
 
 
 def class_embeddings(
@@ -72,7 +73,7 @@ def class_embeddings(
         (Y, d) float32 unit rows.
 
     Raises:
-        ValueError: if there is no class or template, a template has no `{}`, or the embeddings are not finite.
+        ValueError: if there is no class or template, a template is none, or the embeddings are not finite.
 
     Example:
         >>> class Lengths:
@@ -107,7 +108,7 @@ def bank_embeddings(
         (D, d) float32 unit rows.
 
     Raises:
-        ValueError: if there is no descriptor, the template has no `{}`, or the embeddings are not finite.
+        ValueError: if there is no descriptor, the template is none, or the embeddings are not finite.
 
     Example:
         >>> class Lengths:

@@ -1,6 +1,7 @@
 """Selections of head contributions: at unit embeddings, of some heads, of the patches alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -26,9 +27,35 @@ def unit_heads(contributions: HeadContributions) -> Tensor:
     >>> unit_heads(terms).flatten()
     tensor([0.5000, 0.5000, 0.5000, 0.5000])
     """
-    lengths = contributions.embedding.norm(dim=-1)  # (B,)
-    lengths = torch.where(lengths > 0, lengths, 1)
+    lengths = embedding_lengths(contributions.embedding)
     return contributions.heads / lengths.view(-1, *[1] * (contributions.heads.ndim - 1))
+
+
+def embedding_lengths(embedding: Tensor) -> Tensor:
+    """Return the length of each of B embeddings (B, d), to divide by: (B,), 1 for an embedding of zeros.
+
+    >>> embedding_lengths(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([5., 1.])
+    """
+    lengths = embedding.norm(dim=-1)
+    return torch.where(lengths > 0, lengths, 1)
+
+
+def unit_terms(contributions: HeadContributions) -> HeadContributions:
+    """Divide all terms of each image by the length of its embedding; what heads take from tokens stays as it is.
+
+    >>> ones = torch.ones(1, 4)
+    >>> terms = HeadContributions(heads=torch.ones(1, 1, 1, 4), mlp=torch.zeros(1, 1, 4), initial=0 * ones,
+    ...     rest=0 * ones, constant=0 * ones, embedding=ones, attention=torch.ones(1, 1, 1, 1), layers=(0,))
+    >>> unit_terms(terms).total()
+    tensor([[0.5000, 0.5000, 0.5000, 0.5000]])
+    """
+    lengths = embedding_lengths(contributions.embedding)
+
+    def scale(terms: Tensor) -> Tensor:
+        return terms / lengths.view(-1, *[1] * (terms.ndim - 1))
+
+    return replace(contributions.map(scale), attention=contributions.attention)
 
 
 def pick_heads(values: Tensor, heads: Sequence[Head], *, layers: Sequence[int]) -> Tensor:

@@ -25,13 +25,14 @@ class Segmentation(NamedTuple):
     masks: Tensor
 
 
-def segment(maps: Tensor, size: int) -> Segmentation:
+def segment(maps: Tensor, size: int, patch_size: int | None = None) -> Segmentation:
     """Bring maps of patches to pixels (bilinear), scale each to 0..1, and cut it at its mean.
 
     Args:
         maps: (B, h, w).
         size: side S of the images, in pixels. A mask to compare with must have gone through the same resizing as
             the image (``mkbench.datamodules.ground_truth_geometry``).
+        patch_size: side P of a patch, in pixels, ``backbone.patch_size``; None: the largest that fits.
 
     Returns:
         ``Segmentation``; pixels that no patch covers are background with a score of 0. A map without contrast has
@@ -47,8 +48,9 @@ def segment(maps: Tensor, size: int) -> Segmentation:
     """
     if maps.ndim != 3 or 0 in maps.shape[1:] or size < 1:
         raise ValueError(f"Expected maps (B, h, w) and a size of at least 1, got {tuple(maps.shape)} and {size}.")
-    height, width = (covered_pixels(size, side) for side in maps.shape[1:])
-    pixels = F.interpolate(maps[:, None], (height, width), mode="bilinear", align_corners=False)[:, 0]
+    height, width = (covered_pixels(size, side, patch_size) for side in maps.shape[1:])
+    whole = [side * (patch_size or size // side) for side in maps.shape[1:]]  # the edge may cut the last patches off
+    pixels = F.interpolate(maps[:, None], whole, mode="bilinear", align_corners=False)[:, 0, :height, :width]
     low, high = pixels.amin(dim=(1, 2), keepdim=True), pixels.amax(dim=(1, 2), keepdim=True)
     span = high - low
     # Clamped, because a quotient of rounded numbers may leave 0..1.

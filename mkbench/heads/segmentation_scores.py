@@ -31,12 +31,13 @@ class MapScores(NamedTuple):
         return MapScores(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
-def score_maps(maps: Tensor, ground_truth: Tensor) -> MapScores:
+def score_maps(maps: Tensor, ground_truth: Tensor, patch_size: int | None = None) -> MapScores:
     """Cut the object out of maps and compare it with the true one.
 
     Args:
         maps: (B, R, h, w), R maps of each image.
         ground_truth: (B, S, S) bool, the true object, in the geometry of the image.
+        patch_size: side of a patch, in pixels; see :func:`segment`.
 
     Raises:
         ValueError: for shapes that do not fit, or no map.
@@ -50,13 +51,13 @@ def score_maps(maps: Tensor, ground_truth: Tensor) -> MapScores:
             f"Expected maps (B, R, h, w) and ground truth (B, S, S), got {tuple(maps.shape)} and "
             f"{tuple(ground_truth.shape)}."
         )
-    each = [_score(own, ground_truth) for own in maps.unbind(dim=1)]  # one by one: ranking all pixels takes memory
+    each = [_score(own, ground_truth, patch_size) for own in maps.unbind(dim=1)]  # ranking all takes memory
     counts, iou, precision, flat = (torch.stack(values) for values in zip(*each, strict=True))
     return MapScores(counts.mean(dim=0), iou.mean(dim=0), precision.mean(dim=0), flat.any(dim=0))
 
 
-def _score(maps: Tensor, ground_truth: Tensor) -> MapScores:
-    found = segment(maps.double(), ground_truth.shape[-1])
+def _score(maps: Tensor, ground_truth: Tensor, patch_size: int | None) -> MapScores:
+    found = segment(maps.double(), ground_truth.shape[-1], patch_size)
     counts = image_mask_counts(found.masks, ground_truth)
     flat = ~(found.scores > 0).flatten(1).any(dim=1)
     return MapScores(counts, iou_of_counts(counts), segmentation_average_precision(found.scores, ground_truth), flat)

@@ -14,6 +14,7 @@ from torch import Tensor
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, MkbenchError, UsageError
 from mkbench.heads.contributions import HeadContributions
+from mkbench.heads.head_values import embedding_lengths, unit_terms
 from mkbench.runs.group_files import finished_groups, read_group
 from mkbench.runs.manifest import read_manifest
 from mkbench.runs.run_folder import CONTRIBUTIONS, group_path
@@ -162,6 +163,8 @@ class ContributionStore:
         num_heads: heads H of a layer.
         width: d, of the joint space.
         groups: those with at least one readable image.
+        normalise: divide all terms of an image by the length of its embedding when they are read, so that each image
+            counts alike whatever its scale. The published figures of heads and their texts are of such terms.
 
     >>> store = ContributionStore(Path("runs/heads/vit"), layers=(10, 11), num_heads=12, width=512, groups=())
     >>> store.num_images, store.layer(11).shape
@@ -173,6 +176,7 @@ class ContributionStore:
     num_heads: int
     width: int
     groups: tuple[StoredGroup, ...]
+    normalise: bool = False
 
     @property
     def num_images(self) -> int:
@@ -199,7 +203,8 @@ class ContributionStore:
         """
         terms = {name: tensor.float() for name, tensor in _read(group.path).items()}
         heads = terms["heads"]
-        return HeadContributions(**terms, attention=heads.new_zeros(*heads.shape[:3], 0), layers=self.layers)
+        read = HeadContributions(**terms, attention=heads.new_zeros(*heads.shape[:3], 0), layers=self.layers)
+        return unit_terms(read) if self.normalise else read
 
     def __iter__(self) -> Iterator[HeadContributions]:
         return map(self.read, self.groups)
@@ -228,7 +233,10 @@ class ContributionStore:
         joined = torch.empty(len(chosen), self.num_images, self.width)  # filled in place: K images may be many
         start = 0
         for group in self.groups:
-            rows = _read_layer(group.path, place)[:, chosen]  # (B, H, d)
+            rows, embedding = _read_layer(group.path, place)
+            rows = rows[:, chosen]  # (B, H, d)
+            if self.normalise:
+                rows = rows / embedding_lengths(embedding)[:, None, None]
             joined[:, start : start + len(rows)] = rows.transpose(0, 1)
             start += len(rows)
         return joined
@@ -253,22 +261,25 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise _broken(path, f"none that can be read ({error})") from error
 
 
-def _read_layer(path: Path, place: int) -> Tensor:
+def _read_layer(path: Path, place: int) -> tuple[Tensor, Tensor]:
+    """Return what the heads of a layer add (B, H, d), and the embeddings (B, d)."""
     try:
         with safe_open(path, framework="pt") as file:
             rows: Tensor = file.get_slice("heads")[:, place]
-            return rows.float()
+            embedding: Tensor = file.get_tensor("embedding")
+            return rows.float(), embedding.float()
     except (SafetensorError, OSError) as error:
         raise _broken(path, f"none that can be read ({error})") from error
 
 
-def open_store(run: Path) -> ContributionStore:
+def open_store(run: Path, *, normalise: bool = False) -> ContributionStore:
     """Open the contributions of a finished run of ``HeadDecomposition``.
 
     Every file is checked against what the run says of itself: the same model, layers and images.
 
     Args:
         run: folder of the run.
+        normalise: divide all terms of an image by the length of its embedding.
 
     Raises:
         UsageError: the folder holds no such run, or one that is not finished.
@@ -301,4 +312,4 @@ def open_store(run: Path) -> ContributionStore:
     if len(shapes) != 1:
         raise DataError(f"Expected contributions of one shape in {run}, found {len(shapes)}; run it again.")
     ((num_heads, width),) = shapes
-    return ContributionStore(run, layers, num_heads, width, tuple(groups))
+    return ContributionStore(run, layers, num_heads, width, tuple(groups), normalise)

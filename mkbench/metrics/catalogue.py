@@ -30,6 +30,7 @@ _SAMMANI = "Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016"
 _GANDELSMAN = "Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916"
 _MADASU_2024 = "Madasu, Gandelsman, Lal & Howard 2024, arXiv 2409.06579"
 _MADASU_2025 = "Madasu et al., EMNLP 2025, arXiv 2503.11103"
+_WAFFLE = "Roth et al., ICCV 2023, arXiv 2306.07282"
 _OWN = "mkbench"
 
 
@@ -356,6 +357,12 @@ _ACCURACIES = (
     _accuracy("top5", "top-5", "share of images whose class is among the five most similar ones"),
     _accuracy("top1_descriptors", "top-1, descriptors", "top-1 by each class's own descriptors", beside="top1"),
     _accuracy("top1_mined", "top-1, mined", "top-1 by own and mined descriptors", beside="top1_descriptors"),
+    _accuracy("top1_shuffled", "top-1, shuffled", "top-1 by the descriptors of other classes", _WAFFLE),
+    _accuracy("top1_random", "top-1, random words", "top-1 by words at random in place of descriptors", _WAFFLE),
+    _accuracy("top5_descriptors", "top-5, descriptors", "top-5 by each class's own descriptors", beside="top5"),
+    _accuracy("top5_mined", "top-5, mined", "top-5 by own and mined descriptors", beside="top5_descriptors"),
+    _accuracy("top5_shuffled", "top-5, shuffled", "top-5 by the descriptors of other classes", _WAFFLE),
+    _accuracy("top5_random", "top-5, random words", "top-5 by words at random in place of descriptors", _WAFFLE),
     _accuracy(
         "top1_mean_ablated",
         "heads alone",

@@ -43,10 +43,10 @@ class SampleView:
         image: uint8 RGB, (3, S, S).
         saliency: signed map of the patches, positive on the foreground, (h, w).
         part_labels: int64 part of each patch, -1 on the background, (h, w).
-        covered: width and height of the image, in pixels, that the patches cover.
+        covered: width and height, in pixels, that the patches cover; a last one may reach over the edge of the image.
         part_descriptors: for each part, descriptors, best first; empty where the image lacks the part.
         concepts: vision concepts with their importance, most important first.
-        language: language concepts of the class, closest first (the published image shows 15).
+        language: all language concepts of the class, closest first; they decide which concepts are mutual.
         class_name: the true class, None for an image without a label.
         predicted_name: the predicted class.
         heading: of the figure, such as the model and the explainer.

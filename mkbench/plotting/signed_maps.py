@@ -67,7 +67,7 @@ def signed_maps_figure(
 
 def _draw_map(axes: Axes, values: Tensor, limit: float, *, size: int | None = None) -> AxesImage:
     """Draw a map on its own, or over an image of some size, where it shows as strongly as it differs from zero."""
-    height, width = (size, size) if size else values.shape
+    height, width = (side * (size // side) if size else side for side in values.shape)  # whole pixels a patch
     shown = values.detach().cpu().double().numpy()
     image = axes.imshow(
         shown,
@@ -79,7 +79,7 @@ def _draw_map(axes: Axes, values: Tensor, limit: float, *, size: int | None = No
         aspect="auto",
         alpha=_OPACITY * np.sqrt(np.abs(shown) / limit) if size else None,
     )
-    axes.set(xticks=[], yticks=[])
+    axes.set(xticks=[], yticks=[], xlim=(0, size or width), ylim=(size or height, 0))
     axes.spines[:].set(visible=True, linewidth=0.4)
     return image
 

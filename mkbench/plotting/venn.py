@@ -15,6 +15,7 @@ VISION, LANGUAGE = PALETTE[5], PALETTE[3]
 MUTUAL = PALETTE[4]
 
 _SIZE = 6.5  # of the texts, points
+_MOST_LISTED = 15  # texts of the language encoder alone
 _GAP = 3.0  # between two texts, points
 _HEADING = 14.0  # points above the shapes
 _PADDING = 5.0  # between text and outline, points
@@ -29,11 +30,13 @@ class VennLayout:
 
     Attributes:
         columns: vision only, mutual, language only; each a list of texts, each text a list of lines.
+        language_only: how many concepts only the language encoder has; the column may list the first of them alone.
         width: of the drawing, points.
         height: of the drawing with its headings, points.
     """
 
     columns: tuple[list[list[str]], list[list[str]], list[list[str]]]
+    language_only: int
     width: float
     height: float
 
@@ -47,7 +50,8 @@ def lay_out_venn(vision: Sequence[str], language: Sequence[str], *, width: float
         width: of the drawing, in points.
 
     Returns:
-        The layout; a mutual concept is written once, in the order of the vision concepts.
+        The layout; a mutual concept is written once, in the order of the vision concepts. Of those of the language
+        encoder alone the first 15 are listed, as many as the published image shows, and all are counted.
 
     Example:
         >>> layout = lay_out_venn(["wings", "a beak"], ["a beak", "fur"], width=500)
@@ -60,13 +64,14 @@ def lay_out_venn(vision: Sequence[str], language: Sequence[str], *, width: float
     def wrapped(texts: Sequence[str], weight: Weight) -> list[list[str]]:
         return [wrap_text(text, room, _SIZE, weight) for text in texts]
 
+    language_only = [text for text in language if text not in mutual]
     columns = (
         wrapped([text for text in vision if text not in mutual], "normal"),
         wrapped(mutual, "bold"),
-        wrapped([text for text in language if text not in mutual], "normal"),
+        wrapped(language_only[:_MOST_LISTED], "normal"),
     )
     shape_height = max(70.0, max(_column_height(column) for column in columns) / _USABLE + 2 * _PADDING)
-    return VennLayout(columns, width, _HEADING + shape_height)
+    return VennLayout(columns, len(language_only), width, _HEADING + shape_height)
 
 
 def _narrowing(height: float) -> float:
@@ -124,11 +129,13 @@ def draw_venn(axes: Axes, layout: VennLayout, *, left: float, top: float) -> Non
         axes.add_patch(Polygon(outline, fill=False, edgecolor=ink(colour), linewidth=0.8))
     # Centre of the straight column that stays inside one shape and outside the other over their usable height.
     reach = half_width * (1 + _narrowing(_USABLE)) / 2
-    headings = ("vision only", "mutual", "language only")
+    vision_only, mutual, listed = map(len, layout.columns)
+    cut = f"{listed} of {layout.language_only} shown" if listed < layout.language_only else f"{listed}"
+    headings = (f"vision only ({vision_only})", f"mutual ({mutual})", f"language only ({cut})")
     for index, (heading, column) in enumerate(zip(headings, layout.columns, strict=True)):
         x = middle[0] + (index - 1) * reach
         weight: Weight = "bold" if index == 1 else "normal"
-        axes.text(x, top + _HEADING - 4, f"{heading} ({len(column)})", ha="center", va="baseline", fontweight="bold")
+        axes.text(x, top + _HEADING - 4, heading, ha="center", va="baseline", fontweight="bold")
         _write_column(axes, column or [["none"]], x=x, middle=middle[1], weight=weight if column else "normal")
 
 

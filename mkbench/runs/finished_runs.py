@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from mkbench.errors import UsageError
+from mkbench.errors import DataError, UsageError
+from mkbench.runs.group_files import finished_groups
+from mkbench.runs.manifest import read_manifest
 from mkbench.runs.results import model_label, read_environment, read_results
-from mkbench.runs.run_folder import RESULTS
+from mkbench.runs.run_folder import GROUPS, RESULTS
 from mkbench.runs.schema import Environment, RunResults
 from mkbench.runs.tidy_tables import TidyTable, metric_rows, sample_rows
 
@@ -170,6 +172,27 @@ def read_runs(folders: str | Path | Iterable[str | Path]) -> Runs:
         Run(folder, label, results, environment)
         for folder, label, (results, environment) in zip(found, labels, contents, strict=True)
     )
+
+
+def require_whole(runs: Iterable[Run]) -> None:
+    """Refuse runs of which group files are missing, so that images do not silently drop out of comparisons.
+
+    Args:
+        runs: finished runs; what is said of one that says itself that it is partial is that alone.
+
+    Raises:
+        DataError: a run that lacks a group which its manifest names, or whose manifest is damaged.
+
+    >>> require_whole([])
+    """
+    for run in runs:
+        groups = (read_manifest(run.folder) or {}).get("groups", {})
+        missing = sorted(set(groups) - set(finished_groups(run.folder)))
+        if missing and "partial" not in run.results["data"]:
+            raise DataError(
+                f"Expected the rows of {len(groups)} class groups in {run.folder / GROUPS}, found {len(missing)} "
+                f"missing, such as {missing[0]}; run its `mkbench predict` again, which computes what is missing."
+            )
 
 
 def _tell_apart(names: Sequence[str], folders: Sequence[Path]) -> list[str]:

@@ -1,10 +1,12 @@
 """Group files of a run: the rows of every class group in Parquet, written as the group finishes."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,8 +14,12 @@ import pyarrow.parquet as pq
 from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError
 from mkbench.runs.run_folder import GROUPS, LOG, group_path
+from mkbench.runs.schema import find_fault
+from mkbench.text_files import parse_json
 
 _META_KEY = b"mkbench"
+#: What reading a damaged file raises; most of pyarrow's errors are ValueErrors.
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, pa.ArrowException)
 
 #: One row for each image and explainer. Of images without labels class_index, class_name, top1 and top5 are null.
 ROW_SCHEMA = pa.schema(
@@ -42,6 +48,11 @@ IMAGE_SCHEMA = pa.schema(
 )
 
 
+class _Meta(TypedDict):
+    fallbacks: dict[str, dict[str, int]]
+    unreadable: list[str]
+
+
 @dataclass(frozen=True)
 class GroupRecord:
     """Record of one class group: rows, fallbacks and unreadable images.
@@ -66,7 +77,7 @@ def write_group(run: Path, record: GroupRecord) -> Path:
     meta = {"fallbacks": record.fallbacks, "unreadable": list(record.unreadable)}
     table = _conform(record.rows).replace_schema_metadata({_META_KEY: json.dumps(meta).encode()})
     with written_whole(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, write_page_checksum=True)
     return path
 
 
@@ -78,9 +89,41 @@ def _conform(rows: pa.Table) -> pa.Table:
 
 
 def log_group(run: Path, record: GroupRecord, *, images: int) -> None:
-    """Add a line to ``groups.log``: when which group was written; one short append, so that devices may share it."""
+    """Add a line to ``groups.log``: when which group was written, and a digest of its file.
+
+    It is one short append, so that devices may share the log.
+    """
+    digest = _digest(group_path(run, record.key).read_bytes())
     with (run / LOG).open("a", encoding="utf-8") as log:
-        log.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC  {record.key}  {images} images\n")
+        log.write(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC  {record.key}  {images} images  {digest}\n")
+
+
+def _digest(content: bytes) -> str:
+    return f"blake2b:{hashlib.blake2b(content, digest_size=16).hexdigest()}"
+
+
+def _logged_digest(path: Path) -> str | None:
+    """Return the digest that the log has of a group file; None where a kill, or an earlier version, left none."""
+    try:
+        lines = (path.parent.parent / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    fields = [line.split("  ") for line in lines if f"  {path.stem}  " in line]
+    return next((line[3] for line in reversed(fields) if len(line) == 4), None)
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    """Open a group file after comparing it with its digest in the log.
+
+    Raises:
+        ValueError: it is not the file that was written, or no Parquet file.
+        OSError: it cannot be read.
+    """
+    content = path.read_bytes()
+    logged = _logged_digest(path)
+    if logged is not None and logged != _digest(content):
+        raise ValueError(f"its content is not that which {LOG} has a digest of")
+    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
 
 
 def read_group(path: Path) -> GroupRecord:
@@ -90,11 +133,15 @@ def read_group(path: Path) -> GroupRecord:
         DataError: the file is damaged or no group file.
     """
     try:
-        table = pq.read_table(path)
-        meta = json.loads(table.schema.metadata[_META_KEY])
+        with _open(path) as file:
+            table = file.read(use_threads=False)
+        meta = parse_json(table.schema.metadata[_META_KEY].decode("utf-8"))
+        fault = find_fault(meta, _Meta)
+        if fault is not None:
+            raise ValueError(fault)
         rows = _conform(table.replace_schema_metadata(None))
         return GroupRecord(path.stem, rows, meta["fallbacks"], tuple(meta["unreadable"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's errors are ValueErrors
+    except _DAMAGES as error:
         raise _damaged(path, error) from error
 
 
@@ -115,24 +162,29 @@ def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:
     return [read_group(group_path(run, key)) for key in keys]
 
 
-def read_columns(run: Path, names: Sequence[str]) -> pa.Table:
+def read_columns(run: Path, names: Sequence[str], *, optional: pa.Schema | None = None) -> pa.Table:
     """Read some columns of the rows of all finished groups of a run, group by group.
 
     Args:
         run: folder of the run.
         names: of columns of ``ROW_SCHEMA``.
+        optional: columns that not every run has; null where one has not.
 
     Raises:
         DataError: a group file is damaged.
     """
-    schema = pa.schema([ROW_SCHEMA.field(name) for name in names])
+    own = pa.schema([ROW_SCHEMA.field(name) for name in names])
+    schema = pa.unify_schemas([own, optional or pa.schema([])])
     tables = [schema.empty_table()]
     for key in finished_groups(run):
         path = group_path(run, key)
         try:
-            with pq.ParquetFile(path) as file:  # for files this small a quarter of the time of `read_table`
-                table = file.read(columns=list(names), use_threads=False)
-            tables.append(table.replace_schema_metadata(None).select(list(names)).cast(schema))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            with _open(path) as file:  # for files this small a quarter of the time of `read_table`
+                there = [name for name in schema.names if name in names or name in file.schema_arrow.names]
+                table = file.read(columns=there, use_threads=False).replace_schema_metadata(None)
+            for name in set(schema.names) - set(there):
+                table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
+            tables.append(table.select(schema.names).cast(schema))
+        except _DAMAGES as error:
             raise _damaged(path, error) from error
     return pa.concat_tables(tables).combine_chunks()

@@ -1,11 +1,21 @@
 """Manifest of a run: what it consists of, so that groups of two different runs are never mixed."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from mkbench.errors import DataError
 from mkbench.runs.run_folder import MANIFEST
+from mkbench.runs.schema import find_fault
 from mkbench.text_files import parse_json
+
+
+class _Manifest(TypedDict, total=False):
+    schema_version: int
+    system: str
+    model: dict[str, Any]
+    data: dict[str, Any]
+    settings: dict[str, Any]
+    groups: dict[str, list[str]]
 
 
 def read_manifest(run: Path) -> dict[str, Any] | None:
@@ -26,7 +36,10 @@ def read_manifest(run: Path) -> dict[str, Any] | None:
         raise DataError(
             f"Expected a manifest in {path}, found a damaged file; run with --results.overwrite true."
         ) from error
-    return content if isinstance(content, dict) else {}
+    fault = find_fault(content, _Manifest)
+    if fault is not None:
+        raise DataError(f"Expected in {path} {fault.lstrip()}; run with --results.overwrite true.")
+    return cast(dict[str, Any], content)
 
 
 def differences(earlier: dict[str, Any], later: dict[str, Any], prefix: str = "") -> list[str]:

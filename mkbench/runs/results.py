@@ -18,6 +18,8 @@ EXPLAINER_LABELS = {
     "linear-probe": "linear probe",
     "gradcam": "Grad-CAM",
 }
+#: The controls among explainers, the last ones of a run.
+_CONTROL_LABELS = {"random": "random", "whole-image": "whole image"}
 _FAMILIES, _OTHER_FAMILY = ("ViT", "ResNet", "ConvNeXt"), "other"
 ABSENT = "\u2013"  # an en dash, never a zero
 RANDOM_WEIGHTS = "(random weights)"
@@ -85,13 +87,13 @@ def explainer_names(results: RunResults) -> list[str]:
 
 
 def sort_explainers(names: set[str]) -> list[str]:
-    """Put the published explainers first and the others in alphabetical order.
+    """Put the published explainers first, then others in alphabetical order, then the controls.
 
-    >>> sort_explainers({"other", "kmeans", "pca"})
-    ['pca', 'kmeans', 'other']
+    >>> sort_explainers({"random", "whole", "kmeans", "pca"})
+    ['pca', 'kmeans', 'whole', 'random']
     """
-    known = [name for name in EXPLAINER_LABELS if name in names]
-    return known + sorted(names - set(known))
+    known, controls = ([name for name in labels if name in names] for labels in (EXPLAINER_LABELS, _CONTROL_LABELS))
+    return known + sorted(names - {*known, *controls}) + controls
 
 
 def explainer_label(name: str) -> str:
@@ -100,7 +102,7 @@ def explainer_label(name: str) -> str:
     >>> explainer_label("kmeans"), explainer_label("mine")
     ('K-means', 'mine')
     """
-    return EXPLAINER_LABELS.get(name, name)
+    return (EXPLAINER_LABELS | _CONTROL_LABELS).get(name, name)
 
 
 def family_name(results: RunResults) -> str:

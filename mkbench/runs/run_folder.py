@@ -17,7 +17,10 @@ CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.j
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"
 
 #: Of a process that was killed while it wrote.
-_TEMPORARY = (".*.json.*", f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*")
+_TEMPORARY = (
+    *(".*.json.*", ".config.yaml.*", ".run.lock.*"),
+    *(f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*"),
+)
 #: With what followed from fewer groups.
 _LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
 #: All that a run writes; anything else in the folder is the user's.

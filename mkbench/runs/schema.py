@@ -24,12 +24,17 @@ class ModelEntry(TypedDict):
     precision: str
 
 
-class BankEntry(TypedDict):
-    """The concept bank of a run."""
-
+class _BankEntry(TypedDict):
     source: str
     sha256: str
     size: int
+
+
+class BankEntry(_BankEntry, total=False):
+    """The concept bank of a run; ``prompts`` and ``language_models`` of one that `mkbench bank` made."""
+
+    prompts: list[str]
+    language_models: list[str]
 
 
 class PartialEntry(TypedDict):
@@ -58,6 +63,7 @@ class DataEntry(_DataEntry, total=False):
     samples_sha256: str | None
     resize: str
     seed: int
+    not_images: int
     partial: PartialEntry
 
 

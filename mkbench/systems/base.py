@@ -186,6 +186,7 @@ class BenchmarkSystem(L.LightningModule, ABC):
                 f"Expected --trainer.precision 32-true, found {self.trainer.precision}; the analysis needs it: set the "
                 "encoders' precision with --model.precision."
             )
+        self.trainer.predict_loop.return_predictions = False  # a callback takes each answer; memory would not hold all
         torch.set_float32_matmul_precision("highest")  # TF32 would change similarities in the third digit
         waits = self.text_cache.folder is not None and self.trainer.local_rank > 0
         if waits:

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import lightning as L
 import open_clip
@@ -22,6 +22,10 @@ from mkbench.datamodules.critters_world import load_world
 _MARKED_SHARE = 0.25
 #: Makes the mean over descriptors weigh about as much as the softmax over classes.
 _DESCRIPTOR_WEIGHT = 10.0
+
+
+#: A value of open_clip's ``model_cfg``; with an annotation of any value a parser would build objects there.
+ModelOption: TypeAlias = int | float | bool | str | list[int] | None
 
 
 def caption_loss(image_text: Tensor, true: Tensor) -> Tensor:
@@ -65,7 +69,7 @@ class ContrastiveTraining(L.LightningModule):
 
     def __init__(
         self,
-        model: dict[str, Any],
+        model: dict[str, ModelOption | dict[str, ModelOption]],
         learning_rate: float = 1e-3,
         weight_decay: float = 0.05,
         descriptors_per_step: int = 96,
@@ -75,13 +79,14 @@ class ContrastiveTraining(L.LightningModule):
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.vocabulary = Path(folder) / VOCABULARY_FILE
         size = write_vocabulary(self.vocabulary)
-        self.model_config = {**model, "text_cfg": {**model["text_cfg"], "vocab_size": size}}
+        text: Any = model["text_cfg"]
+        self.model_config: dict[str, Any] = {**model, "text_cfg": {**text, "vocab_size": size}}
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.descriptors_per_step = descriptors_per_step
         self.clip = open_clip.CLIP(**self.model_config)
         self.descriptor_scale = torch.nn.Parameter(torch.tensor(10.0).log())
         self.descriptor_bias = torch.nn.Parameter(torch.tensor(-2.0))  # a descriptor is true of one image in eight
-        context = int(model["text_cfg"]["context_length"])
+        context = int(text["context_length"])
         tokenizer = open_clip.SimpleTokenizer(bpe_path=str(self.vocabulary), context_length=context)
         world = load_world()
         self._class_tokens = _tokenize(tokenizer, world.class_names, CAPTION_TEMPLATES)

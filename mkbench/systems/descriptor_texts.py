@@ -35,40 +35,46 @@ def find_own_descriptors(data: ClassGroupDataModule) -> list[tuple[int, ...]]:
 
 
 def embed_descriptions(
-    backbone: Backbone, data: ClassGroupDataModule, ids: Sequence[tuple[int, ...]], template: str, cache: TextCache
+    backbone: Backbone,
+    class_names: Sequence[str],
+    descriptors: Sequence[Sequence[str]],
+    template: str,
+    cache: TextCache,
 ) -> tuple[Tensor, Tensor]:
     """Embed every class with each of its descriptors.
 
     Args:
         backbone: the model.
-        data: for names and descriptors.
-        ids: Y tuples of descriptor ids.
+        class_names: Y names, in class order.
+        descriptors: of each class, may be none.
         template: text with ``{class}`` and ``{descriptor}``.
         cache: where embeddings are kept.
 
     Returns:
         (T, d) unit rows, class by class, and (T,) int64, the class of each.
     """
-    pairs = [(index, descriptor) for index, of_class in enumerate(ids) for descriptor in of_class]
+    pairs = [(index, descriptor) for index, of_class in enumerate(descriptors) for descriptor in of_class]
     owners = torch.tensor([index for index, _ in pairs], dtype=torch.int64, device=backbone.device)
     if not pairs:
         return torch.zeros(0, backbone.embed_dim, device=backbone.device), owners
-    names, descriptors = data.class_names, data.bank.descriptors
-    texts = [describe_class(template, names[index], descriptors[place]) for index, place in pairs]
+    texts = [describe_class(template, class_names[index], descriptor) for index, descriptor in pairs]
     return cache.embed_bank(backbone, texts, "{}"), owners
 
 
 @torch.no_grad()
-def description_variants(base: Tensor, own: tuple[Tensor, Tensor], mined: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+def description_variants(
+    base: Tensor, own: tuple[Tensor, Tensor], mined: tuple[Tensor, Tensor], **controls: tuple[Tensor, Tensor]
+) -> dict[str, Tensor]:
     """Return what an image is multiplied with for its similarity to every class, in each way of describing them.
 
     Args:
         base: (Y, d) unit rows, the prompt ensembles; they stand in for classes without descriptors.
         own: descriptions of the classes by their own descriptors, and the class of each.
         mined: likewise by those that were mined for them.
+        controls: likewise by others in the place of their own.
 
     Returns:
-        ``base``, ``descriptors`` and ``mined``, each (Y, d) float64.
+        ``base``, ``descriptors``, ``mined`` and the controls by name, each (Y, d) float64.
 
     Example:
         >>> base = torch.eye(2)
@@ -77,8 +83,5 @@ def description_variants(base: Tensor, own: tuple[Tensor, Tensor], mined: tuple[
         [[0.5, 0.5], [0.0, 1.0]]
     """
     texts, owners = (torch.cat(pair) for pair in zip(own, mined, strict=True))
-    return {
-        "base": base.double(),
-        "descriptors": description_vectors(*own, base),
-        "mined": description_vectors(texts, owners, base),
-    }
+    described = {"descriptors": own, "mined": (texts, owners), **controls}
+    return {"base": base.double()} | {name: description_vectors(*one, base) for name, one in described.items()}

@@ -13,8 +13,10 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
-from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE, require_description_template
+from mkbench.concepts.description_controls import random_words, shuffle_descriptors
+from mkbench.concepts.descriptions import DESCRIPTION_PLACES, DESCRIPTION_TEMPLATE
 from mkbench.concepts.mining import descriptor_frequencies, mined_descriptors, nearest_classes
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.options import Unpack
@@ -65,11 +67,13 @@ class Descriptions:
 class DescriptorZeroShot(BenchmarkSystem):
     """Zero-shot classification by descriptors (Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, Table 2).
 
-    Every image is classified three times: by the prompt ensemble of the class names (``base``), by its mean cosine
-    with the descriptions of each class's own descriptors (``descriptors``), and likewise with those that a finished run
-    of ``MutualKnowledge`` found in images of the class's two nearest classes added (``mined``). A class without
-    descriptors in the bank is compared by its prompt ensemble in all three. The published method does not say how many
-    of the found descriptors are taken: here it is the most frequent ones.
+    Every image is classified by the prompt ensemble of the class names (``base``), by its mean cosine with the
+    descriptions of each class's own descriptors (``descriptors``), and likewise with those that a finished run of
+    ``MutualKnowledge`` found in images of the class's two nearest classes added (``mined``). Two controls take the
+    place of a class's own descriptors: those of other classes (``shuffled``) and as many words at random (``random``).
+    Descriptors that are no better than these say nothing of the classes. A class without descriptors in the bank is
+    compared by its prompt ensemble in all of them. The published method does not say how many of the found descriptors
+    are taken: here it is the most frequent ones.
 
     Args:
         backbone: a name that :func:`mkbench.load_backbone` takes, or a backbone (by ``class_path`` in a configuration).
@@ -83,6 +87,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         mined_per_class: most descriptors that are mined for a class, by the share of images that show them, averaged
             over its neighbors; None takes all that were found.
         template: the description of a ``{class}`` by one ``{descriptor}``.
+        control_seed: seed of the descriptors of both controls.
         options: see :class:`BenchmarkSystem`.
 
     Raises:
@@ -99,9 +104,10 @@ class DescriptorZeroShot(BenchmarkSystem):
         mined_explainer: str = "pca",
         mined_per_class: int | None = 10,
         template: str = DESCRIPTION_TEMPLATE,
+        control_seed: int = 0,
         **options: Unpack[SystemOptions],
     ) -> None:
-        require_description_template(template)
+        require_template("--model.template", template, DESCRIPTION_PLACES)
         if mined_per_class is not None and mined_per_class < 1:
             raise UsageError(f"Expected --model.mined_per_class to be at least 1, found {mined_per_class}.")
         if held_out_from is not None and mined_from is None:
@@ -109,6 +115,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         super().__init__(backbone, **options)
         self.mined_from, self.held_out_from, self.split = mined_from, held_out_from, split
         self.mined_explainer, self.mined_per_class, self.template = mined_explainer, mined_per_class, template
+        self.control_seed = control_seed
         self.descriptions: Descriptions | None = None
 
     @cached_property
@@ -124,7 +131,7 @@ class DescriptorZeroShot(BenchmarkSystem):
     @property
     def variants(self) -> tuple[str, ...]:
         """Text variants that images are compared with in this run."""
-        return tuple(VARIANTS) if self.mined_from is not None else ("base", "descriptors")
+        return tuple(variant for variant in VARIANTS if variant != "mined" or self.mined_from is not None)
 
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
@@ -133,6 +140,7 @@ class DescriptorZeroShot(BenchmarkSystem):
         return {
             "split": self.split,
             "template": self.template,
+            "control_seed": self.control_seed,
             "mined_from": None if mined is None else mined.describe() | mining,
             "held_out_from": None if held_out is None else held_out.describe(),
             "chosen": held_out is not None,
@@ -156,12 +164,28 @@ class DescriptorZeroShot(BenchmarkSystem):
         neighbors = nearest_classes(base, NEIGHBORS).cpu()
         mined, kept = self._mine(neighbors, own, len(data.bank))
         chosen = [extra if keep else () for extra, keep in zip(mined, kept.tolist(), strict=True)]
-        of_own, of_mined = (
-            embed_descriptions(self.backbone, data, ids, self.template, self.text_cache) for ids in (own, chosen)
-        )
-        vectors = description_variants(base, of_own, of_mined)
-        vectors = {variant: vectors[variant] for variant in self.variants}
+        vectors = self._vectors(data, base, own, chosen)
         self.descriptions = Descriptions(vectors, own, mined, neighbors, kept, seen)
+
+    def _vectors(
+        self, data: ClassGroupDataModule, base: Tensor, own: Sequence[tuple[int, ...]], mined: Sequence[tuple[int, ...]]
+    ) -> dict[str, Tensor]:
+        """Return what an image is compared with: variant of this run -> (Y, d)."""
+        of_own, of_mined = (
+            [[data.bank.descriptors[place] for place in of_class] for of_class in ids] for ids in (own, mined)
+        )
+        texts: dict[str, Sequence[Sequence[str]]] = {
+            "own": of_own,
+            "mined": of_mined,
+            "shuffled": shuffle_descriptors(of_own, seed=self.control_seed),
+            "random": random_words(of_own, seed=self.control_seed),
+        }
+        embedded = {
+            name: embed_descriptions(self.backbone, data.class_names, descriptors, self.template, self.text_cache)
+            for name, descriptors in texts.items()
+        }
+        vectors = description_variants(base, **embedded)
+        return {variant: vectors[variant] for variant in self.variants}
 
     def _check_runs(self, data: ClassGroupDataModule) -> dict[str, int]:
         """Check the runs that this one relies on; return how many of its images each of them had seen."""
@@ -209,11 +233,11 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     @torch.no_grad()
     def answer(self, group: ClassGroup) -> dict[str, Tensor]:
-        """Classify a class group: variant -> (B,) predicted classes."""
+        """Classify a class group: variant -> (B, up to 5) nearest classes."""
         embedding = self._encode(group.images)
         require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
         unit = F.normalize(embedding.double(), dim=-1)
-        return {variant: self._rank(unit, vectors)[:, 0] for variant, vectors in self.known.vectors.items()}
+        return {variant: self._rank(unit, vectors) for variant, vectors in self.known.vectors.items()}
 
     # -- what a run folder asks -------------------------------------------------------------------------------------
 

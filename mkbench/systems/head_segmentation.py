@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.towers.find_tower import find_tower
+from mkbench.concepts.upscale import clear_uncovered
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.ground_truth import ground_truth_reader
@@ -128,10 +129,11 @@ class HeadSegmentation(BenchmarkSystem):
             UsageError: images whose object is not known.
             RuntimeError: ``prepare`` was not called.
         """
-        ground_truth = object_masks(group)
+        patch_size = self.backbone.patch_size
+        ground_truth = clear_uncovered(object_masks(group), self.backbone.grid, patch_size)
         chunks = zip(self._chunks(group.images), self._chunks(ground_truth), strict=True)
         parts = [self._segment(images, masks, group.class_index) for images, masks in chunks]
-        return SegmentedGroup(group, ground_truth, SegmentedImages.concatenate(parts))
+        return SegmentedGroup(group, ground_truth, SegmentedImages.concatenate(parts), patch_size)
 
     def _segment(self, images: Tensor, ground_truth: Tensor, label: int | None) -> SegmentedImages:
         if self._decomposer is None or self._classes is None:
@@ -143,7 +145,9 @@ class HeadSegmentation(BenchmarkSystem):
         if self.condition_on == "true" and label is not None:
             classes = torch.full_like(classes, label)
         maps = self._draw_maps(readings, class_directions(texts, classes))
-        scores = {method: score_maps(of_method, ground_truth) for method, of_method in maps.items()}
+        scores = {
+            method: score_maps(of_method, ground_truth, self.backbone.patch_size) for method, of_method in maps.items()
+        }
         return SegmentedImages(ranking, classes, maps, scores)
 
     def _draw_maps(self, readings: TokenReadings, directions: Tensor) -> dict[str, Tensor]:

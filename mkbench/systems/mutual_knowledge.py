@@ -24,6 +24,7 @@ from mkbench.concepts import (
     find_foreground,
 )
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.options import Unpack
@@ -102,6 +103,8 @@ class MutualKnowledge(BenchmarkSystem):
         seed: int = 0,
         **options: Unpack[ModelOptions],
     ) -> None:
+        require_template("--model.descriptor_template", descriptor_template)
+        require_template("--model.relevance_template", relevance_template)
         super().__init__(
             backbone,
             metrics=_with_metrics_of_scorers(metrics, scorers),
@@ -262,6 +265,7 @@ class MutualKnowledge(BenchmarkSystem):
             scope=self.scope,
             method=self.saliency,
             refine=self.refine,
+            patch_size=self.backbone.patch_size,
             stage=self.stage,
         )
         ranking = self._rank(unit, text.classes)

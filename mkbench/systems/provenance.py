@@ -62,7 +62,10 @@ def build_results(
     if not summary["images"]:
         unreadable = summary["unreadable"]
         raise DataError(f"Expected images to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")
-    missing = {"partial": {"groups": len(found), "of": len(keys)}} if len(found) < len(keys) else {}
+    missing: dict[str, Any] = {"partial": {"groups": len(found), "of": len(keys)}} if len(found) < len(keys) else {}
+    others = len(data.other_files())
+    if others:
+        missing["not_images"] = others
     return {
         "schema_version": SCHEMA_VERSION,
         "system": system_name(system),

@@ -46,8 +46,10 @@ class SegmentedGroup:
         group: the images.
         ground_truth: (B, S, S) bool, the pixels of the object in each.
         images: what was found.
+        patch_size: side of a patch of the model, in pixels; None: the largest that fits.
     """
 
     group: ClassGroup
     ground_truth: Tensor
     images: SegmentedImages
+    patch_size: int | None = None

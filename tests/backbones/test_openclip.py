@@ -36,10 +36,17 @@ def test_real_architectures(real: Backbone) -> None:
     grid, feature_dim, embed_dim, capabilities = SHAPES[real.name.split()[0]]
     assert (real.grid, real.feature_dim, real.embed_dim) == (grid, feature_dim, embed_dim)
     assert real.capabilities == capabilities
+    assert real.patch_size == 32
     assert real.random_weights
     assert not real.training
     assert real.dtype == torch.float32
     assert not any(parameter.requires_grad for parameter in real.parameters())
+
+
+def test_patch_keeps_its_size_where_many_pixels_are_left_over() -> None:
+    model = open_clip.create_model("ViT-S-32-alt", force_image_size=240, pretrained_text=False)
+    backbone = OpenClipBackbone(model, open_clip.get_tokenizer("ViT-S-32-alt"), name="small", embed_dim=256)
+    assert (backbone.grid, backbone.patch_size) == ((7, 7), 32)  # 240 // 7 would be 34
 
 
 def test_real_architectures_read_the_last_map_in_one_forward(real: Backbone) -> None:

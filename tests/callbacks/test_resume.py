@@ -15,6 +15,7 @@ import pytest
 from toy_data import CONFIGS
 
 from mkbench.backbones.known_models import BUNDLED, model_entries
+from mkbench.runs.ownership import LOCK
 from mkbench.runs.run_folder import RESULTS
 
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
@@ -149,3 +150,27 @@ def test_process_without_work_does_not_hold_up_the_other(tiny_model: Path, alone
     finish(["-m", "mkbench", *predict(tiny_model, *DDP)], tmp_path)
     assert (run / RESULTS).read_bytes() == (alone / RESULTS).read_bytes()
     assert written(run) == ["00001-000"]
+
+
+def test_two_runs_at_once_never_mix(tiny_model: Path, alone: Path, tmp_path: Path) -> None:
+    words = ["-m", "mkbench", *predict(tiny_model)]
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+    root = f"--results.root={tmp_path / 'runs'}"
+    started = [start([*words, root], tmp_path / str(number)) for number in range(2)]
+    codes = [process.wait(timeout=600) for process in started]
+    said = [(tmp_path / str(number) / "said.txt").read_text() for number in range(2)]
+    if codes != [0, 0]:  # where one came late, it found a finished run
+        assert sorted(codes) == [0, 2]
+        assert f"found that process {started[codes.index(0)].pid} on" in said[codes.index(2)]
+    assert_same(tmp_path / "runs" / "tiny", alone)
+
+
+def test_run_of_a_killed_process_is_taken_over(tiny_model: Path, alone: Path, tmp_path: Path) -> None:
+    words = ["-m", "mkbench", *predict(tiny_model)]
+    kill_after(2, 0.0, words, tmp_path)
+    run = tmp_path / "runs" / "critters" / "tiny"
+    assert (run / LOCK).exists()
+    finish(words, tmp_path)
+    assert_same(run, alone, kills=1)
+    assert not (run / LOCK).exists()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -396,3 +397,33 @@ def test_terminal_without_arrows_ends_no_command(tmp_path: Path) -> None:
         check=False,
     )
     assert (process.returncode, process.stdout, process.stderr) == (0, "?\n", "")
+
+
+def test_what_was_left_out_is_said_and_counted(
+    command: Callable[..., Any], folder_words: list[str], photo_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = photo_tree()
+    (root / "ant" / "broken.png").write_bytes(b"no image")
+    for name in ("ant/notes.txt", "bee/photo.heic", "bee/.hidden"):
+        (root / name).touch()
+    outcome = command(*folder_words)
+    assert outcome.code == 0
+    assert "1 of 7 images could not be read and are left out; the first: " in outcome.output
+    assert (
+        "left out beside the images, since they are no images by their suffixes: 2; `mkbench doctor`" in outcome.output
+    )
+    (results,) = (tmp_path / "runs").glob("*/results.json")
+    assert json.loads(results.read_text())["data"]["not_images"] == 2
+
+
+def test_one_class(
+    command: Callable[..., Any], folder_words: list[str], photo_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    photo_tree(["ant"])
+    outcome = command(*folder_words)
+    assert (outcome.code, outcome.error) == (0, "")
+    (results,) = (tmp_path / "runs").glob("*/results.json")
+    names = {metric["name"] for metric in json.loads(results.read_text())["metrics"]}
+    assert {"top1", "mutual_information_auc"} <= names
+    assert not [name for name in names if "excess" in name or "chance" in name]  # there is no other class
+    assert "nan" not in outcome.output

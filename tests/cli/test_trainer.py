@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonargparse import Namespace
 
-from mkbench.cli.trainer import MkbenchCLI, Trainer, usable_accelerator
+from mkbench.cli.trainer import MkbenchCLI, Trainer, usable_accelerator, with_absolute_paths
 from mkbench.datamodules import ImageFolder
 from mkbench.errors import DataError, UsageError
 from mkbench.systems import MutualKnowledge
@@ -67,3 +69,27 @@ def test_trainer_runs_where_auto_would_be_mps(folder_words: list[str], monkeypat
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
     trainer = MkbenchCLI([*folder_words[1:], "--trainer.accelerator=auto"], run=False).build("trainer")
     assert trainer.strategy.root_device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "given", "local"),
+    [
+        ("HuggingFace", "path", "ethz/food101", False),
+        ("HuggingFace", "path", "saved", True),
+        ("HuggingFace", "cache", "not-there-yet", True),
+        ("WebDataset", "shards", "val-{000..049}.tar", True),
+        ("ImageFolder", "class_names", "imagenet", False),
+        ("ImageFolder", "class_names", "names.json", True),
+        ("ImageFolder", "bank", "missing.json", True),
+    ],
+)
+def test_saved_paths_are_absolute_and_names_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, option: str, given: str, local: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "names.json").touch()
+    make: Any = Namespace  # its constructor is not annotated
+    section = make(class_path=f"mkbench.datamodules.{kind}", init_args=make(**{option: given}))
+    kept = with_absolute_paths(section).init_args[option]
+    assert kept == (str(tmp_path / given) if local else given)

@@ -8,7 +8,6 @@ from mkbench.concepts.descriptions import (
     describe_class,
     description_vectors,
     own_descriptors,
-    require_description_template,
 )
 
 
@@ -95,9 +94,3 @@ def test_published_words():
 
 def test_braces_of_names_stay():
     assert describe_class("{class}: {descriptor}", "{descriptor}", "{class}") == "{descriptor}: {class}"
-
-
-@pytest.mark.parametrize("template", ["a {class}", "{descriptor}", "{class} {class} {descriptor}", "a {} with {}"])
-def test_template_without_both_places_is_refused(template):
-    with pytest.raises(ValueError, match=r"\{class\} and \{descriptor\} exactly once each"):
-        require_description_template(template)

@@ -55,7 +55,7 @@ def test_bank_embeddings_fill_the_template():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: class_embeddings(Bytes(), ["cat"], ["a photo"]), "must contain {}"),
+        (lambda: class_embeddings(Bytes(), ["cat"], ["a photo"]), "must contain one {}"),
         (lambda: class_embeddings(Bytes(), [], ["{}"]), "at least one text"),
         (lambda: class_embeddings(Bytes(), ["cat"], []), "at least one text"),
         (lambda: bank_embeddings(Bytes(), ["cat"], "{}", batch_size=0), "batch_size must be at least 1"),

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mkbench.concepts import upscale_nearest
+from mkbench.concepts.upscale import clear_uncovered
 
 
 def test_multiple_of_the_grid_is_a_kronecker_product():
@@ -37,3 +38,22 @@ def test_wrong_sizes_are_refused():
         upscale_nearest(torch.zeros(2, 2), 0)
     with pytest.raises(ValueError, match="must end in a grid"):
         upscale_nearest(torch.zeros(2), 4)
+
+
+def test_patch_of_a_model_that_leaves_more_pixels_than_patches_unread() -> None:
+    # ViT-B-32 at 240: 7 patches of 32 cover 224; 7 of 34, the largest that fit, would be another patch on 6 of 7 rows.
+    patches = torch.arange(1, 50).view(7, 7)
+    pixels = upscale_nearest(patches, 240, 32)
+    assert torch.equal(pixels[:224, :224], patches.repeat_interleave(32, 0).repeat_interleave(32, 1))
+    assert not pixels[224:].any()
+    assert not pixels[:, 224:].any()
+
+
+def test_last_patch_may_reach_over_the_edge() -> None:
+    assert upscale_nearest(torch.tensor([[1, 2]]).expand(2, 2), 5, 3).tolist() == [[1, 1, 1, 2, 2]] * 5
+
+
+def test_masks_hold_nothing_that_no_patch_covers() -> None:
+    cleared = clear_uncovered(torch.ones(2, 240, 240, dtype=torch.bool), (7, 7), 32)
+    assert cleared[:, :224, :224].all()
+    assert cleared.sum() == 2 * 224**2

@@ -147,10 +147,15 @@ def test_unknown_template_set():
         load_templates("a {}")
 
 
-@pytest.mark.parametrize("templates", [[], ["a photo"], ["a {}", "{} or {}"], ["a {name}"]])
+@pytest.mark.parametrize("templates", [["a photo"], ["a {}", "{} or {}"], ["a {name}"], ["{} of {c}"]])
 def test_templates_without_a_place_for_the_name(templates):
-    with pytest.raises(UsageError, match=r"exactly one \{\} each, found \[.*\]; correct --data\.templates"):
+    with pytest.raises(UsageError, match=r"^Expected --data\.templates to hold \{\} exactly once and no other braces"):
         load_templates(templates)
+
+
+def test_no_template():
+    with pytest.raises(UsageError, match=r"at least one prompt template, found none; correct --data\.templates"):
+        load_templates([])
 
 
 def test_bank(tmp_path):

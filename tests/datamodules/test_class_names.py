@@ -155,3 +155,13 @@ def test_brackets_without_end_are_a_sentence(tmp_path):
 
 def test_a_path_may_be_a_text(tmp_path):
     assert read_class_names(str(write(tmp_path, "owl\n", "a.txt"))) == ["owl"]
+
+
+def test_packaged_names_by_their_name_where_no_file_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = read_class_names("imagenet")
+    assert (len(names), names["n01440764"]) == (1000, "tench")
+    write(tmp_path, "owl\nbat", name="imagenet")
+    assert read_class_names("imagenet") == ["owl", "bat"]
+    with pytest.raises(UsageError, match=r"--data\.class_names \(packaged names: imagenet\)"):
+        read_class_names("imagenets")

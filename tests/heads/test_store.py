@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from mkbench.datamodules.class_groups import ClassGroup
@@ -186,3 +187,29 @@ def test_run_without_any_image_is_refused(run: Path) -> None:
     write_json(run / "manifest.json", manifest | {"groups": {"00001-000": []}})
     with pytest.raises(DataError, match=r"contributions of one shape in .*, found 0"):
         open_store(run)
+
+
+def test_unit_terms_are_those_of_embeddings_of_length_1(run: Path, terms: dict[str, HeadContributions]) -> None:
+    store, raw = open_store(run, normalise=True), open_store(run)
+    lengths = torch.cat([one.embedding for one in terms.values()]).norm(dim=1)
+    assert torch.allclose(store.layer(3) * lengths[None, :, None], raw.layer(3), atol=1e-6)
+    for unit, own in zip(store, raw, strict=True):
+        assert torch.allclose(unit.embedding.norm(dim=1), torch.ones(len(unit.embedding)), atol=1e-6)
+        assert torch.allclose(unit.total() * own.embedding.norm(dim=1, keepdim=True), own.total(), atol=1e-5)
+    assert torch.allclose(
+        store.mean().mlp, torch.cat([unit.mlp for unit in store]).mean(dim=0, keepdim=True), atol=1e-6
+    )
+
+
+def test_one_image_of_a_large_scale_outweighs_others_only_without_unit_terms(run: Path) -> None:
+    """The first text of a head is that of its largest variance: terms times 100 would choose it alone."""
+    path = contributions_path(run, "00000-000")
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    before = open_store(run, normalise=True).layer(2)
+    scale = torch.tensor([100.0, 1.0])
+    scaled = {name: value * scale.view(-1, *[1] * (value.ndim - 1)) for name, value in tensors.items()}
+    save_file(scaled, path, metadata=metadata)
+    assert torch.allclose(open_store(run, normalise=True).layer(2), before, atol=1e-5)
+    assert not torch.allclose(open_store(run).layer(2)[:, 0], before[:, 0], atol=1)

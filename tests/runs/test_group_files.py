@@ -1,3 +1,5 @@
+import random
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -7,6 +9,7 @@ from mkbench.runs.group_files import (
     ROW_SCHEMA,
     GroupRecord,
     finished_groups,
+    log_group,
     read_columns,
     read_group,
     read_groups,
@@ -72,7 +75,7 @@ def test_failed_write_leaves_the_earlier_group(tmp_path, monkeypatch):
     path = write_group(tmp_path, make_record())
     before = path.read_bytes()
 
-    def break_off(table, target):
+    def break_off(table, target, **options):
         target.write_bytes(b"PAR1 half a fi")
         raise OSError("disk full")
 
@@ -131,3 +134,37 @@ def test_columns_of_a_damaged_group(tmp_path, damage):
         pq.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(DataError, match=r"00003-000\.parquet, found a damaged one"):
         read_columns(tmp_path, ["curve"])
+
+
+def test_every_flipped_bit_is_noticed(tmp_path):
+    record = make_record()
+    path = write_group(tmp_path, record)
+    log_group(tmp_path, record, images=1)
+    assert read_group(path) == record
+    whole, draw = path.read_bytes(), random.Random(0)
+    for _ in range(300):
+        content = bytearray(whole)
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(content)
+        for read in (lambda: read_group(path), lambda: read_columns(tmp_path, ["sample_id"])):
+            with pytest.raises(DataError, match="found a damaged one"):
+                read()
+
+
+def test_group_without_a_digest_is_read(tmp_path):
+    record = make_record()
+    path = write_group(tmp_path, record)
+    assert read_group(path) == record
+    (tmp_path / "groups.log").write_bytes(b"2026-01-01 00:00:00 UTC  00003-000  1 images\n\xff\n")
+    assert read_group(path) == record
+
+
+@pytest.mark.parametrize(
+    "meta", [b"[]", b"{", b"{}", b'{"fallbacks": {"pca": 3}, "unreadable": []}', b"\xff", b"[" * 9999]
+)
+def test_damaged_notes_of_a_group_are_refused(meta, tmp_path):
+    table = make_record().rows.replace_schema_metadata({b"mkbench": meta})
+    (tmp_path / "groups").mkdir()
+    pq.write_table(table, tmp_path / "groups" / "a.parquet")
+    with pytest.raises(DataError, match="found a damaged one"):
+        read_group(tmp_path / "groups" / "a.parquet")

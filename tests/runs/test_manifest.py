@@ -21,11 +21,6 @@ def test_damaged_manifest_is_named(tmp_path):
         read_manifest(tmp_path)
 
 
-def test_manifest_of_another_kind_fits_no_run(tmp_path):
-    (tmp_path / "manifest.json").write_text("[1]")
-    assert read_manifest(tmp_path) == {}
-
-
 @pytest.mark.parametrize(
     ("earlier", "later", "expected"),
     [
@@ -40,3 +35,17 @@ def test_manifest_of_another_kind_fits_no_run(tmp_path):
 )
 def test_differences_are_named_with_both_values(earlier, later, expected):
     assert differences(earlier, later) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ('{"groups": 3}', "groups to be an object, found an integer"),
+        ("[1]", "to be an object"),
+        ('{"model": "a"}', "model"),
+    ],
+)
+def test_manifest_of_another_shape_is_refused(content, fault, tmp_path):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(DataError, match=rf"Expected in .*manifest\.json .*{fault}.*--results\.overwrite true"):
+        read_manifest(tmp_path)

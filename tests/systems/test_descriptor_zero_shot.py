@@ -56,7 +56,9 @@ def results_of(run: Path) -> dict[str, Any]:
 
 
 def metrics_of(run: Path) -> dict[str, float]:
-    return {metric["name"]: metric["value"] for metric in results_of(run)["metrics"]}
+    """Top-1 of all ways but the controls."""
+    metrics = {metric["name"]: metric["value"] for metric in results_of(run)["metrics"]}
+    return {name: metrics[name] for name in ("top1", "top1_descriptors", "top1_mined") if name in metrics}
 
 
 def test_vectors_are_those_worked_out_by_hand(test_data: ImageFolder, mined: Path) -> None:
@@ -79,7 +81,11 @@ def test_without_a_choice_every_class_uses_what_was_mined(tmp_path: Path, test_d
     assert metrics_of(run) == {"top1": 0.75, "top1_descriptors": 1.0, "top1_mined": 0.75}
     results = results_of(run)
     # By its prompt the bluish rose is sky; by own descriptors it is a rose; with "veins" it is sky again.
-    values = {(entry["metric"], entry["minus"]): entry["value"] for entry in results["differences"]}
+    values = {
+        (entry["metric"], entry["minus"]): entry["value"]
+        for entry in results["differences"]
+        if entry["metric"] in ("top1_descriptors", "top1_mined")
+    }
     assert values == {
         ("top1_descriptors", "top1"): 0.25,
         ("top1_mined", "top1"): 0.0,
@@ -172,6 +178,21 @@ def test_without_mining_there_are_two_ways(tmp_path: Path, test_data: ImageFolde
     assert results["settings"]["mined_from"] is None
     assert "mining" not in results
     assert results["fallbacks"] == {"descriptions": {"no_descriptors": 0}, "text": {"truncated": 0}}
+
+
+def test_controls_take_the_place_of_own_descriptors(tmp_path: Path, test_data: ImageFolder) -> None:
+    system = word_system()
+    system.prepare(test_data)
+    shuffled = system.known.vectors["shuffled"]
+    assert not torch.equal(shuffled, system.known.vectors["descriptors"])
+    # Rose has veins or clouds in the place of petals, at 45 degrees to its name.
+    assert float(shuffled[1, 0]) == pytest.approx(0.5**0.5)
+    again = word_system(control_seed=1)
+    again.prepare(test_data)
+    assert not torch.equal(again.known.vectors["random"], system.known.vectors["random"])
+    assert again.settings() != system.settings()
+    names = {metric["name"] for metric in results_of(evaluate(word_system(), test_data, tmp_path / "runs"))["metrics"]}
+    assert names == {f"top{k}{way}" for k in (1, 5) for way in ("", "_descriptors", "_shuffled", "_random")}
 
 
 def test_class_that_the_bank_lacks_is_compared_by_its_prompt(
@@ -280,7 +301,7 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: s
 
 
 def test_template_without_places_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"exactly once each, found 'a photo of a \{\}'"):
+    with pytest.raises(UsageError, match=r"exactly once each and no other braces, found 'a photo of a \{\}'"):
         word_system(template="a photo of a {}")
 
 

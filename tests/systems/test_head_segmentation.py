@@ -66,6 +66,11 @@ class ToySegmentation(HeadSegmentation):
         super().__init__(f"local-dir:{model}", text_cache="off", **options)
         self.read = read
 
+    def answer(self, group: ClassGroup) -> Any:
+        reader: Any = self.backbone._reader
+        reader.patch_size = group.images.shape[-1] // self.backbone.grid[0]  # the images are not of the model's size
+        return super().answer(group)
+
     def prepare(self, data: ClassGroupDataModule | None = None) -> None:
         self._decomposer: Any = Reads(self.read)
         self._classes = torch.eye(2)

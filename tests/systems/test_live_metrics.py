@@ -12,13 +12,13 @@ from mkbench.systems.live_metrics import LiveMetrics
 from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
 
 
-class PartCount(ImageMetric):
+class Parts(ImageMetric):
     """Mean number of parts."""
 
-    name, columns, higher_is_better = "part_count", ("num_parts",), None
+    name, columns, higher_is_better = "own_part_count", ("num_parts",), None
 
 
-OWN = own_entries([PartCount()])
+OWN = own_entries([Parts()])
 
 
 def live(records: list) -> LiveMetrics:
@@ -36,7 +36,7 @@ def test_groups_in_any_order_give_the_values_of_the_results(order: int) -> None:
         metric["name"] + (f"/{metric['explainer']}" if metric["explainer"] else ""): metric["value"]
         for metric in summarise(records, OWN)["metrics"]
     }
-    assert {"top1", "mutual_information_auc/pca", "part_count/kmeans"} < expected.keys()
+    assert {"top1", "mutual_information_auc/pca", "own_part_count/kmeans"} < expected.keys()
     assert metrics.compute() == pytest.approx(expected, rel=1e-13)
 
 

@@ -358,6 +358,13 @@ class TestInTrainer:
         ):
             self.predict(tmp_path, make_system(tiny_model, data), data, precision="bf16-mixed")
 
+    def test_answers_do_not_pile_up_in_memory(self, tmp_path: Path, tiny_model: Path, data: Critters) -> None:
+        recorder = Recorder()
+        trainer = make_trainer(tmp_path, callbacks=[recorder])
+        assert trainer.predict(make_system(tiny_model, data), datamodule=data) is None  # Lightning would keep them all
+        assert [result.group.key for result in recorder.results] == ["00000-000", "00001-000"]
+        assert trainer.predict_loop.predictions == []
+
     def test_data_of_another_kind_is_refused(self, tmp_path: Path) -> None:
         groups = [ClassGroup(coloured()[None], 0, 0, ("a",))]
         loader = DataLoader(groups, collate_fn=take_only)  # type: ignore[arg-type]

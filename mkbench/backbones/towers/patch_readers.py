@@ -24,6 +24,7 @@ class TowerReader(ABC):
             attention; empty for other towers.
         grid: rows and columns of patches, (h, w).
         feature_dim: width C of the features.
+        patch_size: side of a patch in pixels, the stride of the tower; None for a tower that does not tell.
         capabilities: as ``Backbone.capabilities``.
     """
 
@@ -32,6 +33,7 @@ class TowerReader(ABC):
     attention_layers: Sequence[Module] = ()
     grid: tuple[int, int]
     feature_dim: int
+    patch_size: int | None = None
     capabilities: frozenset[str] = frozenset()
 
     @abstractmethod
@@ -76,6 +78,7 @@ class VisionTransformerReader(SequenceReader):
         block = visual.transformer.resblocks[-1]
         rows, self.feature_dim = visual.positional_embedding.shape
         self.grid = (int(visual.grid_size[0]), int(visual.grid_size[1]))
+        self.patch_size = int(visual.conv1.stride[0])
         self.points = {"block": WatchPoint(block, "output"), "normed": WatchPoint(block.ln_1, "output")}
         self._num_prefix = rows - self.grid[0] * self.grid[1]
         self._attention = block.attn
@@ -106,6 +109,8 @@ class VisionTransformerReader(SequenceReader):
 class ModifiedResNetReader(TowerReader):
     """CLIP's ResNets: the output of the last stage, before the attention pooling."""
 
+    patch_size = 32  # the stem and the last three stages halve the sides, the stem twice
+
     def __init__(self, visual: Any) -> None:
         rows, self.feature_dim = visual.attnpool.positional_embedding.shape  # one row is the mean query
         self.grid = (math.isqrt(rows - 1),) * 2
@@ -132,6 +137,8 @@ class TimmMapReader(TowerReader):
             )
         self.feature_dim = channels
         self.grid = (cells.shape[2], cells.shape[3])
+        stages = getattr(visual.trunk, "feature_info", None) or [{}]
+        self.patch_size = stages[-1].get("reduction")
 
     def _probe(self, visual: Any) -> Tensor:
         # Trunks round their strides differently, so the grid is measured. The trunk must be in evaluation mode.
@@ -151,6 +158,7 @@ class TimmSequenceReader(SequenceReader):
     def __init__(self, trunk: Any) -> None:
         height, width = trunk.patch_embed.grid_size
         self.grid = (int(height), int(width))
+        self.patch_size = int(trunk.patch_embed.patch_size[0])
         self.feature_dim = trunk.embed_dim
         self.points = {"block": WatchPoint(trunk.blocks[-1], "output")}
         self._num_prefix = trunk.num_prefix_tokens

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mkbench.cli.commands.head_queries import read_head
+from mkbench.cli.run_parts import add_trust_option
 
 HELP = (
     "ablate heads in the running model and compare accuracies: heads of high and of low concept consistency (CCS), "
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images-per-class", type=int, metavar="N", help="classify the first images of each class; None takes all"
     )
+    add_trust_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,8 +59,10 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         images_per_class=options.images_per_class,
     )
-    system = load_system(options.run).to(Fabric(accelerator=usable_accelerator("auto"), devices=1).device)
-    document = prune_run(options.run, system, load_data(options.run), how)
+    system = load_system(options.run, trust=options.trust_config).to(
+        Fabric(accelerator=usable_accelerator("auto"), devices=1).device
+    )
+    document = prune_run(options.run, system, load_data(options.run, trust=options.trust_config), how)
     console = Console()
     console.print(show_pruning(document, width=console.width))
     return 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from mkbench.cli.run_parts import add_trust_option
 from mkbench.errors import UsageError
 
 #: What ``add_argument`` takes beside the flag.
@@ -62,6 +63,7 @@ class HeadQuery:
         parser.add_argument("run", type=Path, metavar="RUN", help="folder of a model's run")
         for flag, option in self.options.items():
             parser.add_argument(flag, **option)
+        add_trust_option(parser)
         choices = ("dot", "cosine", "centred")
         parser.add_argument("--similarity", choices=choices, default="dot", help=self.similarity)
         parser.add_argument(
@@ -90,8 +92,8 @@ class HeadQuery:
         from mkbench.tables import to_console  # noqa: PLC0415
 
         question = dict(vars(options))
-        run, out = question.pop("run"), question.pop("out", None)
-        asked = HeadRun(open_store(run), load_system(run), load_data(run))
+        run, out, trust = question.pop("run"), question.pop("out", None), question.pop("trust_config")
+        asked = HeadRun(open_store(run), load_system(run, trust=trust), load_data(run, trust=trust))
         answer = getattr(asked, self.name)(**question)
         console = Console()
         console.print(to_console(answer_table(answer), width=console.width))

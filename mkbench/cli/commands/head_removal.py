@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mkbench.cli.commands.head_queries import read_head
+from mkbench.cli.run_parts import add_trust_option
 
 HELP = (
     "take heads out of the embeddings of a run and compare accuracies, of the worst group too. The run is of a "
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what takes the place of what a head adds: nothing, or its mean over the images",
     )
     parser.add_argument("--seeds", type=int, default=5, help="sets of as many random heads to compare with")
+    add_trust_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
         ablation=options.ablation,
         seeds=options.seeds,
     )
-    document = remove_from_run(options.run, load_system(options.run), load_data(options.run), how, probe=options.probe)
+    trust: bool = options.trust_config
+    system, data = load_system(options.run, trust=trust), load_data(options.run, trust=trust)
+    document = remove_from_run(options.run, system, data, how, probe=options.probe)
     console = Console()
     console.print(show_removal(document, width=console.width))
     return 0

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from mkbench.cli.run_parts import load_system
+from mkbench.cli.endpoint_options import add_endpoint_options, make_endpoint
+from mkbench.cli.run_parts import add_trust_option, load_system
 from mkbench.errors import UsageError
 
 if TYPE_CHECKING:
     from mkbench.concepts import ConceptBank
-    from mkbench.heads.labels import Endpoint, Judge, Labeller
+    from mkbench.heads.labels import Judge, Labeller
 
 HELP = (
     "describe the attention heads of finished runs by texts, and label them. The runs are of a configuration such as "
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--span", choices=("weights", "data"), default="weights", help="what a head can write: by weights or by data"
     )
     texts.add_argument("--rank", type=int, help="of the span of the data; 80 as published if there is no other")
+    texts.add_argument(
+        "--normalise",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="divide what heads add to an image by the length of its embedding, as the published figures do",
+    )
     labels = parser.add_argument_group("labels")
     labels.add_argument(
         "--labeller",
@@ -50,11 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     labels.add_argument("--properties", type=Path, help="list of properties; Critters and other data have their own")
     labels.add_argument("--labels", type=Path, help="file of labels, as labels.json of a run")
     labels.add_argument("--llm", metavar="MODEL", help="language model, as its endpoint calls it")
-    labels.add_argument("--base-url", metavar="URL", help="endpoint of the language model; None is OpenAI's")
-    labels.add_argument("--api-key-variable", metavar="NAME", help="environment variable with the key of the endpoint")
+    add_endpoint_options(labels)
     labels.add_argument("--threshold", type=int, default=3, help="texts out of five that must fit for an association")
     labels.add_argument("--shuffles", type=int, default=1, help="how often labels are permuted, as a control")
     labels.add_argument("--seed", type=int, default=0, help="of the shuffles")
+    add_trust_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,11 +83,12 @@ def run(options: argparse.Namespace) -> int:
         threshold=options.threshold,
         shuffles=options.shuffles,
         seed=options.seed,
+        normalise=options.normalise,
     )
     folders, console = find_runs(options.runs), Console()
     chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
     for folder, pool, labeller, judge in chosen:
-        report = explain_heads(folder, load_system(folder), pool, labeller, judge, how)
+        report = explain_heads(folder, load_system(folder, trust=options.trust_config), pool, labeller, judge, how)
         console.print(show_report(report))
     if len(folders) > 1:
         parents = {folder.parent for folder in folders}
@@ -135,12 +143,12 @@ def choose_labels(options: argparse.Namespace, properties: Path | None) -> tuple
     labellers: dict[str, Any] = {
         "bank": lambda: BankLabeller(properties),
         "file": lambda: FileLabeller(options.labels),
-        "llm": lambda: LanguageModelLabeller(_endpoint(options)),
+        "llm": lambda: LanguageModelLabeller(make_endpoint(options.llm, options)),
     }
     judges: dict[str, Any] = {
         "similarity": lambda: SimilarityJudge(bank=properties),
         "file": lambda: FileJudge(options.labels),
-        "llm": lambda: LanguageModelJudge(_endpoint(options)),
+        "llm": lambda: LanguageModelJudge(make_endpoint(options.llm, options)),
     }
     return labellers[options.labeller](), judges[options.judge]()
 
@@ -155,10 +163,3 @@ def _require_together(option: str, value: object, *, needed: bool) -> None:
 
 
 _NEEDED_BY = {"llm": "llm", "labels": "file"}
-
-
-def _endpoint(options: argparse.Namespace) -> "Endpoint":
-    from mkbench.heads.labels import Endpoint  # noqa: PLC0415
-
-    others = {"base_url": options.base_url, "api_key_variable": options.api_key_variable}
-    return Endpoint(options.llm, **{name: value for name, value in others.items() if value is not None})

@@ -11,11 +11,20 @@ from pathlib import Path
 from rich.console import Console
 
 from mkbench.errors import UsageError
-from mkbench.studies.reproduction.published import load_published, published_names, with_columns, with_tolerances
+from mkbench.studies.reproduction.published import (
+    FOLDER,
+    PublishedTable,
+    load_published,
+    published_names,
+    read_table,
+    with_columns,
+    with_tolerances,
+)
 
 HELP = (
-    "compare finished runs with a published table. Every number of every run is a match, a mismatch or not comparable. "
-    "Exit codes: 0 all match, 3 a mismatch or a number that cannot be compared, 1 a damaged run, 2 wrong usage."
+    "compare finished runs with a published table, one of your own or earlier runs. Every number of every run is a "
+    "match, a mismatch or not comparable. Exit codes: 0 all match, 3 a mismatch or a number that cannot be compared, 1 "
+    "a damaged run, 2 wrong usage."
 )
 FOUND_MISMATCH = 3
 
@@ -25,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a model's run, or of a bench")
     # Options without a default of use to a reader have none.
     parser.add_argument(
-        "--against", required=True, default=argparse.SUPPRESS, metavar="TABLE", help=", ".join(published_names())
+        "--against",
+        required=True,
+        default=argparse.SUPPRESS,
+        metavar="TABLE",
+        help=f"{', '.join(published_names())}; or a table of your own, FILE.json of the form of those in {FOLDER}; or "
+        "the folder of earlier runs",
     )
     parser.add_argument(
         "--tolerance",
@@ -58,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.studies.reproduction.study import verify  # noqa: PLC0415
     from mkbench.studies.reproduction.table import show_verification, verification_files  # noqa: PLC0415
 
-    table = load_published(options.against)
+    table = _load_table(options.against)
     table = with_tolerances(table, read_tolerances(getattr(options, "tolerance", [])))
     if hasattr(options, "column"):
         table = with_columns(table, options.column)
@@ -68,6 +82,18 @@ def run(options: argparse.Namespace) -> int:
     console = Console()
     console.print(show_verification(verification, complete=options.complete, width=console.width))
     return 0 if verification.verified(complete=options.complete) else FOUND_MISMATCH
+
+
+def _load_table(against: str) -> PublishedTable:
+    """Return a published table by its name, a user's own from its file, or one of earlier runs."""
+    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.studies.reproduction.earlier_runs import table_of_runs  # noqa: PLC0415
+
+    path = Path(against)
+    if against not in published_names() and path.is_dir():
+        return table_of_runs(read_runs(find_runs([path])), path)
+    own = against not in published_names() and path.suffix == ".json"
+    return read_table(path) if own else load_published(against)
 
 
 def read_tolerances(words: list[str]) -> dict[str, float]:

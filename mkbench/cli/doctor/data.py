@@ -171,12 +171,9 @@ def check_files(data: ClassGroupDataModule, listing: Listing) -> Iterator[Remark
         )
 
 
-def check_other_files(data: ClassGroupDataModule, listing: Listing) -> Iterator[Remark]:
+def check_other_files(data: ClassGroupDataModule) -> Iterator[Remark]:
     """Remark on files beside the images that do not count as images; nothing is said of archives and tables."""
-    source = data.source.source if isinstance(data.source, SampleSubset) else data.source
-    if not isinstance(source, (FolderSource, FlatSource)):
-        return
-    others = [name for index in range(len(listing.sample_ids)) for name in source.other_files(index)]
+    others = data.other_files()
     if others:
         yield warning(
             f"{counted(len(others), 'file')} beside the images left out, since they are no images by their suffixes: "

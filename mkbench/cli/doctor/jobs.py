@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mkbench.cli.bench_config import list_jobs, read_config
 from mkbench.cli.config_files import find_config
 from mkbench.cli.trainer import MkbenchCLI
+from mkbench.text_files import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ def find_jobs(config: Path, overrides: Sequence[str]) -> list[Job]:
 
 def _is_bench(config: Path) -> bool:
     try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        content = parse_yaml(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False  # parsing it as a configuration of `predict` says what is wrong
     return isinstance(content, dict) and "protocol" in content
 

@@ -100,7 +100,7 @@ def _check_images(report: Report, data: ClassGroupDataModule, bank: ConceptBank 
         return None
     report.note("data", check_listing(data, listing))
     report.note("data", check_files(data, listing), doing="looking up the files")
-    report.note("data", check_other_files(data, listing), doing="looking up other files")
+    report.note("data", check_other_files(data), doing="looking up other files")
     report.note("class list", class_list.check_names(listing.class_names, data.templates))
     named = not class_list.wordnet_ids(listing.class_names)  # else there is nothing to compare
     if data.labelled and named:

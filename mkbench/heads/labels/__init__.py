@@ -2,7 +2,6 @@
 
 from mkbench.heads.labels.base import Judge, LabelContext, Labeller
 from mkbench.heads.labels.document import LabelDocument, LabelledHead, ShuffledLabels, read_labels
-from mkbench.heads.labels.endpoint import Endpoint
 from mkbench.heads.labels.label_file import FileJudge, FileLabeller
 from mkbench.heads.labels.labelling import label_heads, shuffle_labels
 from mkbench.heads.labels.language_model import LanguageModelJudge, LanguageModelLabeller
@@ -12,7 +11,6 @@ from mkbench.heads.labels.similarity import BankLabeller, SimilarityJudge
 
 __all__ = [
     "BankLabeller",
-    "Endpoint",
     "FileJudge",
     "FileLabeller",
     "HeadLabel",

@@ -5,16 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mkbench.heads.labels.answer_log import Answer
-from mkbench.heads.labels.asking import ask_all
 from mkbench.heads.labels.base import LabelContext
-from mkbench.heads.labels.endpoint import Endpoint
 from mkbench.heads.labels.questions import judge_question, label_question, read_fits, read_label
 from mkbench.heads.labels.records import NO_LABEL, NO_TEXTS, HeadLabel, HeadTexts, Judgement, Source
+from mkbench.language_models.answer_log import Answer
+from mkbench.language_models.asking import ask_all
+from mkbench.language_models.endpoint import Endpoint
 
 
 def _digest(question: str) -> str:
     return hashlib.sha256(question.encode()).hexdigest()
+
+
+def _ask(endpoint: Endpoint, prompts: Sequence[str], context: LabelContext, doing: str) -> list[Answer]:
+    return ask_all(endpoint, prompts, doing=doing, log=context.log, progress=context.progress)
 
 
 def _reply(answer: Answer) -> str | None:
@@ -50,7 +54,7 @@ class LanguageModelLabeller:
             UsageError: the library is not installed, or the endpoint does not accept the key, the model or a question.
         """
         prompts = [label_question(head.texts) for head in heads if head.texts]
-        answers = iter(zip(prompts, ask_all(self.endpoint, prompts, context, doing="labels of heads"), strict=True))
+        answers = iter(zip(prompts, _ask(self.endpoint, prompts, context, "labels of heads"), strict=True))
         return [
             self._read(*next(answers)) if head.texts else HeadLabel(None, Source(self.endpoint.model), NO_TEXTS)
             for head in heads
@@ -91,7 +95,7 @@ class LanguageModelJudge:
         """
         pairs = list(zip(heads, labels, strict=True))
         prompts = [judge_question(label, head.texts) for head, label in pairs if label]
-        answers = iter(zip(prompts, ask_all(self.endpoint, prompts, context, doing="judgements"), strict=True))
+        answers = iter(zip(prompts, _ask(self.endpoint, prompts, context, "judgements"), strict=True))
         return [
             self._read(len(head.texts), *next(answers))
             if label

@@ -1,15 +1,13 @@
 """Prompts for a language model about the texts of a head, and the parsing of its answers."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from mkbench.heads.labels.answer_log import Answer
 from mkbench.heads.labels.normalise import normalise_label
-from mkbench.text_files import parse_json
+from mkbench.language_models.answer_log import Answer
+from mkbench.language_models.replies import NOT_JSON, read_object
 
 MOST_WORDS = 3
-REFUSED, CUT_OFF, EMPTY = "refused", "cut off", "empty reply"
-NOT_JSON, NO_PROPERTY = "not the JSON asked for", "not one property"
+NO_PROPERTY = "not one property"
 
 _LABEL_TASK = """\
 A part of a vision model is described by the sentences that tell best what it reacts to. Name the one visual property \
@@ -89,7 +87,7 @@ def read_label(answer: Answer) -> tuple[str | None, str | None]:
     >>> read_label(Answer('{"label": "Locations"}')), read_label(Answer("It is hard to say."))
     (('location', None), (None, 'not the JSON asked for'))
     """
-    content, reason = _read_object(answer)
+    content, reason = read_object(answer)
     if content is None:
         return None, reason
     label = content.get("label")
@@ -113,32 +111,10 @@ def read_fits(answer: Answer, count: int) -> tuple[tuple[bool, ...] | None, str 
     >>> read_fits(Answer('{"fits": [true, false]}'), 2), read_fits(Answer('{"fits": [1, 0]}'), 2)
     (((True, False), None), (None, 'not the JSON asked for'))
     """
-    content, reason = _read_object(answer)
+    content, reason = read_object(answer)
     if content is None:
         return None, reason
     fits = content.get("fits")
     if not isinstance(fits, list) or len(fits) != count or not all(isinstance(fit, bool) for fit in fits):
         return None, NOT_JSON
     return tuple(fits), None
-
-
-def _read_object(answer: Answer) -> tuple[dict[str, Any] | None, str | None]:
-    """The JSON object of an answer and None, or None and the reason why there is none."""
-    if answer.refusal or answer.finish_reason == "content_filter":
-        return None, REFUSED
-    if answer.finish_reason == "length":
-        return None, CUT_OFF
-    if not answer.content or not answer.content.strip():
-        return None, EMPTY
-    try:
-        content = parse_json(_unwrap(answer.content))
-    except ValueError:
-        return None, NOT_JSON
-    return (content, None) if isinstance(content, dict) else (None, NOT_JSON)
-
-
-def _unwrap(content: str) -> str:
-    """Take away the reasoning that some models put before their answer, and a fence of Markdown around it."""
-    bare = content.rpartition("</think>")[2].strip()
-    fenced = bare.startswith("```") and bare.endswith("```")
-    return bare.strip("`").removeprefix("json") if fenced else bare

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mkbench.concepts.bank import ConceptBank, load_bank
 from mkbench.concepts.linalg import unit_rows
+from mkbench.concepts.templates import require_template
 from mkbench.concepts.text import TextEncoder, bank_embeddings
 from mkbench.errors import UsageError
 from mkbench.heads.labels.base import LabelContext
@@ -55,6 +56,9 @@ class BankLabeller:
 
     bank: Path | None = None
     template: str = TEMPLATE
+
+    def __post_init__(self) -> None:
+        require_template("the template of labels", self.template)
 
     def settings(self) -> dict[str, object]:
         """Every choice that changes its labels."""
@@ -114,6 +118,7 @@ class SimilarityJudge:
     def __post_init__(self) -> None:
         if not 0 <= self.quantile < 1:
             raise ValueError(f"quantile must be at least 0 and below 1, found {self.quantile}")
+        require_template("the template of labels", self.template)
 
     def settings(self) -> dict[str, object]:
         """Every choice that changes its judgements."""

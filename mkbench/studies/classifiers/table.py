@@ -9,6 +9,7 @@ from rich.console import Group
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, explainer_label, find_metric
 from mkbench.runs.schema import RunResults
+from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
 from mkbench.studies.mutual_knowledge.table import CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
@@ -23,7 +24,8 @@ def classifier_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
     Returns:
         Rows with the keys ``model``, ``random_weights``, ``classifier``, ``top1``, ``top5`` and ``difference``
-        (``Estimate`` in percent and points; ``difference`` is None of zero-shot and of the first head).
+        (``Estimate`` in percent and points; ``difference`` is None of zero-shot and of the first head), and ``own``
+        (``OwnMetric`` by name).
     """
     rows = []
     for run in runs:
@@ -36,6 +38,7 @@ def classifier_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
                     "classifier": head or _ZERO_SHOT,
                     **{metric: estimate and estimate.scaled(100) for metric, estimate in found.items()},
                     "difference": _difference(run.results, head),
+                    "own": own_metrics(run.results, head),
                 }
             )
     return rows
@@ -76,9 +79,10 @@ def classifiers_table(rows: Sequence[dict[str, Any]], *, caption: str = "") -> R
         *(MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS),
         Column("classifier", lambda row: explainer_label(row["classifier"]), text=True),
         Column(None, "classifier", csv="classifier"),
-        Column("top-1 %", "top1", decimals=1, higher_is_better=True, csv=csv_bounds("top1_percent")),
-        Column("top-5 %", "top5", decimals=1, higher_is_better=True, csv=csv_bounds("top5_percent")),
+        metric_column("top1", "top1", scale=1, csv=csv_bounds("top1_percent")),
+        metric_column("top5", "top5", scale=1, csv=csv_bounds("top5_percent")),
         Column("top-1 − first", "difference", decimals=1, csv=csv_bounds("top1_less_first")),
+        *own_columns(rows, lambda row: row["own"]),
     ]
     return ResultTable(columns, rows, notes=[caption], section=MODEL.cell, layouts=(BESIDE, BELOW))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, starmap
+from itertools import starmap
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -11,13 +11,17 @@ from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
-from mkbench.systems.records.descriptor_zero_shot import VARIANTS
+from mkbench.systems.records.descriptor_zero_shot import COMPARED, VARIANTS
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
 _SPLITS = {
     "train": "mined and chosen with images that are not evaluated",
     "paper": "mined, chosen and evaluated on the same images, as published, which can flatter what is mined",
 }
+_CONTROLS = (
+    "Controls: shuffled, each class with descriptors of other classes; random, as many words at random. Descriptors "
+    "that are no better than these say nothing of the classes."
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def descriptor_row(run: Run) -> DescriptorRow:
     settings, fallbacks = results["settings"], results["fallbacks"]
     mined = settings["mined_from"] is not None
     label = run.label.removesuffix(f" {RANDOM_WEIGHTS}")
-    variant_of = {name: variant for variant, (_, name) in VARIANTS.items()}
+    variant_of = {names.top1: variant for variant, names in VARIANTS.items()}
     accuracies = {variant: find_metric(results, name) for name, variant in variant_of.items()}
     differences = {}
     for entry in results["differences"]:
@@ -85,6 +89,8 @@ def notes(rows: Sequence[DescriptorRow]) -> list[str]:
     images = {row.images for row in rows}
     of = f" of {images.pop():,} images" if len(images) == 1 else ""
     said = [f"Top-1 accuracy{of} and differences in points, with 95 % intervals over images (paired)."]
+    if any("shuffled" in row.accuracies for row in rows):
+        said.append(_CONTROLS)
     for split in dict.fromkeys(row.split for row in rows if row.split):
         said.append(f"Split {split}: {_SPLITS[split]}.")
         hurt = [f"{row.model} {row.hurt}" for row in rows if row.split == split and row.decided]
@@ -152,7 +158,7 @@ def _accuracy_csv(variant: str) -> Column:
     return Column(None, lambda row: row.accuracies.get(variant), csv=csv_bounds(variant))
 
 
-def _difference_csv(minus: str, variant: str) -> Column:
+def _difference_csv(variant: str, minus: str) -> Column:
     return Column(None, lambda row: row.differences.get((variant, minus)), csv=csv_bounds(f"{variant}_minus_{minus}"))
 
 
@@ -170,7 +176,7 @@ def descriptor_run_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         *(Column(None, attrgetter(name), csv=name) for name in names),
         Column(None, attrgetter("hurt"), csv="hurt_classes"),
         *map(_accuracy_csv, VARIANTS),
-        *starmap(_difference_csv, combinations(VARIANTS, 2)),
+        *starmap(_difference_csv, COMPARED),
     ]
     return ResultTable(columns, rows)
 

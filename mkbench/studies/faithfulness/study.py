@@ -1,80 +1,48 @@
 """Rows of the faithfulness table: removal curves and agreement with ground truth."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from mkbench.concepts.controls import CONTROLS
+from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.results import Estimate, explainer_names, find_metric, model_label
 from mkbench.runs.schema import RunResults
+from mkbench.studies.control_marks import mark_notes, missed_controls
 from mkbench.tables import show_estimate
 
 Row = Mapping[str, Any]
 
 
-class ShownMetric(NamedTuple):
-    """A metric with a column in print.
-
-    Attributes:
-        heading: with the better direction, if one is better.
-        metric: in ``results.json``.
-        decimals: of the value.
-        scale: factor of the printed value; 100 for percent.
-        mean: the same on the scale that does not grow with the number of parts. An explainer with fewer parts has lower
-            sums, whatever they are; so the interval of the difference from a control must be clear of 0 on both scales.
-        of_every_run: every run has it, so that it alone makes no row.
-    """
-
-    heading: str
-    metric: str
-    decimals: int
-    scale: float = 1.0
-    mean: str | None = None
-    of_every_run: bool = False
-
-    def controls_missed(self, row: Row) -> list[str]:
-        """Return the controls whose difference has an interval that holds 0, in the order of ``MARKS``."""
-        missed = {control for metric in (self.metric, self.mean) for control in row["not_separated"].get(metric, ())}
-        return [control for control in MARKS if control in missed]
-
-
-COLUMNS = (
-    ShownMetric("deletion ↓", "deletion_sum", 2, mean="deletion"),
-    ShownMetric("insertion ↑", "insertion_sum", 2, mean="insertion"),
-    ShownMetric("AccDrop ↓", "accuracy_drop_sum", 2, mean="accuracy_drop"),
-    ShownMetric("AccInc ↑", "accuracy_increase_sum", 2, mean="accuracy_increase"),
-    ShownMetric("descriptor precision ↑", "descriptor_precision", 3),
-    ShownMetric("descriptor recall ↑", "descriptor_recall", 3),
-    ShownMetric("part IoU ↑", "part_iou", 3),
-    ShownMetric("calibration ↑", "importance_calibration", 2),
-    ShownMetric("CorLoc % ↑", "corloc", 1, scale=100),
-    ShownMetric("kept-region top-1 % ↑", "kept_region_top1", 1, scale=100),
-    ShownMetric("concept entropy", "concept_entropy", 2, of_every_run=True),
+#: Metrics of removal curves, as means over the steps.
+REMOVAL = ("deletion", "insertion", "accuracy_drop", "accuracy_increase")
+#: Metrics with a column in print, in its order.
+SHOWN = (
+    *REMOVAL,
+    *("descriptor_precision", "descriptor_recall", "part_iou", "mutual_precision", "importance_calibration"),
+    *("corloc", "kept_region_top1", "concept_entropy"),
 )
-#: Metrics of the CSV: both scales of the removal curves, and the bounds and baselines of ground truth.
+#: Metrics that every run has, so that they alone make no row.
+_OF_EVERY_RUN = ("concept_entropy", "part_count")
+#: Metrics of the CSV: both scales of the removal curves, with the number of parts that sums grow with, and what the
+#: truth allows at most or gives by chance.
 CSV_METRICS = (
-    *(
-        f"{stem}{scale}"
-        for stem in ("deletion", "insertion", "accuracy_drop", "accuracy_increase")
-        for scale in ("", "_sum")
-    ),
-    *("descriptor_precision", "descriptor_precision_chance", "descriptor_recall", "descriptor_recall_bound"),
-    *("part_iou", "importance_calibration", "corloc", "corloc_whole_image", "kept_region_top1"),
-    "concept_entropy",
+    *(f"{stem}{scale}" for stem in REMOVAL for scale in ("", "_sum")),
+    *("part_count", "descriptor_precision", "descriptor_precision_chance", "descriptor_recall"),
+    *("descriptor_recall_bound", "part_iou", "mutual_precision", "mutual_precision_permuted"),
+    *("importance_calibration", "corloc", "corloc_whole_image", "kept_region_top1", "concept_entropy"),
 )
-#: Control -> mark of a metric where the interval of the difference holds 0, and what the control is.
-MARKS = {
-    "reversed": ("†", "the same parts in reversed order"),
-    "random": ("‡", "parts that lie anywhere"),
-}
 _REMOVAL = (
     "Deletion and insertion: area under the class score, 2.5 cos(image, class), while parts are blurred one by one or "
-    "brought back; AccDrop and AccInc: the same of top-1 correctness. Sums over the steps, which grow with the number "
-    "of parts; the CSV has the means too."
+    "brought back; AccDrop and AccInc: the same of top-1 correctness. Means over the steps, which rank the explainers "
+    "of a model (by the first of these columns, controls last); images without parts have none. The CSV has the sums "
+    "of the paper too, which grow with the number of parts, and that number."
 )
 _RECALL = "No number of concepts allows a recall above descriptor_recall_bound in the CSV."
 _FOREGROUND = "CorLoc and kept-region top-1 are of the foreground, whatever the parts."
 _ENTROPY = "Concept entropy: of the descriptors over an image's parts, in nats; higher where parts are told apart."
 _INTERVALS = "95 % intervals over images."
 _MOST_NAMED = 4  # runs of the same value
+_MUTUAL = "Mutual precision: share of the concepts that both encoders name that the image shows."
 #: Metric that stands below the table -> what it is.
 _FOR_NOTHING = {
     "descriptor_precision_chance": "Descriptor precision of descriptors drawn at random",
@@ -96,46 +64,55 @@ def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
     Example:
         >>> results = {
         ...     "model": {"name": "vit", "random_weights": False},
-        ...     "metrics": [{"name": "deletion_sum", "explainer": "pca", "value": 2.4}],
+        ...     "metrics": [{"name": "deletion", "explainer": "pca", "value": 0.4}],
         ...     "controls": [
-        ...         {"metric": "deletion_sum", "explainer": "pca", "control": "reversed", "separates": False},
+        ...         {"metric": "deletion", "explainer": "pca", "control": "reversed", "separates": False},
         ...     ],
         ... }
         >>> row, = faithfulness_rows([results])
         >>> row["estimates"], row["not_separated"]
-        ({'deletion_sum': Estimate(value=2.4, interval=None)}, {'deletion_sum': ['reversed']})
+        ({'deletion': Estimate(value=0.4, interval=None)}, {'deletion': ['reversed']})
     """
-    printed = {column.metric for column in COLUMNS if not column.of_every_run}
-    rows = [_row(results, explainer) for results in documents for explainer in explainer_names(results)]
+    printed = set(SHOWN) - set(_OF_EVERY_RUN)
+    rows = [row for results in documents for row in _rows(results)]
     return [row for row in rows if printed & row["estimates"].keys()]
 
 
+def _rows(results: RunResults) -> list[dict[str, Any]]:
+    """The explainers of a run, the best by the mean over the steps of a removal curve first, controls last."""
+    rows = [_row(results, explainer) for explainer in explainer_names(results)]
+    ranked = next((name for name in REMOVAL if any(name in row["estimates"] for row in rows)), None)
+    if ranked is None:
+        return rows
+    sign = -1 if CATALOGUE[ranked].display.higher_is_better else 1
+
+    def order(row: Row) -> tuple[bool, bool, float]:
+        estimate = row["estimates"].get(ranked)
+        return row["explainer"] in CONTROLS, estimate is None, 0.0 if estimate is None else sign * estimate.value
+
+    return sorted(rows, key=order)
+
+
 def _row(results: RunResults, explainer: str) -> dict[str, Any]:
-    estimates: dict[str, Estimate] = {}
-    for metric in CSV_METRICS:
-        estimate = find_metric(results, metric, explainer) or find_metric(results, metric)
-        if estimate is not None:
-            estimates[metric] = estimate
-    not_separated: dict[str, list[str]] = {}
-    for entry in results.get("controls", []):
-        if entry["explainer"] == explainer and not entry["separates"] and entry["control"] in MARKS:
-            not_separated.setdefault(entry["metric"], []).append(entry["control"])
+    found: dict[str, Estimate | None] = {
+        metric: find_metric(results, metric, explainer) or find_metric(results, metric) for metric in CSV_METRICS
+    }
     return {
         "model": model_label(results),
         "random_weights": bool(results["model"]["random_weights"]),
         "explainer": explainer,
-        "estimates": estimates,
-        "not_separated": not_separated,
+        "estimates": {metric: estimate for metric, estimate in found.items() if estimate is not None},
+        "not_separated": missed_controls(results, explainer),
     }
 
 
-def shown_columns(rows: Sequence[Row]) -> list[ShownMetric]:
-    """Return the columns of which at least one row has a value.
+def shown_metrics(rows: Sequence[Row]) -> list[str]:
+    """Return the printed metrics of which at least one row has a value.
 
-    >>> [column.heading for column in shown_columns([{"estimates": {"part_iou": Estimate(0.1)}}])]
-    ['part IoU ↑']
+    >>> shown_metrics([{"estimates": {"part_iou": Estimate(0.1)}}])
+    ['part_iou']
     """
-    return [column for column in COLUMNS if any(column.metric in row["estimates"] for row in rows)]
+    return [metric for metric in SHOWN if any(metric in row["estimates"] for row in rows)]
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
@@ -145,19 +122,20 @@ def notes(rows: Sequence[Row]) -> list[str]:
     >>> for note in notes([row]):
     ...     print(note.partition(": ")[0])
     95 % intervals over images.
-    ‡ beside parts that lie anywhere
+    ‡ no better than parts that lie anywhere
     """
-    columns = shown_columns(rows)
-    there = {column.metric for column in columns}
-    about = {_REMOVAL: "deletion_sum", _RECALL: "descriptor_recall", _FOREGROUND: "corloc", _ENTROPY: "concept_entropy"}
+    there = shown_metrics(rows)
+    about = {
+        _REMOVAL: "deletion",
+        _RECALL: "descriptor_recall",
+        _MUTUAL: "mutual_precision",
+        _FOREGROUND: "corloc",
+        _ENTROPY: "concept_entropy",
+    }
     lines = [" ".join([*(text for text, metric in about.items() if metric in there), _INTERVALS])]
-    marked = {control for row in rows for column in columns for control in column.controls_missed(row)}
-    lines += [
-        f"{mark} beside {what}: the 95 % interval of the difference, of sums or of means, holds 0 or lies on the worse "
-        "side."
-        for control, (mark, what) in MARKS.items()
-        if control in marked
-    ]
+    lines += mark_notes(
+        {control for row in rows for metric in there for control in row["not_separated"].get(metric, ())}
+    )
     return [*lines, *(f"{what}: {values}." for metric, what in _FOR_NOTHING.items() if (values := _each(rows, metric)))]
 
 

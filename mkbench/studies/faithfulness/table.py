@@ -6,28 +6,27 @@ from pathlib import Path
 from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
+from mkbench.studies.control_marks import marks_of
 from mkbench.studies.faithfulness.study import (
     CSV_METRICS,
-    MARKS,
+    REMOVAL,
     Row,
-    ShownMetric,
     faithfulness_rows,
     notes,
-    shown_columns,
+    shown_metrics,
 )
+from mkbench.studies.metric_columns import metric_column
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL, PARTS
 from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds, to_console, write_table
 
 _STEM, _KINDS = "faithfulness", ("csv", "md", "tex")  # of the files
 
 
-def _shown(metric: ShownMetric) -> Column:
+def _shown(metric: str) -> Column:
     def cell(row: Row) -> Cell:
-        marks = "".join(MARKS[control][0] for control in metric.controls_missed(row))
-        return Cell(row["estimates"].get(metric.metric), marks=marks)
+        return Cell(row["estimates"].get(metric), marks=marks_of(row["not_separated"], metric))
 
-    heading = metric.heading.replace(" ", "\n", 1)
-    return Column(metric.heading, cell, decimals=metric.decimals, scale=metric.scale, console_heading=heading)
+    return metric_column(metric, cell)
 
 
 def _for_programs(metric: str) -> Iterator[Column]:
@@ -40,9 +39,10 @@ def _for_programs(metric: str) -> Iterator[Column]:
     yield Column(None, missed, csv=f"{metric}_not_separated_from")
 
 
-def _layouts(metrics: Sequence[ShownMetric]) -> list[Layout]:
-    removal = [metric.heading for metric in metrics if metric.mean is not None]
-    others = [metric.heading for metric in metrics if metric.mean is None]
+def _layouts(metrics: Sequence[str]) -> list[Layout]:
+    titles = {metric: metric_column(metric, metric).title for metric in metrics}
+    removal = [title for metric, title in titles.items() if metric in REMOVAL]
+    others = [title for metric, title in titles.items() if metric not in REMOVAL]
     two, three = [removal, others], [removal, others[:4], others[4:]]
     return [
         *(Layout("below", parts) for parts in ([], two, three)),
@@ -62,7 +62,7 @@ def faithfulness_table(rows: Sequence[Row]) -> ResultTable:
     >>> [column.title for column in faithfulness_table([]).shown]
     ['model', 'parts']
     """
-    metrics = shown_columns(rows)
+    metrics = shown_metrics(rows)
     about = [MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS, PARTS, CSV_EXPLAINER]
     for_programs = [column for metric in CSV_METRICS for column in _for_programs(metric)]
     return ResultTable(

@@ -43,6 +43,7 @@ class HeadOptions:
         threshold: how many of five texts have to fit for a head to be associated with its label.
         shuffles: how often labels are permuted over the heads, for the shuffled baseline of the metrics.
         seed: of the shuffles.
+        normalise: divide what heads add to an image by the length of its embedding, as the published figures do.
 
     Raises:
         UsageError: a number out of range, or a rank for the span of the weights.
@@ -57,6 +58,7 @@ class HeadOptions:
     threshold: int = 3
     shuffles: int = 1
     seed: int = 0
+    normalise: bool = True
 
     def __post_init__(self) -> None:
         bounds = {
@@ -119,7 +121,7 @@ def explain_heads(
         DataError: a damaged file, or a run of another model.
         MkbenchError: as labeller and judge.
     """
-    store = open_store(run)
+    store = open_store(run, normalise=options.normalise)
     results = read_results(run)
     require_own_weights(run, results, system)
     system.prepare_classes(results["class_names"], results["data"]["templates"])
@@ -221,7 +223,7 @@ def _describe(store: ContributionStore, span: TextSpan, pool: ConceptBank, setti
     places = [(layer, head) for layer in store.layers for head in range(store.num_heads)]
     rows = zip(places, span.indices.tolist(), span.explained_variance.double().tolist(), strict=True)
     return {
-        "settings": {name: settings[name] for name in ("num_texts", "span", "rank", "pool")},
+        "settings": {name: settings[name] for name in ("num_texts", "span", "rank", "normalise", "pool")},
         "images": store.num_images,
         "heads": [
             {

@@ -12,6 +12,7 @@ from mkbench.runs.results import RANDOM_WEIGHTS, find_metric, model_label
 from mkbench.runs.schema import MetricResult, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
 from mkbench.studies.head_labels.study import HeadReport
+from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
 from mkbench.tables import (
     BELOW,
     BESIDE,
@@ -24,15 +25,11 @@ from mkbench.tables import (
     write_table,
 )
 
-#: Metric -> heading in the table of runs, and whether more is better.
-COLUMNS = {
-    "top1": ("top-1", None),
-    "top1_mean_ablated": ("heads alone", None),
-    "top1_reconstructed": ("their texts alone", None),
-    "entanglement": ("entanglement", False),
-    "association": ("association", True),
-    "concept_consistency": ("CCS", True),
-}
+#: Metrics with a column in the table of runs.
+COLUMNS = (
+    *("top1", "top1_mean_ablated", "top1_reconstructed"),
+    *("entanglement", "association", "concept_consistency"),
+)
 _NOTE = (
     "heads alone: top-1 with everything but the heads of the last layers replaced by its mean; their texts alone: and "
     "the heads by what their texts keep of them; CCS: texts out of five that fit a head's label; brackets: 95 %."
@@ -100,14 +97,7 @@ def _number_of_heads(run: Run) -> int | None:
 
 
 def _metric_column(name: str) -> Column:
-    heading, better = COLUMNS[name]
-    return Column(
-        heading,
-        lambda run: find_metric(run.results, name),
-        decimals=3,
-        higher_is_better=better,
-        csv=csv_bounds(name),
-    )
+    return metric_column(name, lambda run: find_metric(run.results, name), csv=csv_bounds(name))
 
 
 def runs_table(runs: Sequence[Run]) -> ResultTable:
@@ -117,7 +107,7 @@ def runs_table(runs: Sequence[Run]) -> ResultTable:
         runs: runs of ``HeadDecomposition``.
 
     >>> [column.title for column in runs_table([]).shown][:4]
-    ['model', 'images', 'heads', 'top-1']
+    ['model', 'images', 'heads', 'top-1 % ↑']
     """
     columns = [
         Column("model", lambda run: _label(run.labelled()), text=True),
@@ -125,6 +115,7 @@ def runs_table(runs: Sequence[Run]) -> ResultTable:
         Column("images", lambda run: run.results["data"]["images"], csv="images"),
         Column("heads", _number_of_heads),
         *map(_metric_column, COLUMNS),
+        *own_columns(runs, lambda run: own_metrics(run.results)),
     ]
     return ResultTable(columns, runs, notes=_notes(runs), layouts=(BESIDE, BELOW, NO_INTERVALS))
 

@@ -68,11 +68,11 @@ def _draw_row(axes: Sequence[Axes], answer: SegmentedGroup, place: int) -> list[
     captions = [answer.group.sample_ids[place], f"{float(ground_truth.double().mean()):.0%} of the pixels"]
     for own, maps in zip(axes[2:], answer.images.maps.values(), strict=True):
         first = maps[place : place + 1, :1]
-        found = segment(first[:, 0].double(), ground_truth.shape[-1])
+        found = segment(first[:, 0].double(), ground_truth.shape[-1], answer.patch_size)
         _draw_pixels(own, _array(found.scores[0]), colours="viridis")
         _draw_outline(own, _array(ground_truth[0].double()), colour="white", style="dotted")
         _draw_outline(own, _array(found.masks[0].double()), colour=PALETTE[1], style="solid")
-        captions.append(_caption(score_maps(first, ground_truth)) if ground_truth.any() else _EMPTY)
+        captions.append(_caption(score_maps(first, ground_truth, answer.patch_size)) if ground_truth.any() else _EMPTY)
     return captions
 
 

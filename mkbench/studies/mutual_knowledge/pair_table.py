@@ -2,22 +2,27 @@
 
 from collections.abc import Callable, Sequence
 
+from mkbench.concepts.controls import CONTROLS
 from mkbench.runs.results import explainer_label
-from mkbench.studies.mutual_knowledge.pairs import QUANTITIES, Pair
+from mkbench.studies.mutual_knowledge.pairs import LEVEL, QUANTITIES, Pair
 from mkbench.tables import BELOW, Cell, Column, ResultTable, csv_bounds
 
-HOLDS_0 = "holds 0"  # remark of a difference whose interval does
+UNDECIDED = "undecided"  # a difference whose interval holds 0, or whose adjusted p is 0.05 or more
 _POINT_DECIMALS = 1  # of accuracy in points
-_CAPTION = "Differences over the images that both models have, with 95 % intervals of the paired bootstrap"
-_CHANCE = "An interval holds for its pair alone; among many pairs some intervals miss 0 at random."
+_CAPTION = "Differences over the images that both models have, with 95 % intervals over images (paired bootstrap)"
+_APART = (
+    f"{UNDECIDED}: the interval over images holds 0, or p of the paired t test, adjusted for all pairs of an explainer "
+    f"(Holm), is {LEVEL} or more"
+)
+_CLASSES = "The CSV has p, and intervals over classes (whole classes drawn), for claims about classes not measured."
 
 
 def _difference(key: str) -> Callable[[Pair], Cell]:
     """The difference, and whether its interval holds 0."""
 
     def cell(pair: Pair) -> Cell:
-        unclear = pair.clear_of_zero(key) is False
-        return Cell(pair.differences[key], remark=HOLDS_0 if unclear else "", style="dim" if unclear else "")
+        unclear = pair.apart(key) is False
+        return Cell(pair.differences[key], remark=UNDECIDED if unclear else "", style="dim" if unclear else "")
 
     return cell
 
@@ -35,6 +40,19 @@ def _quantities(decimals: int) -> list[Column]:
     ]
 
 
+def _for_programs(key: str) -> list[Column]:
+    def bound(end: int) -> Callable[[Pair], float | None]:
+        return lambda pair: pair.class_intervals[key][end] if key in pair.class_intervals else None
+
+    return [
+        Column(
+            None, lambda pair: None if pair.differences[key] is None else pair.p_values.get(key), csv=f"{key}_p_holm"
+        ),
+        Column(None, bound(0), csv=f"{key}_class_low"),
+        Column(None, bound(1), csv=f"{key}_class_high"),
+    ]
+
+
 def pairs_table(pairs: Sequence[Pair], *, decimals: int = 2, notes: Sequence[str] = ()) -> ResultTable:
     """Declare the table of all pairs; ``a > b`` says that a ranks higher, by excess AUC.
 
@@ -44,7 +62,7 @@ def pairs_table(pairs: Sequence[Pair], *, decimals: int = 2, notes: Sequence[str
         notes: lines below the table.
 
     >>> pairs_table([]).notes[-1].splitlines()[-1]
-    'An interval holds for its pair alone; among many pairs some intervals miss 0 at random.'
+    'The CSV has p, and intervals over classes (whole classes drawn), for claims about classes not measured.'
     """
     columns = [
         Column(None, lambda pair: pair.explainer, csv="explainer"),
@@ -54,8 +72,9 @@ def pairs_table(pairs: Sequence[Pair], *, decimals: int = 2, notes: Sequence[str
         Column("models", lambda pair: f"{pair.first} > {pair.second}", text=True),
         Column("images", lambda pair: pair.images, csv="images"),
         *_quantities(decimals),
+        *(column for key in QUANTITIES for column in _for_programs(key)),
     ]
-    about = f"{_CAPTION}; “{HOLDS_0}”: its interval does.\n{_CHANCE}"
+    about = f"{_CAPTION}; {_APART}.\n{_CLASSES}"
     return ResultTable(columns, pairs, notes=[about, *notes])
 
 
@@ -63,7 +82,7 @@ def neighbors_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
     """Declare the comparison of each model with the next in rank, for a terminal of 80 columns or more.
 
     Args:
-        pairs: of one or more explainers; of those, the neighbors in rank are shown.
+        pairs: of one or more explainers; of those, the neighbors in rank are shown, but for the controls.
         decimals: of differences in nats.
 
     >>> neighbors_table([]).rows
@@ -76,9 +95,9 @@ def neighbors_table(pairs: Sequence[Pair], *, decimals: int = 2) -> ResultTable:
     ]
     return ResultTable(
         columns,
-        [pair for pair in pairs if pair.neighbors],
+        [pair for pair in pairs if pair.neighbors and pair.explainer not in CONTROLS],
         title="Each model and the next in rank (by excess AUC)",
-        notes=[f"{_CAPTION}; n: images; “{HOLDS_0}”: its interval does."],
+        notes=[f"{_CAPTION}; n: images; {_APART}."],
         section=lambda pair: pair.explainer,
         layouts=(BELOW,),
     )

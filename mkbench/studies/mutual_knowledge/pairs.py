@@ -1,8 +1,9 @@
 """Paired differences of models over the images that both explained, with bootstrap intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from mkbench.metrics.functional import bootstrap_intervals
+from mkbench.metrics.functional import bootstrap_intervals, cluster_bootstrap_interval, holm_adjusted, paired_p_value
 from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate
 
 #: Keys of what is compared, with their headings: AUC and excess AUC in nats, accuracy in points (percent).
 QUANTITIES = {"auc": "AUC", "excess": "excess AUC", "top1": "top-1 points"}
-_COLUMNS = ("sample_id", "explainer", "top1", "curve", "chance_curve")
+_COLUMNS = ("sample_id", "explainer", "class_index", "top1", "curve", "chance_curve")
+_GROUPED = pa.schema([("grouped_curve", pa.list_(pa.float64()))])
+#: Adjusted p-values below this tell two models apart.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,14 @@ class ImageValues:
     Attributes:
         sample_ids: (n,) names of the images, sorted, preceded by the name of the data set.
         values: (n, 3) float64, columns as in ``QUANTITIES``; NaN where an image has no value.
+        classes: (n,) int64, their classes; None for images without labels.
+        grouped: (n,) float64 AUC with descriptors that state the same counted once; None where the run has none.
     """
 
     sample_ids: NDArray[np.str_]
     values: NDArray[np.float64]
+    classes: NDArray[np.int64] | None = None
+    grouped: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,10 @@ class Pair:
         second: label of the other.
         neighbors: whether no model ranks between them.
         images: number of images that both have, at least one.
-        differences: key of ``QUANTITIES`` -> first less second with its 95 % interval, None where a model has no value.
+        differences: key of ``QUANTITIES`` -> first less second with its 95 % interval over images, None where a model
+            has no value.
+        p_values: key -> p of the paired t test, adjusted for all pairs of the explainer (Holm).
+        class_intervals: key -> 95 % interval over classes, for images of classes that were not measured.
     """
 
     explainer: str
@@ -52,19 +64,21 @@ class Pair:
     neighbors: bool
     images: int
     differences: Mapping[str, Estimate | None]
+    p_values: Mapping[str, float] = field(default_factory=dict)
+    class_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    def clear_of_zero(self, key: str) -> bool | None:
-        """Whether 0 is outside the interval of a difference; None without a difference.
+    def apart(self, key: str) -> bool | None:
+        """Whether 0 is outside the interval of a difference and its adjusted p is below 0.05; None without one.
 
         >>> pair = Pair("pca", "a", "b", True, 9, {"auc": Estimate(0.1, (-0.1, 0.2)), "excess": None})
-        >>> pair.clear_of_zero("auc"), pair.apart("excess")
+        >>> pair.apart("auc"), pair.apart("excess")
         (False, None)
         """
         difference = self.differences[key]
         if difference is None or difference.interval is None:
             return None
         low, high = difference.interval
-        return not low <= 0 <= high
+        return not low <= 0 <= high and not self.p_values.get(key, 0.0) >= LEVEL
 
 
 def read_image_values(run: Path, data_name: str) -> dict[str, ImageValues]:
@@ -77,7 +91,7 @@ def read_image_values(run: Path, data_name: str) -> dict[str, ImageValues]:
     Raises:
         DataError: a group file is damaged.
     """
-    rows = read_columns(run, _COLUMNS)
+    rows = read_columns(run, _COLUMNS, optional=_GROUPED)
     return {
         explainer: _image_values(rows.filter(pc.equal(rows["explainer"], explainer)), data_name)
         for explainer in rows["explainer"].unique().to_pylist()
@@ -90,7 +104,13 @@ def _image_values(rows: pa.Table, data_name: str) -> ImageValues:
     names = pc.binary_join_element_wise(data_name, rows["sample_id"], "/")
     sample_ids = np.asarray(names.to_numpy(zero_copy_only=False), dtype=np.str_)
     order = np.argsort(sample_ids, kind="stable")
-    return ImageValues(sample_ids[order], np.stack([auc, auc - chance, top1], axis=1)[order])
+    classes, grouped = rows["class_index"], rows["grouped_curve"]
+    return ImageValues(
+        sample_ids[order],
+        np.stack([auc, auc - chance, top1], axis=1)[order],
+        None if classes.null_count else classes.to_numpy()[order],
+        None if grouped.null_count or not len(rows) else _padded_means(grouped)[order],
+    )
 
 
 def _padded_means(curves: pa.ChunkedArray) -> NDArray[np.float64]:
@@ -104,7 +124,8 @@ def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> 
     """Compare every pair of models over the images that both have.
 
     Each interval is that of ``paired_bootstrap_difference``: the same resampled images for both models, 95 %, a fixed
-    seed. An interval holds for its pair alone; among many pairs some intervals miss 0 at random.
+    seed. An interval holds for its pair alone; the p-values are adjusted for all pairs of the explainer. Intervals over
+    classes draw whole classes, of ``cluster_bootstrap_interval``.
 
     Args:
         explainer: the explainer that measured the values.
@@ -133,10 +154,43 @@ def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> 
         rows = [values.values[np.isin(own, shared)] for own, (_, values) in zip(codes, models, strict=True)]
         estimates = _differences(np.stack([rows[first] - rows[second] for first, second in members], axis=1))
         for (first, second), differences in zip(members, estimates, strict=True):
+            labels = models[first][1].classes
+            classes = None if labels is None else labels[np.isin(codes[first], shared)]
+            of_pair = torch.from_numpy(rows[first] - rows[second])
             pairs[first, second] = Pair(
-                explainer, models[first][0], models[second][0], second == first + 1, len(shared), differences
+                explainer,
+                models[first][0],
+                models[second][0],
+                second == first + 1,
+                len(shared),
+                differences,
+                _p_values(of_pair, differences),
+                {} if classes is None else _class_intervals(of_pair, torch.from_numpy(classes), differences),
             )
-    return [pairs[ranks] for ranks in sorted(pairs)]
+    return _adjust([pairs[ranks] for ranks in sorted(pairs)])
+
+
+def _p_values(values: Tensor, differences: Mapping[str, Estimate | None]) -> dict[str, float]:
+    """P of each difference, from (images, quantities)."""
+    zero = torch.zeros(len(values), dtype=values.dtype)
+    columns = zip(QUANTITIES, values.T, strict=True)
+    return {key: nan if differences[key] is None else paired_p_value(column, zero) for key, column in columns}
+
+
+def _class_intervals(
+    values: Tensor, classes: Tensor, differences: Mapping[str, Estimate | None]
+) -> dict[str, tuple[float, float]]:
+    columns = zip(QUANTITIES, values.T, strict=True)
+    return {key: cluster_bootstrap_interval(column, classes) for key, column in columns if differences[key] is not None}
+
+
+def _adjust(pairs: Sequence[Pair]) -> list[Pair]:
+    """Adjust the p-values of all pairs, quantity by quantity."""
+    columns = {key: holm_adjusted([pair.p_values[key] for pair in pairs]) for key in QUANTITIES}
+    return [
+        replace(pair, p_values={key: column[place] for key, column in columns.items()})
+        for place, pair in enumerate(pairs)
+    ]
 
 
 def _differences(values: NDArray[np.float64]) -> list[dict[str, Estimate | None]]:

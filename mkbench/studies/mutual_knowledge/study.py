@@ -9,7 +9,9 @@ from typing import Any, cast
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.schema import Environment, RunResults
+from mkbench.studies.mutual_knowledge.agreement import rank_agreements
 from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs, read_image_values
+from mkbench.studies.mutual_knowledge.seed_spread import seed_notes
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, PARTS, bench_rows
 from mkbench.tables import Column, ResultTable
 
@@ -78,6 +80,16 @@ def _differences(documents: Sequence[RunResults]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _unreadable(documents: Sequence[RunResults]) -> tuple[str, ...]:
+    """A sentence for each run that left images out."""
+    counts = [(model_label(document), len(document["data"].get("unreadable", ()))) for document in documents]
+    return tuple(
+        f"{model}: {count} unreadable {'image' if count == 1 else 'images'} left out; results.json names them."
+        for model, count in counts
+        if count
+    )
+
+
 def compare(documents: Sequence[tuple[RunResults, Environment]]) -> Comparison:
     """Order and rank runs.
 
@@ -104,7 +116,8 @@ def compare(documents: Sequence[tuple[RunResults, Environment]]) -> Comparison:
     rows = bench_rows(documents)
     explainers = sort_explainers({row["explainer"] for row in rows if row["explainer"] is not None})
     rows.sort(key=lambda row: _order(row, explainers))
-    notes = _differences([results for results, _ in documents])
+    results = [each for each, _ in documents]
+    notes = (*_differences(results), *_unreadable(results), *seed_notes(results))
     return Comparison(rows, [_ranks(row, rows) for row in rows], notes)
 
 
@@ -120,14 +133,15 @@ def ranks_table(comparison: Comparison) -> ResultTable:
 
 
 def pair_up(comparison: Comparison, runs: Sequence[Run]) -> tuple[list[Pair], tuple[str, ...]]:
-    """Compare every pair of runs, explainer by explainer, in the order of the comparison.
+    """Compare every pair of runs, explainer by explainer, in the order of the comparison, and their ranks.
 
     Args:
         comparison: of these runs.
         runs: with their folders, whose group files are read.
 
     Returns:
-        The pairs of runs that share images, and notes about runs and pairs that are left out.
+        The pairs of runs that share images; and notes about runs and pairs that are left out, and about how well
+        scores agree on the ranks.
 
     Raises:
         DataError: a group file is damaged.
@@ -152,4 +166,5 @@ def pair_up(comparison: Comparison, runs: Sequence[Run]) -> tuple[list[Pair], tu
                 f"{label}: {missing} of {missing + len(found)} pairs of runs share no image; they are left out."
             )
         pairs += found
+        notes += [one.sentence() for one in rank_agreements(explainer, [own for _, own in models])]
     return pairs, tuple(notes)

@@ -1,21 +1,42 @@
 """Table of mutual information: a row for each model and explainer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from mkbench.concepts.controls import RANDOM, WHOLE_IMAGE
 from mkbench.runs.results import RANDOM_WEIGHTS, explainer_label, explainer_names, find_metric, model_label
 from mkbench.runs.schema import Environment, RunResults
-from mkbench.tables import BELOW, NO_INTERVALS, Cell, Column, Layout, ResultTable, csv_bounds
+from mkbench.studies.control_marks import gain_over, mark_notes, marks_of, missed_controls
+from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
+from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds
 
 Row = Mapping[str, Any]
 
 _CHANCE_NOTE = "chance AUC: language concepts of other classes"
-#: Keys of a row's estimates in nats, with the metrics they are read from.
-_INFORMATION = {
+_AUC = "mutual_information_auc"
+#: Keys of a row's estimates, with the metrics they are read from.
+_METRICS = {
     "mutual_information": "mutual_information",
-    "auc": "mutual_information_auc",
+    "auc": _AUC,
     "chance": "mutual_information_auc_chance",
     "excess": "mutual_information_auc_excess",
+    "grouped_mutual_information": "mutual_information_grouped",
+    "grouped": "mutual_information_auc_grouped",
+    "image_auc": "mutual_information_image_auc",
+    "concepts": "concept_count",
+    "hit_share": "hit_share",
+    "language_precision": "language_precision",
+    "language_precision_permuted": "language_precision_permuted",
+}
+#: Key of a row -> the control that the AUC of its explainer is compared with.
+_GAINS = {"gained": WHOLE_IMAGE, "gained_over_random": RANDOM}
+#: What a key of a row that not every table has means.
+_EXPLAINED = {
+    "gained": "gained by parts: AUC minus that of as many descriptors nearest to the whole image, without parts",
+    "grouped": "AUC, concepts: descriptors that state the same count once",
+    "concepts": "concepts N: different descriptors found in an image",
+    "hit_share": "hits K / N: share of them that are language concepts of its class",
+    "language_precision": "language precision: share of the language concepts that are true of the class",
 }
 
 
@@ -28,8 +49,10 @@ def bench_rows(documents: Sequence[tuple[RunResults, Environment]]) -> list[dict
     Returns:
         Rows with the keys ``run`` (index of the run folder), ``model``, ``random_weights``, ``parameters`` (millions),
         ``explainer`` (None for a run without one), ``top1`` (percent), ``mutual_information``, ``auc``, ``chance``,
-        ``excess`` (``Estimate`` in nats, None where the run has none), ``images_per_second`` (None where unknown) and
-        ``estimator``.
+        ``excess``, ``grouped_mutual_information``, ``grouped`` and ``image_auc`` (``Estimate`` in nats, None where the
+        run has none), ``concepts``, ``hit_share``, ``language_precision`` and ``language_precision_permuted``,
+        ``gained`` and ``gained_over_random`` (AUC minus that of a control), ``not_separated`` (metric -> controls),
+        ``own`` (``OwnMetric`` by name), ``images_per_second`` (None where unknown) and ``estimator``.
 
     Example:
         >>> results = {
@@ -59,9 +82,15 @@ def _row(results: RunResults, environment: Environment, explainer: str | None) -
         "images_per_second": environment.get("images_per_second"),
         "estimator": results["settings"]["estimator"],
     }
-    for key, metric in _INFORMATION.items():
-        row[key] = None if explainer is None else find_metric(results, metric, explainer)
-    return row
+    for key, metric in _METRICS.items():
+        row[key] = find_metric(results, metric, explainer) or find_metric(results, metric)
+    for key, control in _GAINS.items():
+        row[key] = None if explainer is None else gain_over(results, _AUC, explainer, control)
+    return {
+        **row,
+        "not_separated": {} if explainer is None else missed_controls(results, explainer),
+        "own": own_metrics(results, explainer),
+    }
 
 
 def nat_decimals(rows: Sequence[Row]) -> int:
@@ -110,10 +139,34 @@ def caption(rows: Sequence[Row], *, intervals: bool = True) -> str:
     95 % intervals over images
     chance AUC: language concepts of other classes.
     """
-    notes = {"paper": "paper, an overlap score rather than Shannon information"}
-    estimators = "; ".join(notes.get(name, name) for name in sorted({str(row["estimator"]) for row in rows}))
+    estimators = "; ".join(sorted({row["estimator"] for row in rows}))
+    estimators = estimators.replace("paper", "paper, an overlap score rather than Shannon information")
     about = "95 % intervals over images" if intervals else "a wider terminal shows 95 % intervals"
-    return f"MI and AUC in nats (estimator: {estimators}); {about}; {_CHANCE_NOTE}."
+    explained = [text for key, text in _EXPLAINED.items() if _has(rows, key)]
+    return f"MI and AUC in nats (estimator: {estimators}); {'; '.join([about, _CHANCE_NOTE, *explained])}."
+
+
+def _has(rows: Sequence[Row], key: str) -> bool:
+    return any(row.get(key) is not None for row in rows)
+
+
+def _marked(key: str) -> Callable[[Row], Cell]:
+    """The estimate of a key, with marks of the controls that its metric does not separate."""
+
+    def cell(row: Row) -> Cell:
+        return Cell(row[key], marks=marks_of(row.get("not_separated", {}), _METRICS[key]))
+
+    return cell
+
+
+def _missed(key: str) -> Column:
+    """The same marks for programs, by the names of the controls."""
+    name = {"excess": "excess_auc", "grouped": "grouped_auc"}.get(key, key)
+    return Column(
+        None,
+        lambda row: " ".join(row["not_separated"].get(_METRICS[key], ())),
+        csv=f"{name}_not_separated_from",
+    )
 
 
 def information_columns(rows: Sequence[Row], *, console: Mapping[str, str]) -> list[Column]:
@@ -123,31 +176,68 @@ def information_columns(rows: Sequence[Row], *, console: Mapping[str, str]) -> l
         rows: from ``bench_rows``, which decide the decimals.
         console: key of a column -> its heading on a terminal, where it is another one.
     """
-    declared = (
-        ("mutual_information", "MI", True, "mutual_information"),
-        ("auc", "AUC", True, "auc"),
-        ("chance", "chance AUC", None, "chance_auc"),
-        ("excess", "excess AUC", True, "excess_auc"),
-    )
+    names = {"mutual_information": "mutual_information", "auc": "auc", "chance": "chance_auc", "excess": "excess_auc"}
     decimals = nat_decimals(rows)
     return [
-        Column(
-            heading,
-            key,
-            decimals=decimals,
-            higher_is_better=better,
-            csv=csv_bounds(name),
-            console_heading=console.get(key),
+        metric_column(
+            _METRICS[key], _marked(key), decimals=decimals, csv=csv_bounds(name), console_heading=console.get(key)
         )
-        for key, heading, better, name in declared
+        for key, name in names.items()
+    ]
+
+
+def _beside(rows: Sequence[Row]) -> list[Column]:
+    """The columns that stand beside MI and AUC, those of which some row has a value."""
+    decimals = nat_decimals(rows)
+    gained = Column(
+        "gained by parts",
+        "gained",
+        decimals=decimals,
+        signed=True,
+        csv=csv_bounds("gained_by_parts"),
+        console_heading="gained\nby parts",
+    )
+    columns = {
+        "gained": gained,
+        "grouped": metric_column(
+            _METRICS["grouped"], _marked("grouped"), decimals=decimals, csv=csv_bounds("grouped_auc")
+        ),
+        "concepts": metric_column("concept_count", "concepts", csv=csv_bounds("concept_count")),
+        "hit_share": metric_column("hit_share", "hit_share", csv=csv_bounds("hit_share")),
+        "language_precision": metric_column(
+            "language_precision", "language_precision", csv=csv_bounds("language_precision")
+        ),
+    }
+    return [column for key, column in columns.items() if _has(rows, key)]
+
+
+def _for_programs() -> list[Column]:
+    names = {
+        "gained_over_random": "gained_over_random_parts",
+        "grouped_mutual_information": "grouped_mutual_information",
+        "image_auc": "image_auc",
+        "language_precision_permuted": "language_precision_permuted",
+    }
+    return [
+        *(Column(None, key, csv=csv_bounds(name)) for key, name in names.items()),
+        *map(_missed, ("mutual_information", "auc", "excess", "grouped")),
+        Column(None, "estimator", csv="estimator"),
     ]
 
 
 def top1_column(*, console: str) -> Column:
     """Return the column of accuracy in percent, with its heading on a terminal."""
-    return Column(
-        "top-1 %", "top1", decimals=1, higher_is_better=True, csv=csv_bounds("top1_percent"), console_heading=console
-    )
+    return metric_column("top1", "top1", scale=1, csv=csv_bounds("top1_percent"), console_heading=console)
+
+
+def bench_notes(rows: Sequence[Row]) -> list[str]:
+    """Say what the marks mean, as far as there are any.
+
+    >>> bench_notes([{"not_separated": {"mutual_information_auc": ["whole-image"]}}])[0][:38]
+    '§ no better than the whole image witho'
+    """
+    marked = [_METRICS[key] for key in ("mutual_information", "auc", "excess", "grouped")]
+    return mark_notes({control for row in rows for name in marked for control in row["not_separated"].get(name, ())})
 
 
 def bench_table(
@@ -155,8 +245,8 @@ def bench_table(
 ) -> ResultTable:
     """Declare the benchmark table.
 
-    A narrow terminal gets no intervals, a still narrower one neither sizes nor speeds, so that names and numbers stay
-    whole.
+    A narrow terminal gets what stands beside MI and AUC in a second table, then in two; then no intervals; a still
+    narrower one neither sizes nor speeds, so that names and numbers stay whole.
 
     Args:
         rows: from ``bench_rows``.
@@ -166,36 +256,38 @@ def bench_table(
     >>> [column.title for column in bench_table([]).shown]
     ['model', 'params (M)', 'top-1 % ↑', 'parts', 'MI ↑', 'AUC ↑', 'chance AUC', 'excess AUC ↑', 'images/s ↑']
     """
-    columns = [
-        *(MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS),
-        Column(
-            "params (M)",
-            "parameters",
-            decimals=1,
-            csv="parameters_millions",
-            console_heading="params\n(M)",
-            wide_only=True,
-        ),
-        CSV_EXPLAINER,
-        top1_column(console="top-1\n% ↑"),
-        PARTS,
-        *information_columns(rows, console={"chance": "chance\nAUC", "excess": "excess\nAUC ↑"}),
-        Column(
-            "images/s",
-            "images_per_second",
-            decimals=1,
-            higher_is_better=True,
-            csv="images_per_second",
-            console_heading="images\n/s ↑",
-            wide_only=True,
-        ),
-        Column(None, "estimator", csv="estimator"),
-    ]
-    return ResultTable(
-        columns,
-        rows,
-        notes=[caption(rows), *notes],
-        short_notes=[caption(rows, intervals=False), *notes],
-        section=MODEL.cell if block == "model" else PARTS.cell,
-        layouts=(BELOW, NO_INTERVALS, Layout("none", narrow=True)),
+    size = Column(
+        "params (M)", "parameters", decimals=1, csv="parameters_millions", console_heading="params\n(M)", wide_only=True
     )
+    speed = Column(
+        "images/s",
+        "images_per_second",
+        decimals=1,
+        higher_is_better=True,
+        csv="images_per_second",
+        console_heading="images\n/s ↑",
+        wide_only=True,
+    )
+    top1 = top1_column(console="top-1\n% ↑")
+    information = information_columns(rows, console={"chance": "chance\nAUC", "excess": "excess\nAUC ↑"})
+    beside, own = _beside(rows), own_columns(rows, lambda row: row["own"])
+    about = [MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS, size, CSV_EXPLAINER, top1, PARTS]
+    marks = bench_notes(rows)
+    return ResultTable(
+        [*about, *information, *beside, *own, speed, *_for_programs()],
+        rows,
+        notes=[caption(rows), *marks, *notes],
+        short_notes=[caption(rows, intervals=False), *marks, *notes],
+        notes_width="terminal" if beside else "table",
+        section=MODEL.cell if block == "model" else PARTS.cell,
+        layouts=_layouts([size, top1, *information, speed], beside, own),
+    )
+
+
+def _layouts(first: Sequence[Column], beside: Sequence[Column], own: Sequence[Column]) -> list[Layout]:
+    two, three = (
+        [[column.title for column in part] for part in parts if part]
+        for parts in ((first, [*beside, *own]), (first, beside[:3], [*beside[3:], *own]))
+    )
+    whole = [Layout("below"), *([Layout("below", parts) for parts in (two, three)] if beside or own else [])]
+    return [*whole, *(Layout("none", parts, narrow) for narrow in (False, True) for parts in (two, three))]

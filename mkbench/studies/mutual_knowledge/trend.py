@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import atanh, sqrt, tanh
 
 import numpy as np
 
-#: Correlations weaker than this are called no change.
-WEAK = 0.5
 FEWEST_MODELS = 3
+#: Fewest models of which a trend is said.
+FEWEST_FOR_VERDICT = 5
+_NORMAL, _NEARLY = 1.959964, 1 - 1e-12  # 97.5 % of a normal distribution; the transformation has no 1
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,19 @@ class Trend:
     models: int
 
     @property
-    def verdict(self) -> str:
-        """``rises``, ``falls``, or ``does not change`` where ``|r| < 0.5``."""
-        if abs(self.r) < WEAK:
-            return "does not change"
+    def interval(self) -> tuple[float, float] | None:
+        """95 % interval of r, by Fisher's transformation; None for fewer than five models, which say too little."""
+        if self.models < FEWEST_FOR_VERDICT:
+            return None
+        spread = _NORMAL / sqrt(self.models - 3)
+        low, high = (tanh(atanh(max(-_NEARLY, min(_NEARLY, self.r))) + sign * spread) for sign in (-1, 1))
+        return low, high
+
+    @property
+    def verdict(self) -> str | None:
+        """``rises`` or ``falls``; None where the interval of r holds 0, or there is none."""
+        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+            return None
         return "rises" if self.r > 0 else "falls"
 
 
@@ -74,22 +85,30 @@ def describe_trends(name: str, trends: dict[str, Trend | None]) -> str:
         trends: a line, or None, for each explainer as it is to be printed.
 
     Example:
-        >>> rising = Trend(slope=1.0, intercept=0.0, r=0.9, models=4)
+        >>> rising = Trend(slope=1.0, intercept=0.0, r=0.9, models=8)
         >>> describe_trends("AUC", {"PCA": rising})
         'AUC rises with accuracy here (PCA: r = 0.90)'
-        >>> describe_trends("AUC", {"PCA": rising, "K-means": Trend(0.1, 0.0, 0.2, 4)})
-        'AUC with accuracy here: rises for PCA (r = 0.90), does not change for K-means (r = 0.20)'
+        >>> describe_trends("AUC", {"PCA": rising, "K-means": Trend(0.1, 0.0, 0.2, 8)})
+        'AUC with accuracy here: rises for PCA (r = 0.90), no clear trend for K-means (r = 0.20)'
+        >>> describe_trends("AUC", {"PCA": Trend(1.0, 0.0, 0.9, 4)})
+        'AUC over accuracy: fewer than 5 models, too few for a trend (PCA: r = 0.90)'
         >>> describe_trends("AUC", {"PCA": None})
         'AUC over accuracy: no line, fewer than 3 models'
     """
     fitted = {label: trend for label, trend in trends.items() if trend is not None}
     if not fitted:
         return f"{name} over accuracy: no line, fewer than {FEWEST_MODELS} models"
+    values = ", ".join(f"{label}: r = {signed(trend.r)}" for label, trend in fitted.items())
+    if all(trend.interval is None for trend in fitted.values()):
+        return f"{name} over accuracy: fewer than {FEWEST_FOR_VERDICT} models, too few for a trend ({values})"
     verdicts = {trend.verdict for trend in fitted.values()}
+    if verdicts == {None}:
+        return f"{name} over accuracy: no clear trend, the interval of r holds 0 ({values})"
     if len(verdicts) == 1:
-        values = ", ".join(f"{label}: r = {signed(trend.r)}" for label, trend in fitted.items())
         return f"{name} {verdicts.pop()} with accuracy here ({values})"
-    each = ", ".join(f"{trend.verdict} for {label} (r = {signed(trend.r)})" for label, trend in fitted.items())
+    each = ", ".join(
+        f"{trend.verdict or 'no clear trend'} for {label} (r = {signed(trend.r)})" for label, trend in fitted.items()
+    )
     return f"{name} with accuracy here: {each}"
 
 

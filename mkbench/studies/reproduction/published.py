@@ -1,12 +1,13 @@
 """Published tables, which are data (``assets/published/<name>.json``)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mkbench.errors import UsageError, did_you_mean
+from mkbench.errors import DataError, UsageError, did_you_mean
+from mkbench.studies.reproduction.table_form import find_table_fault
+from mkbench.text_files import parse_json
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "published"
 
@@ -133,7 +134,35 @@ def load_published(name: str) -> PublishedTable:
     """
     if name not in published_names():
         raise UsageError(f"Expected a published table, found {name!r}; {did_you_mean(name, published_names())}.")
-    content = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return read_table(FOLDER / f"{name}.json")
+
+
+def read_table(path: Path) -> PublishedTable:
+    """Read a file of a table: one of the package, or a user's own of the same form.
+
+    Raises:
+        UsageError: no readable file.
+        DataError: it holds anything else.
+
+    >>> read_table(FOLDER / "mutual-knowledge-food101.json").name
+    'mutual-knowledge-food101'
+    """
+    try:
+        content = parse_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(
+            f"Expected a table at {path}, found no readable file ({error.strerror}); check --against."
+        ) from error
+    except ValueError as error:
+        raise DataError(f"Expected a table as JSON in {path}, found something else ({error}); correct it.") from error
+    fault = find_table_fault(content)
+    if fault is not None:
+        raise DataError(f"Expected in the table {path} {fault}; `mkbench verify --help` says where one to copy lies.")
+    return _build_table(path.stem, content)
+
+
+def _build_table(name: str, content: dict[str, Any]) -> PublishedTable:
+    """Build a table of a document that has the form of one."""
     data, line, variants = content.pop("data"), content.pop("line", None), content.pop("variants", ())
     columns = {key: Column(**column) for key, column in content.pop("columns").items()}
     return PublishedTable(

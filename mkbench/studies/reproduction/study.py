@@ -1,8 +1,8 @@
 """Verification of runs against a published table: match, mismatch or not comparable."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mkbench.backbones import model_entries
@@ -11,6 +11,7 @@ from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric, model_la
 from mkbench.runs.schema import RunResults
 from mkbench.studies.reproduction.published import PublishedTable
 from mkbench.studies.reproduction.reasons import look_up, reasons_not_comparable
+from mkbench.studies.reproduction.remarks import control_estimates, fallback_lines, padding_lines
 
 Verdict = Literal["match", "mismatch", "not comparable"]
 VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "not comparable")
@@ -31,6 +32,7 @@ class Cell:
         tolerance: the largest difference that is a match.
         verdict: how they compare.
         reasons: why they do not; empty where they do.
+        controls: the same metric of the controls that the run has, in the table's unit: control -> number.
     """
 
     model: str
@@ -42,6 +44,7 @@ class Cell:
     tolerance: float
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    controls: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def difference(self) -> float | None:
@@ -61,12 +64,14 @@ class Verification:
         not_run: models of the table of which no run was given.
         not_measured: (model, column) of published numbers of which no run was given although the model was run: of
             variants that are missing.
+        remarks: what is to be known of the runs: rules for special cases, and the scale of subsets.
     """
 
     table: PublishedTable
     cells: tuple[Cell, ...]
     not_run: tuple[str, ...]
     not_measured: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -114,7 +119,7 @@ def verify(table: PublishedTable, runs: Sequence[Run]) -> Verification:
     """
     if not runs:
         raise ValueError("runs must hold at least one run, found none")
-    models = [_published_model(run.results) for run in runs]
+    models = [row_label(run.results) for run in runs]
     keys = [_columns_of(table, run.results, model) for run, model in zip(runs, models, strict=True)]
     cells = [_cell(table, run, model, key) for run, model, own in zip(runs, models, keys, strict=True) for key in own]
     measured = {(model, key) for model, own in zip(models, keys, strict=True) for key in own}
@@ -125,7 +130,8 @@ def verify(table: PublishedTable, runs: Sequence[Run]) -> Verification:
         if model in models and key in row and (model, key) not in measured
     ]
     not_run = [model for model in table.rows if model not in models]
-    return Verification(table, tuple(cells), tuple(not_run), tuple(not_measured))
+    remarks = (*fallback_lines(table, runs), *padding_lines(table, runs))
+    return Verification(table, tuple(cells), tuple(not_run), tuple(not_measured), remarks)
 
 
 def _columns_of(table: PublishedTable, results: RunResults, model: str) -> list[str]:
@@ -139,8 +145,8 @@ def _columns_of(table: PublishedTable, results: RunResults, model: str) -> list[
     return own or keys
 
 
-def _published_model(results: RunResults) -> str:
-    """What published tables call the model of a run, whether or not its weights are random."""
+def row_label(results: RunResults) -> str:
+    """Return what published tables call the model of a run, whether or not its weights are random."""
     name = str(results["model"]["name"]).removesuffix(f" {RANDOM_WEIGHTS}")
     labels = {entry.name: entry.label for entry in model_entries()}
     return labels.get(name, model_label(results).removesuffix(f" {RANDOM_WEIGHTS}"))
@@ -166,4 +172,5 @@ def _cell(table: PublishedTable, run: Run, model: str, key: str) -> Cell:
         tolerance=column.tolerance,
         verdict=verdict,
         reasons=reasons,
+        controls=control_estimates(run.results, column),
     )

@@ -1,7 +1,7 @@
 """Table of a comparison with a published table: console, Markdown, CSV and JSON."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from mkbench.concepts.controls import CONTROLS
 from mkbench.runs.run_folder import write_text_atomically
 from mkbench.studies.reproduction.study import Cell, Verification
 from mkbench.tables import Cell as TableCell
@@ -101,10 +102,23 @@ def verification_table(verification: Verification) -> ResultTable:
         # A decimal more, so that a difference just above the tolerance does not look like it.
         Column("difference", in_column("difference", 1), signed=True, csv="difference"),
         Column(None, attrgetter("tolerance"), csv="tolerance"),
+        *_control_columns(verification, decimals),
         Column("verdict", _verdict, text=True, csv="verdict"),
         Column(None, lambda cell: "; ".join(cell.reasons), csv="reasons"),
     ]
     return ResultTable(columns, verification.cells, section=attrgetter("run"), look="airy")
+
+
+def _control_columns(verification: Verification, decimals: Mapping[str, int]) -> Iterator[Column]:
+    """A column for each control that a run has, of what a number is without the parts that are compared."""
+    for control in CONTROLS:
+        if any(control in cell.controls for cell in verification.cells):
+
+            def show(cell: Cell, control: str = control) -> TableCell:
+                return TableCell(cell.controls.get(control), decimals=decimals[cell.column])
+
+            name = control.replace("-", "_")
+            yield Column(f"control: {control}", show, csv=(name, f"{name}_low", f"{name}_high"), absent="")
 
 
 def _verdict(cell: Cell) -> TableCell:
@@ -146,6 +160,7 @@ def _remarks(verification: Verification) -> list[str]:
     lines = [f"Tolerances: {tolerances}."]
     if verification.table.note:
         lines.append(verification.table.note)
+    lines += verification.remarks
     if verification.not_run:
         lines.append(f"Not run: {', '.join(verification.not_run)}.")
     if verification.not_measured:
@@ -180,7 +195,9 @@ _FIELDS = ("model", "run", "column", "published", "measured", "low", "high", "di
 def _record(cell: Cell) -> dict[str, Any]:
     low, high = (cell.measured.interval if cell.measured else None) or (None, None)
     values = {"measured": cell.measured.value if cell.measured else None, "low": low, "high": high}
-    return {name: values[name] if name in values else getattr(cell, name) for name in _FIELDS}
+    controls = {control: estimate.value for control, estimate in cell.controls.items()}
+    record = {name: values[name] if name in values else getattr(cell, name) for name in _FIELDS}
+    return record | ({"controls": controls} if controls else {})
 
 
 def to_json(verification: Verification, *, complete: bool = False) -> dict[str, Any]:
@@ -197,6 +214,7 @@ def to_json(verification: Verification, *, complete: bool = False) -> dict[str, 
         "complete": complete,
         "counts": verification.counts,
         "cells": [{**_record(cell), "reasons": list(cell.reasons)} for cell in verification.cells],
+        "remarks": list(verification.remarks),
         "not_run": list(verification.not_run),
         "not_measured": [list(missing) for missing in verification.not_measured],
     }

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from mkbench.backbones import Backbone, load_backbone
 from mkbench.backbones.base import Kind
 from mkbench.baselines.base import HeadInputs
+from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
 from mkbench.errors import UsageError
 from mkbench.metrics.functional import membership
@@ -62,6 +63,7 @@ class CachedFeatures(L.LightningDataModule):
         require_at_least(2, "batch_size", batch_size)  # the heads standardise over a batch
         require_at_least(1, "num_language_concepts", num_language_concepts)
         require_at_least(1, "encoder_chunk", encoder_chunk)
+        require_template("--model.descriptor_template", descriptor_template)
         loaded = (
             load_backbone(backbone, pretrained=pretrained, random_weights=random_weights)
             if isinstance(backbone, str)

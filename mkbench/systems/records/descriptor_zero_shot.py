@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from torch import Tensor
@@ -21,13 +21,31 @@ from mkbench.systems.records.metric_rows import (
     unreadable_images,
 )
 
-#: What an image may be compared with -> columns of the predicted class and of its correctness; the latter is the
-#: name of the metric too. The first one is that of every run.
-VARIANTS: Mapping[str, tuple[str, str]] = {
-    "base": ("predicted_index", "top1"),
-    "descriptors": ("predicted_descriptors", "top1_descriptors"),
-    "mined": ("predicted_mined", "top1_mined"),
+
+class VariantColumns(NamedTuple):
+    """Columns of one way of describing classes; the latter two are the names of the metrics too.
+
+    Attributes:
+        predicted: of the predicted class.
+        top1: whether it is the class of the image.
+        top5: whether that is among the five nearest.
+    """
+
+    predicted: str
+    top1: str
+    top5: str
+
+
+#: What an image may be compared with; the first one is that of every run.
+VARIANTS: Mapping[str, VariantColumns] = {
+    "base": VariantColumns("predicted_index", "top1", "top5"),
+    **{
+        variant: VariantColumns(f"predicted_{variant}", f"top1_{variant}", f"top5_{variant}")
+        for variant in ("descriptors", "mined", "shuffled", "random")
+    },
 }
+#: Pairs of variants (one, minus the other) whose difference is in the results: all from the first two.
+COMPARED = tuple((variant, minus) for minus, variant in combinations(VARIANTS, 2) if minus in ("base", "descriptors"))
 
 
 def image_record(
@@ -37,16 +55,16 @@ def image_record(
 
     Args:
         group: images of one class.
-        predicted: variant -> (B,) int64 predicted classes; may be empty if the group is.
+        predicted: variant -> (B, up to 5) int64, nearest classes first; may be empty if the group is.
         class_names: names in class order.
         variants: those of the run.
 
     Example:
         >>> import torch
         >>> group = ClassGroup(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1, 0, ("owl/1.png",))
-        >>> record = image_record(group, {"base": torch.tensor([0])}, ["bat", "owl"], ["base"])
-        >>> record.rows.to_pylist()[0]["class_name"], record.rows.to_pylist()[0]["top1"]
-        ('owl', False)
+        >>> record = image_record(group, {"base": torch.tensor([[0, 1]])}, ["bat", "owl"], ["base"])
+        >>> [record.rows.to_pylist()[0][name] for name in ("class_name", "top1", "top5")]
+        ['owl', False, True]
     """
     label = group.class_index
     columns: dict[str, Any] = {
@@ -56,11 +74,14 @@ def image_record(
     }
     schema = IMAGE_SCHEMA
     for variant in variants:
-        index, correct = VARIANTS[variant]
-        classes = predicted[variant].tolist() if len(group) else []
-        columns |= {index: classes, correct: [chosen == label for chosen in classes]}
-        if variant != "base":
-            schema = schema.append(pa.field(index, pa.int64())).append(pa.field(correct, pa.bool_()))
+        names = VARIANTS[variant]
+        rankings = predicted[variant].tolist() if len(group) else []
+        columns[names.predicted] = [ranking[0] for ranking in rankings]
+        columns[names.top1] = [ranking[0] == label for ranking in rankings]
+        columns[names.top5] = [label in ranking for ranking in rankings]
+        for name in names:
+            if name not in schema.names:
+                schema = schema.append(pa.field(name, pa.int64() if name == names.predicted else pa.bool_()))
     return GroupRecord(group.key, pa.table(columns, schema=schema), {}, group.unreadable)
 
 
@@ -83,19 +104,24 @@ def summarise_images(records: Sequence[GroupRecord], own: Sequence[MetricEntry] 
         own: a user's metrics.
 
     Returns:
-        ``metrics`` (``top1`` of the class prompts, ``top1_descriptors``, and ``top1_mined`` if there is such a column),
-        ``differences`` (each variant less each one before it, with the paired bootstrap interval over the images),
+        ``metrics`` (``top1`` and ``top5`` of the class prompts, and of each other variant that has columns),
+        ``differences`` of top-1 (each variant less the prompts and less the own descriptors, with the paired bootstrap
+        interval over the images),
         ``images`` and ``unreadable``; without any image there are no metrics.
     """
     table = join_rows(records)
     rows = image_rows(table)
-    variants = [variant for variant, (_, name) in VARIANTS.items() if name in table.column_names]
-    correct = [CATALOGUE[VARIANTS[variant][1]] for variant in variants if len(table)]
+    variants = [variant for variant, names in VARIANTS.items() if names.top1 in table.column_names]
+    pairs = [[VARIANTS[one].top1 for one in pair] for pair in COMPARED if len(table) and set(pair) <= set(variants)]
     return {
         "metrics": layout_results(image_layout(variants, own), rows),
         "differences": [
-            {"metric": entry.name, "minus": minus.name, **difference_result(entry, minus, rows[None], rows[None])}
-            for minus, entry in combinations(correct, 2)
+            {
+                "metric": name,
+                "minus": minus,
+                **difference_result(CATALOGUE[name], CATALOGUE[minus], rows[None], rows[None]),
+            }
+            for name, minus in pairs
         ],
         "images": len(table),
         "unreadable": unreadable_images(records),

@@ -47,6 +47,20 @@ def test_unfinished_run_is_named(command: Callable[..., Any], tmp_path: Path) ->
     assert not (tmp_path / "table").exists()
 
 
+def test_run_that_lost_a_group_is_refused(
+    command: Callable[..., Any], predict_words: list[str], tmp_path: Path
+) -> None:
+    run = command(*predict_words).run
+    lost = run / "groups" / "00001-000.parquet"
+    lost.unlink()
+    outcome = command("compare", run, "--out=table")
+    assert outcome.code == 1
+    assert "Expected the rows of 3 class groups in" in outcome.error
+    assert "found 1 missing, such as 00001-000; run its `mkbench predict` again" in outcome.error
+    assert command(*predict_words).code == 0  # the advice works
+    assert command("compare", run, "--out=table").code == 0
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, predict_words: list[str]) -> Path:
     """Runs of both systems of the tiny model over the same images, `mk/tiny` and `heads/tiny`."""

@@ -21,7 +21,8 @@ from mkbench.cli.main import main
 from mkbench.concepts import bank_embeddings, class_embeddings, load_bank
 from mkbench.datamodules import Critters
 from mkbench.heads import Decomposer, textspan
-from mkbench.heads.labels import Endpoint, LanguageModelJudge, LanguageModelLabeller, read_labels
+from mkbench.heads.labels import LanguageModelJudge, LanguageModelLabeller, read_labels
+from mkbench.language_models import Endpoint
 from mkbench.runs.finished_runs import read_runs
 from mkbench.studies.reproduction.published import load_published
 from mkbench.studies.reproduction.study import verify
@@ -76,15 +77,19 @@ def test_results_gain_what_the_heads_say(command: Callable[..., Any], run: Path)
     assert "association" in outcome.output
 
 
+@pytest.mark.parametrize("unit", [True, False], ids=["unit embeddings", "raw"])
 def test_texts_and_accuracies_are_those_of_the_functions(
-    command: Callable[..., Any], run: Path, tiny_model: Path
+    command: Callable[..., Any], run: Path, tiny_model: Path, unit: bool
 ) -> None:
-    outcome = command("heads", run, "--num-texts=6")
+    outcome = command("heads", run, "--num-texts=6", *([] if unit else ["--no-normalise"]))
     backbone = load_backbone(f"local-dir:{tiny_model}")
     assert POOL is not None
     pool = load_bank(POOL).descriptors
     stored = [load_file(path) for path in sorted(run.glob("contributions/*"))]
     terms = {name: torch.cat([each[name] for each in stored]) for name in stored[0]}
+    if unit:
+        lengths = terms["embedding"].norm(dim=-1)
+        terms = {name: value / lengths.view(-1, *[1] * (value.ndim - 1)) for name, value in terms.items()}
     decomposer = Decomposer(backbone)
     bases = torch.cat([decomposer.basis(layer) for layer in (0, 1)])
     per_head = terms["heads"].flatten(1, 2).transpose(0, 1)
@@ -189,7 +194,10 @@ def test_several_runs_end_in_one_table(command: Callable[..., Any], run: Path) -
             ["--labeller=file", "--judge=file", "--labels=a.json", "--properties=b.txt"],
             "Expected no --properties, found one; neither --labeller nor --judge compares with a list.",
         ),
-        (["--pool=none.txt"], "Expected a concept bank (.json or .txt) at none.txt, found no readable file"),
+        (
+            ["--pool=none.txt"],
+            "Expected a concept bank (.json, .txt, .csv or .tsv) at none.txt, found no readable file",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -80,7 +80,9 @@ def test_train_leaves_tables_and_run_folders(mining: Callable[..., Any], tmp_pat
     outcome = mining(TRAIN)
     for folder in ("mining/tiny", "held_out/tiny", "tiny"):
         assert (tmp_path / "runs" / folder / "results.json").is_file()
-    assert [metric["name"] for metric in outcome.results()["metrics"]] == ["top1", "top1_descriptors", "top1_mined"]
+    ways = ("", "_descriptors", "_mined", "_shuffled", "_random")
+    names = {metric["name"] for metric in outcome.results()["metrics"]}
+    assert names == {f"top{k}{way}" for k in (1, 5) for way in ways}
     said = " ".join(outcome.output.split())
     assert "Split train: mined and chosen with images that are not evaluated." in said
     for word in ("tiny", "base", "descriptors", "mined"):

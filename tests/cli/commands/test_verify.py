@@ -10,7 +10,7 @@ from published_runs import TABLE, reproduction, shift, write_run
 
 from mkbench.cli.commands.verify import read_tolerances
 from mkbench.errors import UsageError
-from mkbench.studies.reproduction.published import load_published
+from mkbench.studies.reproduction.published import FOLDER, load_published
 
 AGAINST = f"--against={TABLE}"
 
@@ -48,6 +48,19 @@ def test_bench_folder_and_files(command: Callable[..., Any], tmp_path: Path) -> 
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"verify.json", "verify.csv", "verify.md"}
     assert command("verify", "bench/0", "bench/4", AGAINST).code == 0
     assert command("verify", "bench/0", "bench/4", AGAINST, "--complete").code == 3
+
+
+def test_own_table_and_earlier_run(command: Callable[..., Any], tmp_path: Path) -> None:
+    run = write_run(tmp_path / "later" / "vit", reproduction("ViT-B/16"))
+    write_run(tmp_path / "earlier" / "vit", reproduction("ViT-B/16"))
+    (tmp_path / "mine.json").write_text((FOLDER / f"{TABLE}.json").read_text(encoding="utf-8"))
+    assert command("verify", run, "--against=mine.json").code == 0
+    outcome = command("verify", run, "--against=earlier")
+    assert outcome.code == 0
+    assert "Verified: 5 numbers match" in outcome.output
+    outcome = command("verify", run, "--against=none.json")
+    assert (outcome.code, "Expected a table at none.json, found no readable file" in outcome.error) == (2, True)
+    assert command("verify", run, "--against=.").code == 2  # two runs of one model
 
 
 @pytest.mark.parametrize(

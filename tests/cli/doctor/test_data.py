@@ -30,10 +30,10 @@ def test_a_good_data_set(folders: ImageFolder) -> None:
 
 
 def test_files_that_are_no_images_are_counted(folders: ImageFolder) -> None:
-    assert list(check_other_files(folders, list_images(folders))) == []
+    assert list(check_other_files(folders)) == []
     for name in ("ant/notes.txt", "bee/photo.heic", "bee/.hidden"):
         (folders.root / name).touch()
-    (remark,) = check_other_files(folders, list_images(folders))
+    (remark,) = check_other_files(folders)
     assert remark.state == "warning"
     assert remark.sentence.startswith("2 files beside the images left out")
     assert "bee/photo.heic" in remark.sentence

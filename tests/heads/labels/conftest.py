@@ -1,30 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from chat_server import ChatServer
 
-from mkbench.heads.labels import Endpoint, HeadTexts, LabelContext
-
-
-@pytest.fixture
-def endpoint(server: ChatServer) -> Any:
-    """Makes an endpoint on the server that gives up soon."""
-
-    def make(**changes: Any) -> Endpoint:
-        usual = {
-            "model": "toy",
-            "base_url": server.url,
-            "api_key_variable": "TEST_KEY",
-            "max_retries": 0,
-            "timeout": 20,
-        }
-        return Endpoint(**(usual | changes))
-
-    return make
+from mkbench.heads.labels import HeadTexts, LabelContext
 
 
 @pytest.fixture

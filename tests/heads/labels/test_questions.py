@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mkbench.heads.labels.answer_log import Answer
 from mkbench.heads.labels.questions import judge_question, label_question, read_fits, read_label
+from mkbench.language_models.answer_log import Answer
 
 TEXTS = ["A red {brick}", "two\nlines"]
 

@@ -3,21 +3,9 @@ from __future__ import annotations
 import pytest
 from result_documents import make_results
 
-from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.results import Estimate
-from mkbench.studies.faithfulness.study import COLUMNS, CSV_METRICS, MARKS, faithfulness_rows, notes, shown_columns
-
-
-def test_headings_point_where_the_metrics_do() -> None:
-    directions = {entry.name: entry.display.higher_is_better for entry in CATALOGUE.values()}
-    for column in COLUMNS:
-        arrow = {True: "↑", False: "↓", None: ""}[directions[column.metric]]
-        assert column.heading.endswith(arrow)
-        assert bool(arrow) == (column.heading[-1] in "↑↓")
-        assert column.metric in CSV_METRICS
-        if column.mean is not None:
-            assert directions[column.mean] == directions[column.metric]
-    assert set(CSV_METRICS) <= set(directions)
+from mkbench.studies.control_marks import MARKS, marks_of
+from mkbench.studies.faithfulness.study import faithfulness_rows, notes, shown_metrics
 
 
 def test_a_row_for_each_explainer_that_was_measured() -> None:
@@ -36,18 +24,37 @@ def test_a_row_for_each_explainer_that_was_measured() -> None:
     # What is the same for every explainer stands in the row of each.
     assert [row["estimates"]["corloc"].value for row in rows] == [0.5] * 3
     assert rows[1]["estimates"]["deletion_sum"] == Estimate(4.5, (4.4, 4.6))
-    assert [column.metric for column in shown_columns(rows)] == ["deletion_sum", "part_iou", "corloc"]
+    assert shown_metrics(rows) == ["deletion", "part_iou", "corloc"]
 
 
 def test_concept_entropy_stands_beside_what_was_measured() -> None:
     (row,) = faithfulness_rows([make_results(("concept_entropy", "pca", 2.0), ("corloc", None, 0.5))])
     assert row["estimates"]["concept_entropy"] == Estimate(2.0, (1.9, 2.1))
-    assert [column.metric for column in shown_columns([row])] == ["corloc", "concept_entropy"]
+    assert shown_metrics([row]) == ["corloc", "concept_entropy"]
     assert "Concept entropy: of the descriptors" in notes([row])[0]
 
 
+def test_explainers_are_ranked_by_the_mean_and_controls_are_last() -> None:
+    metrics = [
+        ("deletion", "pca", 1.5),
+        ("deletion", "kmeans", 1.2),
+        ("deletion", "random", 0.1),
+        ("deletion", "b", 1.4),
+    ]
+    # The sums say otherwise, and a control without parts has neither.
+    sums = [("deletion_sum", "pca", 1.0), ("deletion_sum", "kmeans", 9.0), ("concept_entropy", "whole-image", 1.0)]
+    rows = faithfulness_rows([make_results(*metrics, *sums, ("corloc", None, 0.5))])
+    assert [row["explainer"] for row in rows] == ["kmeans", "b", "pca", "random", "whole-image"]
+    assert "deletion" not in rows[-1]["estimates"]
+
+
+def test_where_less_is_worse_the_largest_mean_is_first() -> None:
+    rows = faithfulness_rows([make_results(("insertion", "pca", 1.5), ("insertion", "kmeans", 1.7))])
+    assert [row["explainer"] for row in rows] == ["kmeans", "pca"]
+
+
 def test_runs_of_an_earlier_version_have_no_controls() -> None:
-    results = make_results(("deletion_sum", "pca", 4.5))
+    results = make_results(("deletion", "pca", 4.5))
     del results["controls"]
     (row,) = faithfulness_rows([results])
     assert row["not_separated"] == {}
@@ -57,22 +64,21 @@ def test_runs_of_an_earlier_version_have_no_controls() -> None:
     ("missed", "expected"),
     [
         ([], []),
-        ([("deletion_sum", "pca", "reversed")], ["reversed"]),
-        # Fewer parts make the sum smaller, whatever they are: the mean has to agree.
-        ([("deletion", "pca", "random")], ["random"]),
-        ([("deletion", "pca", "random"), ("deletion_sum", "pca", "reversed")], ["reversed", "random"]),
-        ([("deletion", "pca", "random"), ("deletion_sum", "pca", "random")], ["random"]),
-        ([("deletion_sum", "kmeans", "random"), ("insertion", "pca", "random")], []),
-        ([("deletion_sum", "pca", "another control")], []),
+        ([("deletion", "pca", "reversed")], ["reversed"]),
+        ([("deletion", "pca", "random"), ("deletion", "pca", "reversed")], ["reversed", "random"]),
+        ([("deletion", "pca", "whole-image")], ["whole-image"]),
+        # Sums grow with the number of parts: what they say of a control marks nothing.
+        ([("deletion_sum", "pca", "random")], []),
+        ([("deletion", "kmeans", "random"), ("insertion", "pca", "random")], []),
+        ([("deletion", "pca", "another control")], []),
     ],
 )
-def test_controls_that_are_missed_on_either_scale(missed: list[tuple[str, str, str]], expected: list[str]) -> None:
-    (row,) = faithfulness_rows([make_results(("deletion_sum", "pca", 4.5), missed=missed)])
-    (column,) = shown_columns([row])
-    assert column.controls_missed(row) == expected
+def test_marks_of_controls_that_are_missed(missed: list[tuple[str, str, str]], expected: list[str]) -> None:
+    (row,) = faithfulness_rows([make_results(("deletion", "pca", 4.5), missed=missed)])
+    assert marks_of(row["not_separated"], "deletion") == "".join(MARKS[control][0] for control in expected)
     text = "\n".join(notes([row]))
     for control, (mark, what) in MARKS.items():
-        assert (mark in text and what in text) is (control in expected)
+        assert (f"{mark} no better than {what}" in text) is (control in expected)
 
 
 def test_notes_explain_what_is_shown_and_nothing_else() -> None:
@@ -80,7 +86,7 @@ def test_notes_explain_what_is_shown_and_nothing_else() -> None:
     assert notes([row]) == ["95 % intervals over images."]
     metrics = [("descriptor_recall", "pca", 0.2), ("descriptor_precision_chance", None, 0.18), ("corloc", None, 0.5)]
     metrics.append(("corloc_whole_image", None, 0.4))
-    (row,) = faithfulness_rows([make_results(*metrics, ("deletion_sum", "pca", 4.4))])
+    (row,) = faithfulness_rows([make_results(*metrics, ("deletion", "pca", 4.4))])
     about, precision, corloc = notes([row])
     for word in ("2.5 cos(image, class)", "descriptor_recall_bound", "of the foreground", "95 %"):
         assert word in about

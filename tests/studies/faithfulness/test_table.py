@@ -10,11 +10,11 @@ from result_documents import make_results
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.faithfulness.study import COLUMNS, CSV_METRICS, faithfulness_rows
+from mkbench.studies.faithfulness.study import CSV_METRICS, SHOWN, faithfulness_rows
 from mkbench.studies.faithfulness.table import faithfulness_table, write_faithfulness
 from mkbench.tables import to_console, to_csv, to_latex, to_markdown
 
-MISSED = [("deletion", "pca", "reversed"), ("deletion_sum", "pca", "random"), ("part_iou", "kmeans", "random")]
+MISSED = [("deletion", "pca", "reversed"), ("deletion", "pca", "random"), ("part_iou", "kmeans", "random")]
 OF_EXPLAINERS = [metric for metric in CSV_METRICS if metric.partition("_")[0] not in ("corloc", "kept")]
 
 
@@ -33,14 +33,14 @@ def show(width: int, results: Any) -> str:
 
 def test_markdown_cells() -> None:
     lines = to_markdown(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
-    assert lines[0].count("|") == len(COLUMNS) + 3
+    assert lines[0].count("|") == len(SHOWN) + 3
     cells = [cell.strip() for cell in lines[2].strip("|").split(" | ")]
     assert cells[:4] == ["ViT-B/16", "PCA", "-0.25†‡ [-0.35, -0.15]", "-0.25 [-0.35, -0.15]"]
-    assert cells[8:10] == ["-0.250 [-0.350, -0.150]", "-0.25 [-0.35, -0.15]"]
-    assert cells[10:] == ["50.0 [40.0, 60.0]", "75.0 [65.0, 85.0]", "-0.25 [-0.35, -0.15]"]
+    assert cells[8:11] == ["-0.250 [-0.350, -0.150]", "-0.250 [-0.350, -0.150]", "-0.25 [-0.35, -0.15]"]
+    assert cells[11:] == ["50.0 [40.0, 60.0]", "75.0 [65.0, 85.0]", "-0.25 [-0.35, -0.15]"]
     assert "| K-means | -0.25 [" in lines[3]
     assert "-0.250‡ [" in lines[3]
-    assert sum(line.startswith(("† beside", "‡ beside")) for line in lines) == 2
+    assert sum(line.startswith(("† no better than", "‡ no better than")) for line in lines) == 2
 
 
 def test_absent_values_are_dashes() -> None:
@@ -58,25 +58,24 @@ def test_csv_has_every_scale_bound_and_control() -> None:
             assert float(row[metric]) == -0.25
             assert (float(row[f"{metric}_low"]), float(row[f"{metric}_high"])) == (-0.35, -0.15)
         assert (float(row["corloc"]), float(row["kept_region_top1"])) == (0.5, 0.75)
-    assert rows[0]["deletion_not_separated_from"] == "reversed"
-    assert rows[0]["deletion_sum_not_separated_from"] == "random"
+    assert rows[0]["deletion_not_separated_from"] == "reversed random"
     assert rows[1]["deletion_not_separated_from"] == rows[0]["part_iou_not_separated_from"] == ""
     assert rows[0].keys() >= {"model", "random_weights", "descriptor_recall_bound", "descriptor_precision_chance"}
 
 
 def test_latex() -> None:
     lines = to_latex(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
-    assert rf"\begin{{tabular}}{{ll{'r' * len(COLUMNS)}}}" in lines
+    assert rf"\begin{{tabular}}{{ll{'r' * len(SHOWN)}}}" in lines
     body = [line for line in lines if not line.startswith("%")]
     assert r"deletion $\downarrow$ & insertion $\uparrow$" in body[2]
     first = r"ViT-B/16 & PCA & $-$0.25$^\dagger$$^\ddagger$ {\scriptsize[$-$0.35, $-$0.15]} & $-$0.25 {\scriptsize["
     assert body[4].startswith(first)
-    assert all(line.count("&") == len(COLUMNS) + 1 for line in (body[2], *body[4:6]))
-    assert [line[2:9] for line in lines if line.startswith("% †") or line.startswith("% ‡")] == ["† besid", "‡ besid"]
+    assert all(line.count("&") == len(SHOWN) + 1 for line in (body[2], *body[4:6]))
+    assert [line[2:9] for line in lines if line.startswith("% †") or line.startswith("% ‡")] == ["† no be", "‡ no be"]
 
 
 def test_terminals_of_any_width_keep_numbers_whole() -> None:
-    wide, usual, narrow = (show(width, full_results()) for width in (200, 120, 80))
+    wide, usual, narrow = (show(width, full_results()) for width in (230, 120, 80))
     assert len([line for line in wide.splitlines() if "K-means" in line]) == 1
     assert len([line for line in usual.splitlines() if "K-means" in line]) == 3
     assert len([line for line in narrow.splitlines() if "K-means" in line]) == 3
@@ -91,7 +90,7 @@ def test_terminals_of_any_width_keep_numbers_whole() -> None:
 
 
 def test_only_removal_was_measured() -> None:
-    text = show(120, make_results(("deletion_sum", "pca", 4.5)))
+    text = show(120, make_results(("deletion", "pca", 4.5)))
     assert len([line for line in text.splitlines() if "PCA" in line]) == 1
     assert "4.50" in text
 
@@ -117,7 +116,7 @@ def test_compare_shows_the_table_of_a_run_that_measured(
     outcome = command("compare", "runs", "--out=table")
     assert (outcome.code, outcome.error) == (0, "")
     assert "kept-region" in outcome.output
-    (first, second) = csv.DictReader(io.StringIO((tmp_path / "table" / "faithfulness.csv").read_text()))
+    (first, second, *_) = csv.DictReader(io.StringIO((tmp_path / "table" / "faithfulness.csv").read_text()))
     assert (first["explainer"], second["explainer"]) == ("pca", "kmeans")
     assert first["kept_region_top1"] == second["kept_region_top1"] != ""
     again = ("--data.limit_classes=2", "--model.scorers=[]", "--results.overwrite=true")

@@ -60,15 +60,15 @@ def test_runs_stand_side_by_side_with_what_is_missing(tmp_path: Path) -> None:
     fresh["model"] = {"name": "b", "label": "Other", "random_weights": True}
     runs = [Run(Path("a"), "ViT", described, {}), Run(Path("b"), "Other", fresh, {})]
     lines = printed(write_heads(runs, tmp_path, width=200))
-    assert "ViT 1234 48 0.500 [0.400, 0.600] – – 0.250 [0.000, 0.500] – 2.500" in lines
-    assert "Other (random weights) 1234 – 0.500 [0.400, 0.600] – – – – –" in lines
+    assert "ViT 1234 48 50.0 [40.0, 60.0] – – 0.250 [0.000, 0.500] – 2.50" in lines
+    assert "Other (random weights) 1234 – 50.0 [40.0, 60.0] – – – – –" in lines
     assert any(line.startswith("Not described yet: Other; `mkbench heads` does it.") for line in lines)
     below = printed(write_heads(runs, tmp_path, width=125))
-    assert "ViT 1234 48 0.500 – – 0.250 – 2.500" in below
-    assert "[0.400, 0.600] [0.000, 0.500]" in below
+    assert "ViT 1234 48 50.0 – – 0.250 – 2.50" in below
+    assert "[40.0, 60.0] [0.000, 0.500]" in below
     narrow = printed(write_heads(runs, tmp_path, width=80))
-    assert "ViT 1234 48 0.500 – – 0.250 – 2.500" in narrow
-    assert not any("[0.400" in line for line in narrow)
-    assert (tmp_path / "heads.md").read_text(encoding="utf-8").startswith("| model | images | heads | top-1 |")
+    assert "ViT 1234 48 50.0 – – 0.250 – 2.50" in narrow
+    assert not any("[40.0" in line for line in narrow)
+    assert (tmp_path / "heads.md").read_text(encoding="utf-8").startswith("| model | images | heads | top-1 % ↑ |")
     rows = list(csv.DictReader((tmp_path / "heads.csv").read_text(encoding="utf-8").splitlines()))
     assert (rows[0]["entanglement"], rows[0]["entanglement_high"], rows[1]["entanglement"]) == ("0.25", "0.5", "")

@@ -19,7 +19,7 @@ def answer() -> Any:
     maps["random_heads"] = maps["random_heads"].repeat(1, 2, 1, 1)
     group = ClassGroup(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), 1, 0, ("owl/1.png", "owl/2.png"))
     images = SimpleNamespace(classes=torch.tensor([1, 1]), maps=maps)
-    return SimpleNamespace(group=group, ground_truth=ground_truth, images=images)
+    return SimpleNamespace(group=group, ground_truth=ground_truth, images=images, patch_size=None)
 
 
 def draw(places: list[int]) -> Any:

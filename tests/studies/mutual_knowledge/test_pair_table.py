@@ -38,7 +38,7 @@ def test_csv_has_every_pair_in_full_precision():
 def test_markdown_has_every_pair_and_says_which_intervals_hold_0():
     lines = to_markdown(pairs_table(PAIRS, notes=["PCA: 1 of 4 pairs"])).splitlines()
     assert lines[2] == (
-        "| PCA | ViT-L > ViT-M | 192 | +0.31 [0.12, 0.50] | +0.00 [-0.20, 0.10] holds 0 | +2.2 [1.0, 3.0] |"
+        "| PCA | ViT-L > ViT-M | 192 | +0.31 [0.12, 0.50] | +0.00 [-0.20, 0.10] undecided | +2.2 [1.0, 3.0] |"
     )
     assert lines[3] == "| PCA | ViT-L > [red]RN | 192 | +0.31 [0.12, 0.50] | +0.31 [0.12, 0.50] | \u2013 |"
     assert lines[4] == "| PCA | ViT-M > [red]RN | 7 | +1.00 | +0.31 [0.12, 0.50] | \u2013 |"
@@ -50,7 +50,7 @@ def test_console_has_the_neighbors_in_80_columns():
     lines = _print(to_console(neighbors_table(PAIRS)), 80)
     assert "ViT-L PCA +0.31 +0.00 +2.2" in lines
     assert "> ViT-M n 192 [0.12, 0.50] [-0.20, 0.10] [1.0, 3.0]" in lines
-    assert "holds 0" in lines
+    assert "undecided" in lines
     assert "ViT-M PCA +1.00 +0.31 \u2013" in lines
     assert "> [red]RN n 7 [0.12, 0.50]" in lines
     assert len([line for line in lines if line.startswith(">")]) == 2

@@ -67,7 +67,7 @@ def test_quantity_that_an_image_lacks_has_no_difference():
     second.values[7, 2] = np.nan
     (pair,) = compare_pairs("pca", [("a", first), ("b", second)])
     assert pair.differences["top1"] is None
-    assert pair.clear_of_zero("top1") is None
+    assert pair.apart("top1") is None
     assert pair.differences["auc"].interval is not None
 
 
@@ -75,7 +75,7 @@ def test_quantity_that_an_image_lacks_has_no_difference():
 def test_clear_of_zero_means_that_the_interval_leaves_it_out(shift, clear):
     values = _values(IDS, 0)
     (pair,) = compare_pairs("pca", [("a", ImageValues(values.sample_ids, values.values + shift)), ("b", values)])
-    assert pair.clear_of_zero("auc") is clear
+    assert pair.apart("auc") is clear
     assert pair.differences["auc"].value == pytest.approx(shift)
 
 

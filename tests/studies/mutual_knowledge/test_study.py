@@ -56,3 +56,11 @@ def test_same_names_of_images_in_two_data_sets_are_not_the_same_images(bench):
 def test_nothing_to_compare():
     with pytest.raises(ValueError, match="at least one run, found none"):
         compare([])
+
+
+def test_unreadable_images_are_counted_in_the_notes():
+    document, environment = compared("a", 0.5)
+    document = {**document, "data": {**document["data"], "unreadable": ["ant/a.png: truncated", "ant/b.png: empty"]}}
+    notes = compare([(document, environment), compared("b", 0.5)]).notes
+    assert "a: 2 unreadable images left out; results.json names them." in notes
+    assert not any(note.startswith("b: ") for note in notes)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import linregress
+from scipy.stats import linregress, pearsonr
 
 from mkbench.studies.mutual_knowledge.trend import Trend, describe_trends, fit_trend, signed
 
@@ -21,11 +21,21 @@ def test_what_does_not_vary_has_no_correlation(x, y):
 
 
 @pytest.mark.parametrize(
-    ("r", "verdict"),
-    [(0.5, "rises"), (0.49, "does not change"), (-0.49, "does not change"), (-0.5, "falls"), (0.0, "does not change")],
+    ("r", "models", "verdict"),
+    [(0.9, 4, None), (0.999, 4, None), (0.9, 5, "rises"), (0.87, 5, None), (-0.9, 5, "falls"), (0.0, 99, None)],
 )
-def test_verdict(r, verdict):
-    assert Trend(1.0, 0.0, r, 5).verdict == verdict
+def test_verdict_needs_five_models_and_an_interval_without_zero(r, models, verdict):
+    # With five models 0 leaves the interval at tanh(1.96 / sqrt(2)) = 0.882.
+    assert Trend(1.0, 0.0, r, models).verdict == verdict
+
+
+def test_interval_of_r_is_that_of_scipy():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=12)
+    y = x + rng.normal(size=12)
+    expected = pearsonr(x, y).confidence_interval()
+    np.testing.assert_allclose(fit_trend(x.tolist(), y.tolist()).interval, (expected.low, expected.high), atol=1e-6)
+    assert Trend(1.0, 0.0, 1.0, 9).interval[1] == pytest.approx(1.0)
 
 
 def test_lengths_must_agree():
@@ -34,8 +44,8 @@ def test_lengths_must_agree():
 
 
 def test_sentence_leaves_out_explainers_without_a_line():
-    falling = Trend(-1.0, 0.0, -0.714, 4)
+    falling = Trend(-1.0, 0.0, -0.914, 6)
     assert describe_trends("AUC", {"PCA": None, "K-means": falling}) == (
-        "AUC falls with accuracy here (K-means: r = \u22120.71)"
+        "AUC falls with accuracy here (K-means: r = \u22120.91)"
     )
     assert signed(-0.004) == "0.00"

@@ -6,6 +6,7 @@ from mkbench.backbones import model_entries
 from mkbench.baselines import HEADS
 from mkbench.concepts.descriptions import DESCRIPTION_TEMPLATE
 from mkbench.errors import UsageError
+from mkbench.language_models.descriptor_questions import prompt_names
 from mkbench.studies.reproduction.published import (
     FOLDER,
     load_published,
@@ -87,9 +88,28 @@ def test_numbers_of_table_1():
 
 def test_numbers_of_table_5():
     table = load_published("mutual-knowledge-table5")
-    assert table.rows == {"ViT-B/16": {"standard": 73.36, "lf_cbm": 71.95, "mm_cbm": 77.88, "mm_protosim": 78.79}}
+    assert list(table.rows["ViT-B/16"].values()) == [73.36, 71.95, 77.88, 78.79, 92.75, 94.96, 95.43, 65.76, 83.84]
+    assert list(table.rows) == ["ViT-B/16"]
+    compared = [key for key, column in table.columns.items() if not column.not_comparable]
+    assert compared == ["lf_cbm", "mm_cbm", "mm_protosim", "mm_cbm_top5", "mm_protosim_top5"]
+    assert "MLP on vision features" in table.columns["standard"].not_comparable
     assert {column.explainer for column in table.columns.values()} <= set(HEADS)
     assert table.requirements(table.columns["lf_cbm"])["settings.heads.lf-cbm.training.batch_size"] == 64
+
+
+def test_numbers_of_the_banks():
+    # Both ends as printed in the paper: top-1, top-5, InterDiv, IntraDiv of eight pairs.
+    table = load_published("mutual-knowledge-banks")
+    (row,) = table.rows.values()
+    assert len(row) == 8 * 4
+    assert list(row.values())[:4] == [67.93, 91.45, 0.345, 0.206]
+    assert list(row.values())[-4:] == [68.40, 91.68, 0.236, 0.159]
+    assert table.requires["settings.template"] == DESCRIPTION_TEMPLATE
+    assert row["p1_gpt_3_5_top1"] == load_published("mutual-knowledge-table2").rows["ViT-B/16"]["base"]
+    prompts = {name for key, column in table.columns.items() for name in column.requires["data.bank.prompts"]}
+    assert prompts == set(prompt_names())
+    compared = {column.metric for column in table.columns.values() if not column.not_comparable}
+    assert compared == {"top1_descriptors", "top5_descriptors"}
 
 
 def test_numbers_of_the_ablations():
@@ -157,11 +177,17 @@ def test_requirements_of_a_column():
     assert not [path for path in needed if "pca" in path or "{" in path]
 
 
-@pytest.mark.parametrize("name", ["table3", "../templates", ""])
-def test_unknown_table_lists_the_known(name):
-    with pytest.raises(
-        UsageError, match=r"a published table, found .*; known are heads-consistency, .*mutual-knowledge-table3, "
-    ):
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("table3", "known are heads-consistency, .*mutual-knowledge-table3, "),
+        ("../templates", "known are heads-consistency, "),
+        ("", "known are heads-consistency, "),
+        ("mutual-knowledge-tabel3", "did you mean mutual-knowledge-table3"),
+    ],
+)
+def test_unknown_table_is_answered_by_the_nearest_or_the_known(name, advice):
+    with pytest.raises(UsageError, match=rf"^Expected a published table, found '{name}'; {advice}"):
         load_published(name)
 
 

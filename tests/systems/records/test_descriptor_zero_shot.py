@@ -19,7 +19,10 @@ def group(label, images, unreadable=()):
 def record(label, **predicted):
     images = len(predicted["base"])
     return image_record(
-        group(label, images), {name: torch.tensor(ids) for name, ids in predicted.items()}, NAMES, list(predicted)
+        group(label, images),
+        {name: torch.tensor(ids)[:, None] for name, ids in predicted.items()},
+        NAMES,
+        list(predicted),
     )
 
 
@@ -41,16 +44,19 @@ def test_rows_survive_the_disk(tmp_path):
         "class_name": "owl",
         "predicted_index": 1,
         "top1": True,
+        "top5": True,
         "predicted_descriptors": 0,
         "top1_descriptors": False,
+        "top5_descriptors": False,
         "predicted_mined": 1,
         "top1_mined": True,
+        "top5_mined": True,
     }
 
 
 def test_metrics_and_differences():
     summary = summarise_images(records())
-    assert {metric["name"]: metric["value"] for metric in summary["metrics"]} == {
+    assert {metric["name"]: metric["value"] for metric in summary["metrics"] if "top1" in metric["name"]} == {
         "top1": 4 / 5,
         "top1_descriptors": 3 / 5,
         "top1_mined": 4 / 5,
@@ -102,5 +108,23 @@ def test_groups_without_an_image():
 def test_two_ways_without_mining():
     rows = record(0, base=[0], descriptors=[1])
     assert [name for name in rows.rows.column_names if "mined" in name] == []
-    assert [metric["name"] for metric in summarise_images([rows])["metrics"]] == ["top1", "top1_descriptors"]
+    names = [metric["name"] for metric in summarise_images([rows])["metrics"]]
+    assert names == ["top1", "top5", "top1_descriptors", "top5_descriptors"]
     assert rows.rows.schema.field("predicted_descriptors").type == pa.int64()
+
+
+def test_top5_counts_the_class_anywhere_among_the_nearest():
+    predicted = {"base": torch.tensor([[0, 1], [1, 0]]), "descriptors": torch.tensor([[1, 0], [0, 0]])}
+    rows = image_record(group(1, 2), predicted, NAMES, list(predicted)).rows
+    assert rows["top1"].to_pylist() == [False, True]
+    assert rows["top5"].to_pylist() == [True, True]
+    assert rows["top5_descriptors"].to_pylist() == [True, False]
+
+
+def test_controls_are_compared_with_prompts_and_own_descriptors():
+    ways = {way: [1, 1] for way in VARIANTS}
+    found = [(entry["metric"], entry["minus"]) for entry in summarise_images([record(1, **ways)])["differences"]]
+    assert sorted(found) == sorted(
+        [(f"top1_{way}", "top1") for way in ("descriptors", "mined", "shuffled", "random")]
+        + [(f"top1_{way}", "top1_descriptors") for way in ("mined", "shuffled", "random")]
+    )

@@ -46,8 +46,9 @@ def accuracy_scatter(results: Sequence[RunResults]) -> Figure:
     """Draw AUC and excess AUC of the mutual information over top-1 accuracy, one point per model and explainer.
 
     Bars are 95 % intervals. A least-squares line runs through the models of each explainer where there are at least
-    three; models with random weights are hollow and stay out of it. The titles say what the lines show; a correlation
-    below 0.5 is called no change. The explainers of a model share their accuracy and stand 3 points apart.
+    three; models with random weights are hollow and stay out of it. The titles say what the lines show, and
+    claim no trend of fewer than five models or with an interval of the correlation that holds 0. The explainers of a
+    model share their accuracy and stand 3 points apart, as the legend says.
 
     Args:
         results: parsed ``results.json`` of each model.
@@ -67,7 +68,7 @@ def accuracy_scatter(results: Sequence[RunResults]) -> Figure:
         ...     }
         >>> figure = accuracy_scatter([document("a", 0.2, 1.0), document("b", 0.4, 2.0), document("c", 0.6, 3.0)])
         >>> figure.axes[1].get_title(loc="left")
-        'AUC rises with accuracy here (PCA: r = 1.00)'
+        'AUC over accuracy: fewer than 5 models, too few for a trend (PCA: r = 1.00)'
     """
     explainers = sort_explainers({name for document in results for name in explainer_names(document)})
     panels = [{name: model_points(results, metric, name) for name in explainers} for metric, *_ in _PANELS]
@@ -98,6 +99,8 @@ def _legend_keys(panel: _Panel) -> list[Line2D]:
         trend = _trend(points)
         note = "no line" if trend is None else f"r = {signed(trend.r)}"
         keys.append(series_key(index, f"{explainer_label(name)}, {note}", linewidth=0.9))
+    if len(panel) > 1:
+        keys.append(Line2D([], [], linestyle="none", label="points of a model are shifted sideways to be told apart"))
     if any(point.random_weights for points in panel.values() for point in points):
         keys.append(hollow_key("hollow: random weights, not part of the line"))
     return keys

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
-from mkbench.concepts import covered_pixels
 from mkbench.plotting.sample import SampleView
 from mkbench.runs.results import explainer_label
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.systems.text_knowledge import TextKnowledge
-
-#: Language concepts in the image of the two encoders' concepts, as published.
-_VENN_CONCEPTS = 15
 
 
 def sample_view(
@@ -21,6 +17,7 @@ def sample_view(
     names: Sequence[str],
     bank: Sequence[str],
     model: str,
+    patch_size: int | None = None,
 ) -> SampleView:
     """Return what the figure of one image shows.
 
@@ -32,13 +29,14 @@ def sample_view(
         names: class names, in class order.
         bank: the descriptors.
         model: name of the model.
+        patch_size: side of a patch of it, in pixels; None: the largest that fits.
     """
     explanation = result.explained[explainer].explanation
     image, label = explanation.image(index), result.group.class_index
     parts: list[list[str]] = [[] for _ in range(explanation.present.shape[1])]
     for part in image.parts:
         parts[part.index] = [bank[i] for i in part.descriptor_ids.tolist()]
-    language = knowledge.language[int(result.conditioning[index]), :_VENN_CONCEPTS].tolist()
+    language = knowledge.language[int(result.conditioning[index])].tolist()
     height, width = explanation.part_labels.shape[-2:]
     size = result.group.images.shape[-1]
     concepts = zip(image.concept_ids.tolist(), image.importance.tolist(), strict=True)
@@ -46,7 +44,7 @@ def sample_view(
         image=result.group.images[index].cpu().numpy(),
         saliency=result.foreground.saliency[index].cpu().numpy(),
         part_labels=explanation.part_labels[index].cpu().numpy(),
-        covered=(covered_pixels(size, width), covered_pixels(size, height)),
+        covered=(width * (patch_size or size // width), height * (patch_size or size // height)),
         part_descriptors=parts,
         concepts=[(bank[i], value) for i, value in concepts],
         language=[bank[i] for i in language],

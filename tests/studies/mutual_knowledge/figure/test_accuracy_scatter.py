@@ -63,7 +63,7 @@ def test_title_says_what_the_line_shows(slope, verdict):
 
 def test_constant_excess_does_not_change():
     assert _title(accuracy_scatter(_family()).axes[2]) == (
-        "Excess AUC does not change with accuracy here (PCA: r = 0.00, K-means: r = 0.00)"
+        "Excess AUC over accuracy: no clear trend, the interval of r holds 0 (PCA: r = 0.00, K-means: r = 0.00)"
     )
 
 
@@ -71,7 +71,10 @@ def test_two_models_get_no_line_and_the_title_says_so():
     axes = accuracy_scatter(_family(count=2)).axes[1]
     assert _title(axes) == "AUC over accuracy: no line, fewer than 3 models"
     assert not [line for line in axes.lines if line.get_zorder() == 1]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["PCA, no line", "K-means, no line"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        *("PCA, no line", "K-means, no line"),
+        "points of a model are shifted sideways to be told apart",
+    ]
 
 
 def test_random_weights_are_hollow_and_outside_the_line():

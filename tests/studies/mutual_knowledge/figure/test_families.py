@@ -48,7 +48,7 @@ def test_drawn_line_is_the_fitted_one():
 def test_titles_tell_what_the_lines_show():
     axes = family_scatter(_documents()).axes[1]
     assert " ".join(axes.get_title(loc="left").split()) == (
-        "PCA: AUC rises with accuracy here (ViT: r = 0.90, ResNet: r = 0.92)"
+        "PCA: AUC with accuracy here: rises for ViT (r = 0.90), no clear trend for ResNet (r = 0.92)"
     )
 
 

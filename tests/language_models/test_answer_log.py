@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mkbench.heads.labels.answer_log import Answer, AnswerLog
+from mkbench.language_models.answer_log import Answer, AnswerLog
 
 GOOD = {"key": "k", "content": "yes", "finish_reason": "stop", "refusal": None}
 

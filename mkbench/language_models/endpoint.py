@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mkbench.errors import EndpointError, UsageError
-from mkbench.heads.labels.answer_log import Answer
+from mkbench.language_models.answer_log import Answer
 
 OPENAI = "https://api.openai.com/v1"
 _UNAVAILABLE = {408, 409, 429}
+_REFUSED_FORM = {400, 422}  # how endpoints answer that know no structured output
 _MOST_CHARACTERS = 200
 _SHORTEST_SECRET = 8  # what people set for endpoints that want any key, such as "x", is no secret
 
@@ -42,7 +43,7 @@ def import_openai() -> Any:
         _ = openai.OpenAI  # a folder called `openai` can be imported too
     except (ImportError, AttributeError) as error:
         raise UsageError(
-            "Expected the library `openai` for labels by a language model, found none; install it with "
+            "Expected the library `openai` for answers of a language model, found none; install it with "
             "pip install 'mkbench[llm]'."
         ) from error
     return openai
@@ -109,13 +110,22 @@ class ChatClient:
     Args:
         endpoint: the model.
         environment: where the key is looked up.
+        schema: JSON schema of an object that answers are asked to follow ("structured output"). An endpoint that
+            refuses it is asked without, so that answers still have to be read with care.
 
     Raises:
         UsageError: the library is not installed, or there is no usable key.
     """
 
-    def __init__(self, endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        schema: Mapping[str, Any] | None = None,
+    ) -> None:
         self.endpoint = endpoint
+        self._schema = schema
         self._openai = import_openai()
         self._key = _find_key(endpoint, environment)
         self._client = self._openai.OpenAI(
@@ -136,16 +146,22 @@ class ChatClient:
             UnansweredError: no answer now.
             UsageError: the endpoint does not accept the key, the model or the question.
         """
-        openai, endpoint = self._openai, self.endpoint
-        sampling = {} if endpoint.temperature is None else {"temperature": endpoint.temperature}
+        openai, endpoint, schema = self._openai, self.endpoint, self._schema
+        how: dict[str, Any] = {} if endpoint.temperature is None else {"temperature": endpoint.temperature}
+        if schema is not None:
+            described = {"name": "answer", "schema": schema, "strict": True}
+            how["response_format"] = {"type": "json_schema", "json_schema": described}
         messages = [{"role": "user", "content": prompt}]
         try:
-            completion = self._client.chat.completions.create(model=endpoint.model, messages=messages, **sampling)
+            completion = self._client.chat.completions.create(model=endpoint.model, messages=messages, **how)
         except openai.APITimeoutError as error:
             raise UnansweredError(f"no answer within {endpoint.timeout:g} s") from error
         except openai.APIConnectionError as error:
             raise UnansweredError(f"no connection: {self._clean(error.__cause__ or error)}") from error
         except openai.APIStatusError as error:
+            if schema is not None and error.status_code in _REFUSED_FORM and error.code != "content_filter":
+                self._schema = None
+                return self.ask(prompt)
             return self._answer_to_status(error)
         except (openai.APIError, ValueError, RecursionError) as error:
             raise UnansweredError("a reply that is no chat completion") from error

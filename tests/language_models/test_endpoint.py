@@ -13,9 +13,9 @@ import pytest
 from chat_server import HANG, SECRET, ChatServer, Response, completion, failure
 
 from mkbench.errors import UsageError
-from mkbench.heads.labels import Endpoint
-from mkbench.heads.labels.answer_log import Answer
-from mkbench.heads.labels.endpoint import ChatClient, UnansweredError, import_openai, read_wait
+from mkbench.language_models import Endpoint
+from mkbench.language_models.answer_log import Answer
+from mkbench.language_models.endpoint import ChatClient, UnansweredError, import_openai, read_wait
 
 pytest.importorskip("openai")
 

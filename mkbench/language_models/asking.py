@@ -3,15 +3,16 @@
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mkbench.heads.labels.answer_log import Answer, AnswerLog
-from mkbench.heads.labels.base import LabelContext
-from mkbench.heads.labels.endpoint import ChatClient, Endpoint, UnansweredError, no_answer
+from mkbench.language_models.answer_log import Answer, AnswerLog
+from mkbench.language_models.endpoint import ChatClient, Endpoint, UnansweredError, no_answer
 
 #: So many questions in a row without an answer, and the rest are not asked: the endpoint is down.
 PATIENCE = 3
@@ -19,24 +20,41 @@ PATIENCE = 3
 FIRST_WAIT, LONGEST_WAIT, LONGEST_ASKED = 0.5, 30.0, 300.0
 
 
-def question_key(endpoint: Endpoint, prompt: str) -> str:
+def question_key(endpoint: Endpoint, prompt: str, schema: Mapping[str, Any] | None = None) -> str:
     """Hash a question with all that its answer depends on.
+
+    Args:
+        endpoint: whom it is for.
+        prompt: the question.
+        schema: form of the answer, None where there is none.
 
     >>> one, other = (question_key(Endpoint("llama", temperature=heat), "Why?") for heat in (0.0, 1.0))
     >>> len(one), one == other
     (64, False)
     """
-    return hashlib.sha256(json.dumps([endpoint.settings(), prompt], sort_keys=True).encode()).hexdigest()
+    asked = [endpoint.settings(), prompt, *([] if schema is None else [schema])]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def ask_all(endpoint: Endpoint, prompts: Sequence[str], context: LabelContext, *, doing: str) -> list[Answer]:
+def ask_all(
+    endpoint: Endpoint,
+    prompts: Sequence[str],
+    *,
+    doing: str,
+    log: Path | None = None,
+    schema: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> list[Answer]:
     """Ask all questions that the log has no answer to.
 
     Args:
         endpoint: whom to ask.
         prompts: the questions; equal ones are asked once.
-        context: the log, and whether to draw a bar.
         doing: what the bar calls it.
+        log: file that answers are added to as they come, so that an interrupted run asks only for the missing ones;
+            None keeps none.
+        schema: JSON schema that answers are asked to follow, see ``ChatClient``.
+        progress: draw a bar on standard error.
 
     Returns:
         An answer to each question, in their order.
@@ -45,30 +63,31 @@ def ask_all(endpoint: Endpoint, prompts: Sequence[str], context: LabelContext, *
         EndpointError: a question stayed without an answer; the answers to the others are in the log.
         UsageError: the library is not installed, or the endpoint does not accept the key, the model or the question.
     """
-    log = AnswerLog(context.log)
-    keys = [question_key(endpoint, prompt) for prompt in prompts]
-    missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in log.answers}
+    kept = AnswerLog(log)
+    keys = [question_key(endpoint, prompt, schema) for prompt in prompts]
+    missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in kept.answers}
     if missing:
-        client = ChatClient(endpoint)
+        client = ChatClient(endpoint, schema=schema)
+        bar = _bar(doing, done=len(keys) - len(missing), of=len(keys), shown=progress)
         try:
-            _ask_missing(client, missing, log, _progress(context, doing, done=len(keys) - len(missing), of=len(keys)))
+            _ask_missing(client, missing, kept, bar)
         finally:
             client.close()
-    return [log.answers[key] for key in keys]
+    return [kept.answers[key] for key in keys]
 
 
-def _progress(context: LabelContext, doing: str, *, done: int, of: int) -> Progress:
-    progress = Progress(
+def _bar(doing: str, *, done: int, of: int, shown: bool) -> Progress:
+    bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=Console(stderr=True),
-        disable=not context.progress,
+        disable=not shown,
     )
-    progress.add_task(doing, completed=done, total=of)
-    return progress
+    bar.add_task(doing, completed=done, total=of)
+    return bar
 
 
 def _ask_missing(client: ChatClient, missing: dict[str, str], log: AnswerLog, progress: Progress) -> None:

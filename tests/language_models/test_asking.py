@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import pytest
 from chat_server import HANG, ChatServer, Request, Response, completion, failure
 
 from mkbench.errors import EndpointError, UsageError
-from mkbench.heads.labels import LabelContext, asking
-from mkbench.heads.labels.asking import ask_all, question_key
+from mkbench.language_models import asking
+from mkbench.language_models.asking import ask_all, question_key
 
 pytest.importorskip("openai")
 PROMPTS = [f"question {number}" for number in range(6)]
@@ -28,27 +27,27 @@ def echo(request: Request) -> Response:
     return completion(f"answer to {request.prompt}")
 
 
-def contents(endpoint: Any, context: LabelContext, prompts: list[str]) -> list[str | None]:
-    return [answer.content for answer in ask_all(endpoint, prompts, context, doing="test")]
+def contents(endpoint: Any, log: Path | None, prompts: list[str], *, progress: bool = False) -> list[str | None]:
+    return [answer.content for answer in ask_all(endpoint, prompts, doing="test", log=log, progress=progress)]
 
 
-def test_answers_come_in_the_order_of_the_questions(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_answers_come_in_the_order_of_the_questions(server: ChatServer, endpoint: Any, log: Path) -> None:
     def slow_first(request: Request) -> Response:
         time.sleep(0.1 if request.prompt == "question 0" else 0)
         return echo(request)
 
     server.respond = slow_first
-    assert contents(endpoint(), context, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
+    assert contents(endpoint(), log, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
 
 
-def test_equal_questions_are_asked_once(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_equal_questions_are_asked_once(server: ChatServer, endpoint: Any, log: Path) -> None:
     server.respond = echo
-    assert contents(endpoint(), context, ["a", "b", "a"]) == ["answer to a", "answer to b", "answer to a"]
+    assert contents(endpoint(), log, ["a", "b", "a"]) == ["answer to a", "answer to b", "answer to a"]
     assert len(server.requests) == 2
-    assert contents(endpoint(), context, []) == []
+    assert contents(endpoint(), log, []) == []
 
 
-def test_so_many_at_the_same_time_and_no_more(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_so_many_at_the_same_time_and_no_more(server: ChatServer, endpoint: Any, log: Path) -> None:
     meeting, under_way, most = threading.Barrier(3, timeout=10), [0], [0]
     lock = threading.Lock()
 
@@ -62,109 +61,109 @@ def test_so_many_at_the_same_time_and_no_more(server: ChatServer, endpoint: Any,
         return echo(request)
 
     server.respond = respond
-    assert len(contents(endpoint(concurrency=3), context, PROMPTS)) == 6
+    assert len(contents(endpoint(concurrency=3), log, PROMPTS)) == 6
     assert most == [3]
 
 
-def test_second_run_asks_nothing(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_second_run_asks_nothing(server: ChatServer, endpoint: Any, log: Path) -> None:
     server.respond = echo
-    first = contents(endpoint(), context, PROMPTS)
+    first = contents(endpoint(), log, PROMPTS)
     server.requests.clear()
-    assert contents(endpoint(), context, PROMPTS) == first
+    assert contents(endpoint(), log, PROMPTS) == first
     assert server.requests == []
-    contents(endpoint(temperature=1.0), context, PROMPTS[:1])  # another question to a model
-    contents(endpoint(model="other"), context, PROMPTS[:1])
+    contents(endpoint(temperature=1.0), log, PROMPTS[:1])  # another question to a model
+    contents(endpoint(model="other"), log, PROMPTS[:1])
     assert len(server.requests) == 2
 
 
-def test_one_failure_loses_no_other_answer(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_one_failure_loses_no_other_answer(server: ChatServer, endpoint: Any, log: Path) -> None:
     server.respond = lambda request: failure(500, "oops") if request.prompt == "question 2" else echo(request)
     with pytest.raises(EndpointError, match=r"found none to 1 of 6 questions \(status 500: .*oops.*run the same"):
-        contents(endpoint(), context, PROMPTS)
+        contents(endpoint(), log, PROMPTS)
     server.requests.clear()
     server.respond = echo
-    assert contents(endpoint(), context, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
+    assert contents(endpoint(), log, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
     assert [request.prompt for request in server.requests] == ["question 2"]
 
 
-def test_endpoint_that_is_down_is_left_alone(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_endpoint_that_is_down_is_left_alone(server: ChatServer, endpoint: Any, log: Path) -> None:
     def down_after_two(request: Request) -> Response:
         return echo(request) if request.prompt in PROMPTS[:2] else HANG
 
     server.respond = down_after_two
     prompts = [f"question {number}" for number in range(30)]
     with pytest.raises(EndpointError, match=r"none to 3 questions in a row \(no answer within 0\.2 s\)"):
-        contents(endpoint(concurrency=1, timeout=0.2), context, prompts)
+        contents(endpoint(concurrency=1, timeout=0.2), log, prompts)
     assert len(server.requests) <= 6  # at most one more was under way
     server.requests.clear()
     server.respond = echo
-    contents(endpoint(), context, prompts[:4])
+    contents(endpoint(), log, prompts[:4])
     assert len(server.requests) == 2
 
 
-def test_rate_limits_and_faults_are_asked_again(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_rate_limits_and_faults_are_asked_again(server: ChatServer, endpoint: Any, log: Path) -> None:
     server.script(failure(429, Retry_After="0.3"), failure(503, Retry_After="0.01"), completion("yes"))
     start = time.monotonic()
-    assert contents(endpoint(max_retries=2), context, ["a"]) == ["yes"]
+    assert contents(endpoint(max_retries=2), log, ["a"]) == ["yes"]
     assert time.monotonic() - start >= 0.3  # as long as the endpoint asked for
     assert len(server.requests) == 3
 
 
-def test_waits_grow(server: ChatServer, endpoint: Any, context: LabelContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_grow(server: ChatServer, endpoint: Any, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "FIRST_WAIT", 0.05)
     monkeypatch.setattr(asking, "LONGEST_WAIT", 0.15)
     server.script(*[failure(500)] * 4, completion("yes"))
     start = time.monotonic()
-    assert contents(endpoint(max_retries=4), context, ["a"]) == ["yes"]
+    assert contents(endpoint(max_retries=4), log, ["a"]) == ["yes"]
     assert time.monotonic() - start >= 0.05 + 0.1 + 0.15 + 0.15
 
 
-def test_waits_and_retries_have_an_end(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_waits_and_retries_have_an_end(server: ChatServer, endpoint: Any, log: Path) -> None:
     server.script(failure(429, "come tomorrow", Retry_After="86400"))
     with pytest.raises(EndpointError, match="come tomorrow"):
-        contents(endpoint(max_retries=5), context, ["a"])
+        contents(endpoint(max_retries=5), log, ["a"])
     assert len(server.requests) == 1
     server.script(failure(429, Retry_After="0.01"))
     with pytest.raises(EndpointError, match=r"none to 1 of 1 questions \(status 429"):
-        contents(endpoint(max_retries=2), context, ["a"])
+        contents(endpoint(max_retries=2), log, ["a"])
     assert len(server.requests) == 4
 
 
-def test_wrong_key_ends_it_at_once(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_wrong_key_ends_it_at_once(server: ChatServer, endpoint: Any, log: Path) -> None:
     # The others would wait for a minute.
     server.respond = lambda request: failure(401) if request.prompt == "question 0" else failure(429, Retry_After="60")
     start = time.monotonic()
     with pytest.raises(UsageError, match="found status 401"):
-        contents(endpoint(concurrency=3, max_retries=3), context, PROMPTS)
+        contents(endpoint(concurrency=3, max_retries=3), log, PROMPTS)
     assert len(server.requests) <= 5
     assert time.monotonic() - start < 30
 
 
 def test_bar_goes_to_standard_error(
-    server: ChatServer, endpoint: Any, context: LabelContext, capfd: pytest.CaptureFixture[str]
+    server: ChatServer, endpoint: Any, log: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    contents(endpoint(), replace(context, progress=True), PROMPTS)
+    contents(endpoint(), log, PROMPTS, progress=True)
     said = capfd.readouterr()
     assert said.out == ""
     assert re.search(r"test .*6/6", said.err)
-    contents(endpoint(model="other"), context, PROMPTS)
+    contents(endpoint(model="other"), log, PROMPTS)
     assert capfd.readouterr().err == ""
 
 
 def test_answers_may_stay_in_memory(server: ChatServer, endpoint: Any) -> None:
     server.respond = echo
-    assert contents(endpoint(), LabelContext(progress=False), ["a"]) == ["answer to a"]
+    assert contents(endpoint(), None, ["a"]) == ["answer to a"]
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from mkbench.heads.labels import Endpoint, LabelContext
-from mkbench.heads.labels.asking import ask_all
+from mkbench.language_models.asking import ask_all
+from mkbench.language_models.endpoint import Endpoint
 
 url, log = sys.argv[1:]
 prompts = [f"question {number}" for number in range(6)]
-ask_all(Endpoint("toy", base_url=url, concurrency=1), prompts, LabelContext(log=Path(log)), doing="test")
+ask_all(Endpoint("toy", base_url=url, concurrency=1), prompts, doing="test", log=Path(log))
 """
 
 
@@ -193,19 +192,17 @@ def test_killed_run_goes_on_where_it_was(
     log.write_text(log.read_text()[:-20])  # a line that was only half written
     server.requests.clear()
     server.respond = echo
-    context = LabelContext(log=log, progress=False)
-    assert contents(endpoint(), context, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
+    assert contents(endpoint(), log, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
     assert sorted(request.prompt for request in server.requests) == PROMPTS[2:]
     server.requests.clear()
-    assert contents(endpoint(), context, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
+    assert contents(endpoint(), log, PROMPTS) == [f"answer to {prompt}" for prompt in PROMPTS]
     assert server.requests == []
 
 
-def test_no_file_holds_the_key(server: ChatServer, endpoint: Any, context: LabelContext) -> None:
+def test_no_file_holds_the_key(server: ChatServer, endpoint: Any, log: Path) -> None:
     server.respond = lambda request: completion(str(request.headers))
-    contents(endpoint(), context, ["a"])
-    assert context.log is not None
-    text = context.log.read_text()
+    contents(endpoint(), log, ["a"])
+    text = log.read_text()
     assert "authorization" in text
     assert "sk-a-secret-of-the-tests" not in text
 
