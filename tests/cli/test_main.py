@@ -95,7 +95,7 @@ def test_command_lists_the_commands_below_it(command: Callable[..., Any]) -> Non
     assert "heads text" not in command("compare", "--help").output
 
 
-@pytest.mark.parametrize("second", ["property-neighbors", "topic-segmentations", "contrastive-segment"])
+@pytest.mark.parametrize("second", ["property-neighbours", "topic-segmentations", "contrastive-segment"])
 def test_misspelt_second_word_is_no_folder(command: Callable[..., Any], tmp_path: Path, second: str) -> None:
     outcome = command("heads", second, "runs", "--image", "a.png")
     assert outcome.code == 2
