@@ -1,9 +1,5 @@
 """Progress bar of long work: how much is done, time elapsed and time left."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -31,32 +27,3 @@ def counting_bar(unit: str, *, shown: bool = True) -> Progress:
         console=Console(stderr=True),
         disable=not shown,
     )
-
-
-@contextmanager
-def late_bar(description: str, unit: str, *, total: int, after: float = 1.0) -> Iterator[Callable[[int], None]]:
-    """Give a function that counts work done; its bar shows once the work has taken a while.
-
-    Args:
-        description: what stands before the bar.
-        unit: what follows the count.
-        total: how much work there is.
-        after: seconds after which the bar shows.
-
-    >>> with late_bar("encoding", "texts,", total=2) as advance:
-    ...     advance(2)
-    """
-    bar = counting_bar(unit)
-    task = bar.add_task(description, total=total)
-    began = time.monotonic()
-
-    def advance(done: int) -> None:
-        bar.advance(task, done)
-        if time.monotonic() - began >= after:
-            bar.start()  # does nothing to a bar that shows already
-
-    try:
-        yield advance
-    finally:
-        if bar.live.is_started:
-            bar.stop()
