@@ -168,11 +168,11 @@ def small_training(recipe: Path, model: Path, folder: Path) -> dict[str, Any]:
     if "images_per_class" in options["train"]["init_args"]:
         shrink_baseline(content, model=model, cache=folder / "cache")
         return content
-    classes = CONFIGS.parent / options["train"]["init_args"]["class_names"]
+    assert options["train"]["init_args"]["class_names"] == "imagenet"  # those of the package
     for split, limit in (("train", 1), ("test", 2)):
         own = options[split]["init_args"]
         own.update(bank="bank.json", limit_classes=2, limit_images_per_class=limit, num_workers=0)
-    options["train"]["init_args"].update(root="imagenet/val", class_names=str(classes))
+    options["train"]["init_args"].update(root="imagenet/val")
     options["test"]["init_args"]["root"] = "imagenet"
     options.update(backbone=f"local-dir:{model}", batch_size=2, cache=str(folder / "cache"), num_language_concepts=5)
     content["trainer"].update(max_epochs=1, accelerator="cpu", enable_progress_bar=False)

@@ -133,7 +133,6 @@ def test_lost_results_are_rebuilt_without_computing(
     [
         ("--model.num_language_concepts=11", r"settings.num_language_concepts (12, now 11)"),
         ("--model.seed=1", "settings.seed (0, now 1)"),
-        ("--model.topk=2", "settings.explainers.kmeans.topk (3, now 2)"),
         ("--data.limit_classes=2", "data.classes (3, now 2)"),
         ("--data.images_per_class=3", "groups"),
         ("--data.seed=5", "data.seed (0, now 5)"),
@@ -227,7 +226,7 @@ def test_interrupted_run_goes_on(
     [
         pytest.param(lambda groups: groups[0].write_bytes(b""), "found a damaged one", id="empty"),
         pytest.param(lambda groups: groups[0].write_bytes(groups[0].read_bytes()[:-100]), "a damaged one", id="torn"),
-        pytest.param(lambda groups: shutil.copy(groups[1], groups[0]), "images of another group", id="foreign"),
+        pytest.param(lambda groups: shutil.copy(groups[1], groups[0]), "not that which groups.log", id="foreign"),
     ],
 )
 def test_spoilt_group_is_computed_again_and_said_so(
@@ -250,7 +249,8 @@ def test_spoilt_group_is_computed_again_and_said_so(
 
 def test_log_has_a_line_for_each_group(complete_run: Path) -> None:
     lines = (complete_run / "groups.log").read_text().splitlines()
-    assert [line.split("  ")[1:] for line in lines] == [[key, "2 images"] for key in KEYS]
+    assert [line.split("  ")[1:3] for line in lines] == [[key, "2 images"] for key in KEYS]
+    assert all(line.split("  ")[3].startswith("blake2b:") for line in lines)
 
 
 def test_full_disk_stops_and_the_run_goes_on_later(
@@ -260,11 +260,11 @@ def test_full_disk_stops_and_the_run_goes_on_later(
     explained: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fill_up(table: Any, target: Path) -> None:
+    def fill_up(table: Any, target: Path, **options: Any) -> None:
         target.write_bytes(b"PAR1 half a fi")
         if target.name.startswith(f".{KEYS[1]}"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
-        original(table, target)
+        original(table, target, **options)
 
     original = pq.write_table
     with monkeypatch.context() as patch:

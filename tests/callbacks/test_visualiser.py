@@ -32,7 +32,8 @@ def test_figures_are_drawn_of_classes_spread_over_the_list(
     # Of 32 classes two samples are the first and the seventeenth, of which the run has the first alone.
     run = command(*predict_words, "--figures.samples=2").run
     names = sorted(path.name for path in (run / "figures").glob("*.png"))
-    assert names == ["mutual-information-curve.png", "sample-00000-kmeans.png", "sample-00000-pca.png"]
+    drawn = [f"sample-00000-{name}.png" for name in ("kmeans", "pca", "random", "whole-image")]
+    assert names == ["mutual-information-curve.png", *drawn]
     assert all((run / "figures" / name).stat().st_size > 5000 for name in names)
 
 

@@ -131,7 +131,6 @@ def test_commands_without_trainer_know_their_options(command: Callable[..., Any]
         ("--results.rot=x", "unrecognized arguments: --results.rot=x"),
         ("--model.pool=many", "Parser key \"pool\": Expected a <class 'int'>. Got value: many"),
         ("--model.estimator=foo", "Expected a typing.Literal['paper', 'shannon']. Got value: foo"),
-        ("--model.topk=0", "num_parts, topk, pool and chunk must be at least 1"),
         (
             "--model.encoder_chunk=0",
             "Expected --model.encoder_chunk to be at least 1, found 0",
@@ -235,7 +234,7 @@ def test_class_names_of_other_folders(
 @pytest.mark.parametrize(
     ("content", "code", "message"),
     [
-        (None, 2, "Expected a concept bank (.json or .txt) at own.json"),
+        (None, 2, "Expected a concept bank (.json, .txt, .csv or .tsv) at own.json"),
         ("[", 1, "own.json is not valid JSON"),
         ("3", 1, "must be a JSON list of descriptors or an object"),
         ('{"ant": "legs"}', 1, "Class 'ant' of own.json must be a list of strings"),

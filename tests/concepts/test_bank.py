@@ -98,7 +98,7 @@ def test_text_and_tables(tmp_path, content, name, descriptors):
         ('"large eyes\n', "bank.csv", "is not valid CSV"),
         ('{"owl": ["a", "b"], "owl": ["c"]}', "bank.json", "'owl' is a key twice"),
         ("[" * 100_000, "bank.json", "more than 100 brackets"),
-        ("[" * 101 + "]" * 101, "bank.json", "more than 100 brackets"),
+        ("[" * 102 + "]" * 102, "bank.json", "more than 100 brackets"),
     ],
 )
 def test_what_would_lose_descriptors_is_refused(tmp_path, content, name, message):

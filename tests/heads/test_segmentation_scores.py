@@ -59,5 +59,5 @@ def test_no_image() -> None:
     ("maps", "ground_truth"), [((2, 2, 2), (2, 4, 4)), ((2, 0, 2, 2), (2, 4, 4)), ((2, 1, 2, 2), (1, 4, 4))]
 )
 def test_shapes_are_checked(maps: tuple[int, ...], ground_truth: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"Expected maps \(B, R, h, w\) and truth \(B, S, S\)"):
+    with pytest.raises(ValueError, match=r"Expected maps \(B, R, h, w\) and ground truth \(B, S, S\)"):
         score_maps(torch.zeros(maps), torch.zeros(ground_truth, dtype=torch.bool))

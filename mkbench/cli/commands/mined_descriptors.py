@@ -135,8 +135,19 @@ def _parameters() -> tuple[set[str], set[str]]:
     """Names of the options of the system that mines, and of the one that classifies."""
     from mkbench.systems import DescriptorZeroShot, MutualKnowledge  # noqa: PLC0415 - torch takes seconds to import
 
-    mining, describing = (set(inspect.signature(system).parameters) for system in (MutualKnowledge, DescriptorZeroShot))
+    mining, describing = (
+        {name for kind in system.__mro__ for name in _own_parameters(kind)}
+        for system in (MutualKnowledge, DescriptorZeroShot)
+    )
     return mining, describing
+
+
+def _own_parameters(kind: type) -> list[str]:
+    """Names of the options that a class of the package adds to those of its base class."""
+    if not kind.__module__.startswith("mkbench.") or "__init__" not in vars(kind):
+        return []
+    parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
+    return [one.name for one in parameters if one.name != "self" and one.kind is not one.VAR_KEYWORD]
 
 
 def _shared_with_zero_shot(options: Mapping[str, Any]) -> dict[str, Any]:

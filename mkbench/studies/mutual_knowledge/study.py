@@ -82,7 +82,7 @@ def _differences(documents: Sequence[RunResults]) -> tuple[str, ...]:
 
 def _unreadable(documents: Sequence[RunResults]) -> tuple[str, ...]:
     """A sentence for each run that left images out."""
-    counts = [(model_label(document), len(document["data"].get("unreadable", ()))) for document in documents]
+    counts = [(model_label(document), len(document.get("data", {}).get("unreadable", ()))) for document in documents]
     return tuple(
         f"{model}: {count} unreadable {'image' if count == 1 else 'images'} left out; results.json names them."
         for model, count in counts

@@ -17,7 +17,7 @@ def test_a_configuration_of_predict_is_one_subject() -> None:
     assert job.words == ("--config", str(PROTOCOL), "--data.limit_classes=2")
     cli = job.parse()
     assert cli.config.data.init_args.limit_classes == 2
-    assert figures_of(cli) == 4 * 2 + 1
+    assert figures_of(cli) == 4 * 4 + 1  # two explainers and two controls
 
 
 def test_a_bench_has_a_subject_for_each_model(tmp_path: Path) -> None:

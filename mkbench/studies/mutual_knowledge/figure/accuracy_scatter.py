@@ -67,8 +67,8 @@ def accuracy_scatter(results: Sequence[RunResults]) -> Figure:
         ...         "metrics": [{"name": n, "explainer": e, "value": v, "interval": None} for n, e, v in metrics],
         ...     }
         >>> figure = accuracy_scatter([document("a", 0.2, 1.0), document("b", 0.4, 2.0), document("c", 0.6, 3.0)])
-        >>> figure.axes[1].get_title(loc="left")
-        'AUC over accuracy: fewer than 5 models, too few for a trend (PCA: r = 1.00)'
+        >>> "fewer than 5 models" in figure.axes[1].get_title(loc="left")
+        True
     """
     explainers = sort_explainers({name for document in results for name in explainer_names(document)})
     panels = [{name: model_points(results, metric, name) for name in explainers} for metric, *_ in _PANELS]
