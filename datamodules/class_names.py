@@ -50,7 +50,7 @@ def read_class_names(path: str | Path) -> ClassNames:
 def _find(path: Path) -> Path:
     """Return the file, or the packaged one of that name."""
     packaged = {file.stem: file for file in Path(str(resources.files("mkbench"))).glob("assets/classes/*.tsv")}
-    if not path.exists() and str(path) in packaged:
+    if not path.is_file() and str(path) in packaged:  # a folder of images may well be called so
         return packaged[str(path)]
     if not path.is_file():
         raise UsageError(
