@@ -19,11 +19,10 @@ from mkbench.datamodules.listed_source import (
     ListedImage,
     ListedSource,
     make_listed_source,
-    name_some,
     require_every_class,
 )
 from mkbench.datamodules.options import BankOptions, Unpack
-from mkbench.errors import DataError
+from mkbench.errors import DataError, name_some
 
 _FLAT_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 

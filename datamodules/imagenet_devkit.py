@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat
 
-from mkbench.datamodules.listed_source import name_some, read_lines
-from mkbench.errors import DataError
+from mkbench.datamodules.listed_source import read_lines
+from mkbench.errors import DataError, name_some
 
 #: The folder that ILSVRC2012_devkit_t12.tar.gz unpacks to.
 DEVKIT = "ILSVRC2012_devkit_t12"

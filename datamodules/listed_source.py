@@ -9,11 +9,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from mkbench.datamodules.image_files import AS_STORED, Decoding, read_image
-from mkbench.errors import DataError
+from mkbench.errors import DataError, name_some
 from mkbench.text_files import split_lines
 
 #: Names that a message spells out before it only counts.
-_SHOWN = 10
 
 
 class ListedImage(NamedTuple):
@@ -133,18 +132,6 @@ def require_every_class(source: ListedSource, labels: Sequence[str], *, listed_i
             f"Expected images of all {len(labels)} classes in {listed_in}, found none of {name_some(missing)}; "
             f"{advice}."
         )
-
-
-def name_some(names: Sequence[str]) -> str:
-    """Return names as one text: the first ten, and how many more there are.
-
-    >>> name_some(["bat", "owl"])
-    'bat, owl'
-    >>> name_some([str(number) for number in range(12)])
-    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more'
-    """
-    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + rest
 
 
 def read_lines(path: Path, *, advice: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Error classes of user mistakes; each message says what was expected, what was found and what to do."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 _NUM_SHOWN = 20
@@ -55,5 +56,16 @@ def did_you_mean(name: str, known: list[str]) -> str:
     nearest = [folded[match] for match in get_close_matches(name.lower(), list(folded), n=3)]
     if nearest:
         return f"did you mean {' or '.join(nearest)}"
-    rest = f" and {len(known) - _NUM_SHOWN} more" if len(known) > _NUM_SHOWN else ""
-    return f"known are {', '.join(known[:_NUM_SHOWN])}{rest}"
+    return f"known are {name_some(known, shown=_NUM_SHOWN)}"
+
+
+def name_some(names: Sequence[str], *, shown: int = 10) -> str:
+    """Return names as one text: the first ones, and how many more there are.
+
+    >>> name_some(["bat", "owl"])
+    'bat, owl'
+    >>> name_some(["a", "b", "c", "d"], shown=3)
+    'a, b, c and 1 more'
+    """
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import Module
 
-from mkbench.errors import BackboneError
+from mkbench.errors import BackboneError, name_some
 
-_NUM_SHOWN = 3
+#: Parts and samples that an error names.
+NUM_NAMED = 3
 
 
 def require_finite_weights(model: Module, name: str) -> None:
@@ -26,8 +27,9 @@ def require_finite_weights(model: Module, name: str) -> None:
     parameters = [key for key, tensor in model.named_parameters() if not bool(tensor.isfinite().all())]
     broken = parameters + [key for key, tensor in model.named_buffers() if bool(tensor.isnan().any())]
     if broken:
+        named = name_some(broken, shown=NUM_NAMED)
         raise BackboneError(
-            f"Expected finite weights of {name}, found NaN or infinity in {name_few(broken)}; the weights are damaged "
+            f"Expected finite weights of {name}, found NaN or infinity in {named}; the weights are damaged "
             "or their training diverged: fetch them again or choose another checkpoint."
         )
 
@@ -48,17 +50,8 @@ def require_finite_embeddings(embeddings: Tensor, sources: Sequence[str], *, mod
     """
     broken = [source for source, row in zip(sources, embeddings.isfinite().all(dim=1).tolist(), strict=True) if not row]
     if broken:
+        named = name_some(broken, shown=NUM_NAMED)
         raise BackboneError(
-            f"Expected finite embeddings of {model}, found NaN or infinity for {name_few(broken)}; with "
+            f"Expected finite embeddings of {model}, found NaN or infinity for {named}; with "
             "--model.precision 16 or bf16 try 32, otherwise the weights do not fit the architecture."
         )
-
-
-def name_few(names: Sequence[str]) -> str:
-    """List the first few of many names.
-
-    >>> name_few(["a", "b", "c", "d"])
-    'a, b, c and 1 more'
-    """
-    rest = f" and {len(names) - _NUM_SHOWN} more" if len(names) > _NUM_SHOWN else ""
-    return ", ".join(names[:_NUM_SHOWN]) + rest

@@ -9,8 +9,8 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed,
 from torch import Tensor
 from torch.nn import Module
 
-from mkbench.backbones.finite import name_few
-from mkbench.errors import BackboneError
+from mkbench.backbones.finite import NUM_NAMED
+from mkbench.errors import BackboneError, name_some
 
 #: What `torch.compile` and data-parallel wrappers put before the names of weights.
 _COMPILED, _PARALLEL = "_orig_mod.", "module."
@@ -102,8 +102,8 @@ def describe_misfits(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> 
     missing = [name for name in own if name not in state]
     surplus = [name for name in state if name not in own]
     reshaped = (name for name in own if name in state and state[name].shape != own[name].shape)
-    found = [f"{len(missing)} missing ({name_few(missing)})"] if missing else []
-    found += [f"{len(surplus)} too many ({name_few(surplus)})"] if surplus else []
+    found = [f"{len(missing)} missing ({name_some(missing, shown=NUM_NAMED)})"] if missing else []
+    found += [f"{len(surplus)} too many ({name_some(surplus, shown=NUM_NAMED)})"] if surplus else []
     return found + [
         f"{name} has the shape {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
         for name in list(reshaped)[:1]

@@ -31,10 +31,18 @@ def bootstrap_intervals(values: Tensor, *, level: float = 0.95, resamples: int =
     """
     if values.ndim != 2 or not len(values):
         raise ValueError(f"values must be (images, quantities) with at least one image, found {tuple(values.shape)}")
-    if not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
+    check_resampling(level, resamples)
     means = bootstrap_means(values, resamples=resamples, seed=seed)
     return _quantiles(means, level).T
+
+
+def check_resampling(level: float, resamples: int) -> None:
+    """Refuse a level outside 0..1, or no resamples.
+
+    >>> check_resampling(0.95, 1000)
+    """
+    if not 0 < level < 1 or resamples < 1:
+        raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
 
 
 def _quantiles(drawn: Tensor, level: float) -> Tensor:

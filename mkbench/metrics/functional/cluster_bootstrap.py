@@ -6,7 +6,7 @@ import torch
 from scipy.special import ndtr, stdtrit
 from torch import Tensor
 
-from mkbench.metrics.functional.bootstrap import bootstrap_means
+from mkbench.metrics.functional.bootstrap import bootstrap_means, check_resampling
 
 
 def cluster_bootstrap_interval(
@@ -45,8 +45,7 @@ def cluster_bootstrap_interval(
             "expected values and clusters of the same images, at least one, found "
             f"{tuple(values.shape)} and {tuple(clusters.shape)}"
         )
-    if not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
+    check_resampling(level, resamples)
     names, members = torch.unique(clusters, return_inverse=True)  # sorted: the order of the images does not matter
     if len(names) < 2:
         return nan, nan

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mkbench.metrics.functional.bootstrap import draw_counts
+from mkbench.metrics.functional.bootstrap import check_resampling, draw_counts
 
 Mode = Literal["earlier", "any"]
 MODES: tuple[Mode, ...] = ("earlier", "any")
@@ -126,8 +126,7 @@ def entanglement_interval(
         >>> 0.85 < low < entanglement(["location", "colour"] * 20) < high <= 1
         True
     """
-    if not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
+    check_resampling(level, resamples)
     partners = _partners(labels, mode).double()
     copies = draw_counts(resamples, len(labels), torch.Generator().manual_seed(seed))  # (resamples, heads)
     entangled = (copies > 0).double() @ partners.T > 0

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mkbench.metrics.functional.bootstrap import bootstrap_means
+from mkbench.metrics.functional.bootstrap import bootstrap_means, check_resampling
 
 
 def kendall_tau(first: Tensor, second: Tensor) -> Tensor:
@@ -67,8 +67,7 @@ def kendall_tau_interval(
             "expected two scores (images, models) with at least one image, found "
             f"{tuple(first.shape)} and {tuple(second.shape)}"
         )
-    if not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"expected 0 < level < 1 and resamples >= 1, found {level} and {resamples}")
+    check_resampling(level, resamples)
     means = bootstrap_means(torch.cat([first, second], dim=1), resamples=resamples, seed=seed)
     taus = kendall_tau(*means.chunk(2, dim=1))  # (resamples,)
     tail = (1 - level) / 2
