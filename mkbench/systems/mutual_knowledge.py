@@ -1,7 +1,7 @@
 """Mutual knowledge of image and text encoder, as a predict-only system: concepts, mutual information and scores."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -24,6 +24,7 @@ from mkbench.concepts import (
     find_foreground,
 )
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.part_sizes import PART_SIZES, PartSizes
 from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
@@ -61,9 +62,9 @@ class MutualKnowledge(BenchmarkSystem):
         explainers: what turns images into parts and descriptors; None: PCA and K-means parts.
         scorers: what else is measured of every explanation, such as :class:`mkbench.scorers.Removal`; None: nothing.
         num_language_concepts: u, the descriptors nearest to a class; 50 for the published bank of 4,229.
-        pool: the descriptors each part proposes, for the default explainers; 500 for the published bank.
-        num_parts: L, for the default explainers.
-        topk: k descriptors for a part, for the default explainers.
+        pool: the descriptors each part proposes, for all explainers that set none; 500 for the published bank.
+        num_parts: L, for all explainers that set none.
+        topk: k descriptors for a part, for all explainers that set none.
         estimator: ``paper`` (published scale, an overlap score) or ``shannon`` (nats).
         condition_on: use the language concepts of the ``predicted`` or of the ``true`` class.
         concept_groups: descriptors that count as one concept, in a second curve beside the published one: ``auto``
@@ -87,9 +88,9 @@ class MutualKnowledge(BenchmarkSystem):
         explainers: list[Explainer] | None = None,
         scorers: list[Scorer] | None = None,
         num_language_concepts: int = 50,
-        pool: int = 500,
-        num_parts: int = 5,
-        topk: int = 3,
+        pool: int = PART_SIZES["pool"],
+        num_parts: int = PART_SIZES["num_parts"],
+        topk: int = PART_SIZES["topk"],
         estimator: Literal["paper", "shannon"] = "paper",
         condition_on: Literal["predicted", "true"] = "predicted",
         concept_groups: GroupChoice = "auto",
@@ -112,9 +113,10 @@ class MutualKnowledge(BenchmarkSystem):
         )
         if num_language_concepts < 1:
             raise UsageError(f"Expected --model.num_language_concepts to be at least 1, found {num_language_concepts}.")
-        self.explainers: Sequence[Explainer] = explainers or [
-            PartsExplainer(name, num_parts=num_parts, topk=topk, pool=pool) for name in ("pca", "kmeans")
-        ]
+        self.explainers: Sequence[Explainer] = _with_sizes(
+            explainers or [PartsExplainer(name) for name in ("pca", "kmeans")],
+            {"num_parts": num_parts, "topk": topk, "pool": pool},
+        )
         self.scorers: Sequence[Scorer] = scorers or []
         _require_different("explainers", [explainer.name for explainer in self.explainers])
         _require_different("scorers", [scorer.name for scorer in self.scorers])
@@ -388,6 +390,27 @@ def _with_metrics_of_scorers(
 ) -> list[ImageMetric]:
     """Add to a user's metrics those that scorers bring for their columns."""
     return [*(metrics or ()), *(metric for scorer in scorers or () for metric in getattr(scorer, "metrics", ()))]
+
+
+def _with_sizes(explainers: Sequence[Explainer], sizes: Mapping[str, int]) -> list[Explainer]:
+    """Give the sizes of the run to all explainers that set none of their own.
+
+    Raises:
+        UsageError: a size below 1, or one that no explainer follows, as all that have such a size set another.
+    """
+    for option, size in sizes.items():
+        if size < 1:
+            raise UsageError(f"Expected --model.{option} to be at least 1, found {size}.")
+    sized = [explainer.sized(**sizes) if isinstance(explainer, PartSizes) else explainer for explainer in explainers]
+    for option, size in sizes.items():
+        own = {explainer.name: getattr(explainer, option) for explainer in sized if hasattr(explainer, option)}
+        if own and size not in (*own.values(), PART_SIZES[option]):
+            found = ", ".join(f"{other} of {name}" for name, other in own.items())
+            raise UsageError(
+                f"Expected an explainer that leaves `{option}` to --model.{option}={size}, found only {found}; change "
+                "it in their init_args."
+            )
+    return sized
 
 
 def _require_different(option: str, names: Sequence[str]) -> None:

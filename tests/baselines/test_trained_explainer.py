@@ -149,7 +149,11 @@ def test_other_features_are_refused(files: dict[str, Path], context: GroupContex
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"num_parts": 0}, "must be at least 1, found 0, 3 and 96"), ({"prompts": ("circle",)}, "prompts must be")],
+    [
+        ({"num_parts": 0}, "num_parts must be at least 1, found 0"),
+        ({"chunk": 0}, "chunk must be at least 1, found 0"),
+        ({"prompts": ("circle",)}, "prompts must be"),
+    ],
 )
 def test_options_are_checked(files: dict[str, Path], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -170,7 +170,8 @@ def test_stages_are_announced_in_order():
     ("options", "message"),
     [
         ({"name": "dbscan"}, "must be one of pca, kmeans, found 'dbscan'"),
-        ({"num_parts": 0}, "num_parts, topk, pool and chunk must be at least 1"),
+        ({"num_parts": 0}, "num_parts must be at least 1, found 0"),
+        ({"chunk": 0}, "chunk must be at least 1, found 0"),
         ({"prompts": ("circle",)}, "prompts must be"),
     ],
 )
