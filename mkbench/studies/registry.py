@@ -7,13 +7,13 @@ from typing import Protocol
 from rich.console import RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.classifiers.table import write_classifiers
-from mkbench.studies.descriptor_zero_shot.table import write_descriptor_zero_shot
-from mkbench.studies.faithfulness.table import write_faithfulness
-from mkbench.studies.head_labels.table import write_heads
-from mkbench.studies.head_segmentation.table import write_segmentation
+from mkbench.studies.classifiers.write import write_classifiers
+from mkbench.studies.descriptor_zero_shot.write import write_descriptor_zero_shot
+from mkbench.studies.faithfulness.write import write_faithfulness
+from mkbench.studies.head_labels.write import write_heads
+from mkbench.studies.head_segmentation.write import write_segmentation
 from mkbench.studies.mutual_knowledge.write import write_comparison
-from mkbench.studies.other_systems.table import write_other_systems
+from mkbench.studies.other_systems.write import write_other_systems
 
 
 class Study(Protocol):

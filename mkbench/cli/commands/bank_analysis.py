@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.concepts.bank import load_bank  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.banks.study import analyse_banks  # noqa: PLC0415
-    from mkbench.studies.banks.table import write_banks  # noqa: PLC0415
+    from mkbench.studies.banks.write import write_banks  # noqa: PLC0415
 
     runs = read_runs(options.runs) if options.runs else []
     name = options.encoder or _model_of(runs)

@@ -74,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
     from mkbench.runs.results import read_results  # noqa: PLC0415
     from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
-    from mkbench.studies.head_labels.table import show_report, write_heads  # noqa: PLC0415
+    from mkbench.studies.head_labels.table import show_report  # noqa: PLC0415
+    from mkbench.studies.head_labels.write import write_heads  # noqa: PLC0415
 
     how = HeadOptions(
         num_texts=options.num_texts,

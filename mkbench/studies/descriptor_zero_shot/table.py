@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Group
-
+from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
+from mkbench.studies.metric_columns import metric_column
 from mkbench.systems.records.descriptor_zero_shot import COMPARED, VARIANTS
-from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
+from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds
 
 _SPLITS = {
     "train": "mined and chosen with images that are not evaluated",
@@ -124,7 +123,9 @@ def _difference_column(minus: str) -> Column:
     def difference(line: _Line) -> Estimate | None:
         return line.row.differences.get((line.variant, minus))
 
-    return Column(f"− {minus}", difference, decimals=1, signed=True, whole=True, absent="")
+    return Column(
+        f"− {minus}", difference, decimals=CATALOGUE["top1"].display.decimals, signed=True, whole=True, absent=""
+    )
 
 
 def descriptor_table(rows: Sequence[DescriptorRow]) -> ResultTable:
@@ -136,13 +137,13 @@ def descriptor_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         rows: from ``descriptor_row``.
 
     >>> [column.title for column in descriptor_table([]).shown]
-    ['model', 'split', 'by', 'top-1 %', '− base', '− descriptors']
+    ['model', 'split', 'by', 'top-1 % ↑', '− base', '− descriptors']
     """
     columns = [
         Column("model", lambda line: line.row.model, text=True, once=True),
         Column("split", lambda line: line.row.split or None, text=True, once=True),
         Column("by", lambda line: line.variant, text=True),
-        Column("top-1 %", lambda line: line.row.accuracies[line.variant], decimals=1, whole=True),
+        metric_column("top1", lambda line: line.row.accuracies[line.variant], scale=1, whole=True),
         *map(_difference_column, ("base", "descriptors")),
     ]
     return ResultTable(
@@ -179,18 +180,3 @@ def descriptor_run_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         *starmap(_difference_csv, COMPARED),
     ]
     return ResultTable(columns, rows)
-
-
-def write_descriptor_zero_shot(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
-    """Write ``descriptor_zero_shot.csv`` and ``.md`` of finished runs and return their table for the console.
-
-    Args:
-        runs: runs of ``DescriptorZeroShot``.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-    """
-    rows = [descriptor_row(run) for run in runs]
-    table = descriptor_table(rows)
-    write_table(table, folder, "descriptor_zero_shot", ("md",))
-    write_table(descriptor_run_table(rows), folder, "descriptor_zero_shot", ("csv",))
-    return to_console(table, width=width)

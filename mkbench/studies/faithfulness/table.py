@@ -1,25 +1,18 @@
 """Faithfulness table: removal curves and agreement with ground truth of each explainer."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from rich.console import Group
-
-from mkbench.runs.finished_runs import Run
 from mkbench.studies.control_marks import marks_of
 from mkbench.studies.faithfulness.study import (
     CSV_METRICS,
     REMOVAL,
     Row,
-    faithfulness_rows,
     notes,
     shown_metrics,
 )
 from mkbench.studies.metric_columns import metric_column
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL, PARTS
-from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds, to_console, write_table
-
-_STEM, _KINDS = "faithfulness", ("csv", "md", "tex")  # of the files
+from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds
 
 
 def _shown(metric: str) -> Column:
@@ -73,29 +66,3 @@ def faithfulness_table(rows: Sequence[Row]) -> ResultTable:
         section=MODEL.cell,
         layouts=_layouts(metrics),
     )
-
-
-def write_faithfulness(runs: Sequence[Run], folder: str | Path, *, width: int = 120) -> Group | None:
-    """Write the table of faithfulness, and return it for the console; nothing if no run measured any.
-
-    Writes ``faithfulness.csv``, ``faithfulness.md`` and ``faithfulness.tex``; those of an earlier table are removed.
-
-    Args:
-        runs: finished runs.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-
-    Example:
-        >>> results = {"model": {"name": "a", "random_weights": False}, "metrics": []}
-        >>> write_faithfulness([Run(Path("a"), "a", results, {})], "an empty folder") is None
-        True
-    """
-    rows = faithfulness_rows([run.labelled() for run in runs])
-    target = Path(folder)
-    for kind in _KINDS:
-        (target / f"{_STEM}.{kind}").unlink(missing_ok=True)
-    if not rows:
-        return None
-    table = faithfulness_table(rows)
-    write_table(table, target, _STEM, _KINDS)
-    return to_console(table, width=width)

@@ -1,7 +1,6 @@
 """Tables of labelled heads: the metrics of a run, its heads one by one, and several runs side by side."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Group
 from rich.text import Text
@@ -22,7 +21,6 @@ from mkbench.tables import (
     ResultTable,
     csv_bounds,
     to_console,
-    write_table,
 )
 
 #: Metrics with a column in the table of runs.
@@ -123,18 +121,3 @@ def runs_table(runs: Sequence[Run]) -> ResultTable:
 def _notes(runs: Sequence[Run]) -> list[str]:
     missing = ", ".join(run.label for run in runs if find_metric(run.results, "entanglement") is None)
     return [_NOTE, *([f"Not described yet: {missing}; `mkbench heads` does it."] if missing else [])]
-
-
-def write_heads(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
-    """Write ``heads.csv`` and ``heads.md`` of finished runs and return their table for the console.
-
-    Metrics that only ``mkbench heads`` adds are absent before it.
-
-    Args:
-        runs: runs of ``HeadDecomposition``.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-    """
-    table = runs_table(runs)
-    write_table(table, folder, "heads")
-    return to_console(table, width=width)

@@ -16,12 +16,12 @@ def test_markdown_has_directions_intervals_and_notes() -> None:
     header, _, first, second, *_ = text.splitlines()
     assert header == (
         "| model | parts | top-1 % ↑ | MI ↑ | AUC ↑ | chance AUC | excess AUC ↑ | entanglement ↓ | association ↑ "
-        "| CCS ↑ | high CCS | CCR | carried ↑ | beaten ↑ |"
+        "| CCS ↑ | CCS@5 | CCR | carried ↑ | beaten ↑ |"
     )
     assert first == (
         "| ViT | PCA | 50.0 [50.0, 50.0] | 3.00 [2.95, 3.05] | 2.00 [1.95, 2.05] | 0.50 [0.45, 0.55] | "
-        "1.50 [1.45, 1.55] | 0.25 [0.20, 0.30] | 0.50 [0.45, 0.55] | 3.50 [3.45, 3.55] | 0.12 [0.07, 0.17] | 0.50 | "
-        "0.75 [0.70, 0.80] | 0.88 [0.82, 0.93] |"
+        "1.50 [1.45, 1.55] | 0.250 [0.200, 0.300] | 0.500 [0.450, 0.550] | 3.50 [3.45, 3.55] | 0.125 [0.075, 0.175] | "
+        "0.500 | 0.75 [0.70, 0.80] | 0.88 [0.82, 0.93] |"
     )
     assert "| RN | K-means |" in second
     assert second.count("| – |") == 2
@@ -43,11 +43,11 @@ def test_latex_escapes_names() -> None:
     assert "\n% Note.\n" in text
 
 
-@pytest.mark.parametrize(("width", "headers", "intervals"), [(200, 1, True), (120, 2, True), (80, 2, False)])
+@pytest.mark.parametrize(("width", "headers", "intervals"), [(200, 1, True), (120, 3, True), (80, 2, False)])
 def test_console_fits_the_terminal(width: int, headers: int, intervals: bool) -> None:
     lines = printed(concept_heads_console([joint_row("ViT-L/14@336", random=True), joint_row()], width=width), width)
     assert max(map(len, lines)) <= width
     assert sum("model" in line and "parts" in line for line in lines) == headers
-    assert any("[0.20, 0.30]" in line for line in lines) == intervals
+    assert any("[0.200, 0.300]" in line for line in lines) == intervals
     assert any(line.startswith("ViT PCA") for line in words(lines))
     assert ("a wider terminal shows 95 % intervals" in " ".join(words(lines))) != intervals

@@ -11,8 +11,8 @@ from mkbench.studies.descriptor_zero_shot.table import (
     descriptor_row,
     descriptor_run_table,
     descriptor_table,
-    write_descriptor_zero_shot,
 )
+from mkbench.studies.descriptor_zero_shot.write import write_descriptor_zero_shot
 from mkbench.tables import to_console, to_csv, to_markdown
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.faithfulness.study import CSV_METRICS, SHOWN, faithfulness_rows
-from mkbench.studies.faithfulness.table import faithfulness_table, write_faithfulness
+from mkbench.studies.faithfulness.table import faithfulness_table
+from mkbench.studies.faithfulness.write import write_faithfulness
 from mkbench.tables import to_console, to_csv, to_latex, to_markdown
 
 MISSED = [("deletion", "pca", "reversed"), ("deletion", "pca", "random"), ("part_iou", "kmeans", "random")]

@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, Source
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.head_labels.study import HeadReport
-from mkbench.studies.head_labels.table import show_report, write_heads
+from mkbench.studies.head_labels.table import show_report
+from mkbench.studies.head_labels.write import write_heads
 
 
 def printed(content: RenderableType) -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.head_segmentation.table import segmentation_table, write_segmentation
+from mkbench.studies.head_segmentation.table import segmentation_table
+from mkbench.studies.head_segmentation.write import write_segmentation
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import to_console
 
