@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -21,9 +20,8 @@ def show_run(folder: Path, *, already_finished: bool) -> None:
         DataError: a damaged file.
     """
     runs, console = read_runs([folder]), Console()
-    with TemporaryDirectory() as out:  # the files of a comparison are not those of a run
-        for table in write_report(runs, Path(out), width=console.width):
-            console.print(table)
+    for table in write_report(runs, None, width=console.width):  # the files of a comparison are not those of a run
+        console.print(table)
     for sentence in data_sentences(runs):
         print(sentence)
     state = "already finished, nothing was computed again" if already_finished else "finished"

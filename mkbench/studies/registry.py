@@ -19,8 +19,8 @@ from mkbench.studies.other_systems.write import write_other_systems
 class Study(Protocol):
     """Writes the tables and figures of runs of one system; None where there is nothing to show."""
 
-    def __call__(self, runs: Sequence[Run], folder: Path, *, width: int = 120) -> RenderableType | None:
-        """Write them to a folder, and return the table for a console of this width."""
+    def __call__(self, runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> RenderableType | None:
+        """Write them to a folder, if there is one, and return the table for a console of this width."""
 
 
 #: Studies of each system, in the order in which their tables are shown.
@@ -33,12 +33,12 @@ STUDIES: Mapping[str, Sequence[Study]] = {
 }
 
 
-def write_report(runs: Sequence[Run], out: Path, *, width: int = 120) -> list[RenderableType]:
+def write_report(runs: Sequence[Run], out: Path | None, *, width: int = 120) -> list[RenderableType]:
     """Write the tables and figures of runs, those of one system beside each other.
 
     Args:
         runs: finished runs; those of systems without a study of their own share one table of all their metrics.
-        out: where to write; made where it is missing.
+        out: where to write; made where it is missing; None writes nothing.
         width: columns of the terminal.
 
     Returns:

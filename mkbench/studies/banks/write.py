@@ -7,7 +7,7 @@ from rich.console import Group
 
 from mkbench.studies.banks.study import BankRow
 from mkbench.studies.banks.table import bank_table
-from mkbench.tables import to_console, write_table
+from mkbench.tables import publish_table
 
 
 def write_banks(rows: Sequence[BankRow], folder: Path | None, *, encoder: str, width: int = 120) -> Group:
@@ -19,7 +19,4 @@ def write_banks(rows: Sequence[BankRow], folder: Path | None, *, encoder: str, w
         encoder: name of the sentence encoder.
         width: columns of the terminal.
     """
-    table = bank_table(rows, encoder=encoder)
-    if folder is not None:
-        write_table(table, folder, "banks", ("csv", "md"))
-    return to_console(table, width=width)
+    return publish_table(bank_table(rows, encoder=encoder), folder, "banks", width=width)

@@ -7,19 +7,17 @@ from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.head_labels.table import runs_table
-from mkbench.tables import to_console, write_table
+from mkbench.tables import publish_table
 
 
-def write_heads(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
+def write_heads(runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> Group:
     """Write ``heads.csv`` and ``heads.md`` of finished runs and return their table for the console.
 
     Metrics that only ``mkbench heads`` adds are absent before it.
 
     Args:
         runs: runs of ``HeadDecomposition``.
-        folder: where to write; made where it is missing.
+        folder: where to write; made where it is missing; None writes nothing.
         width: columns of the terminal.
     """
-    table = runs_table(runs)
-    write_table(table, folder, "heads")
-    return to_console(table, width=width)
+    return publish_table(runs_table(runs), folder, "heads", width=width)

@@ -114,7 +114,7 @@ def segmentation_table(runs: Sequence[Run]) -> ResultTable:
         runs: runs of ``HeadSegmentation``.
 
     >>> [column.title for column in segmentation_table([]).shown]
-    ['model', 'images', 'map', 'pixel accuracy ↑', 'mean IoU ↑', 'mAP ↑']
+    ['model', 'images', 'map', 'pixel accuracy ↑', 'mIoU ↑', 'mAP ↑']
     """
     columns = [
         Column(None, lambda line: line.run.label, csv="model"),
