@@ -18,7 +18,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.options import Unpack
 from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
-from mkbench.heads.store import read_shape, write_contributions
+from mkbench.heads.stored_contributions import read_shape, write_contributions
 from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
