@@ -1,7 +1,7 @@
 """Mutual knowledge of image and text encoder, as a predict-only system: concepts, mutual information and scores."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -24,7 +24,7 @@ from mkbench.concepts import (
     find_foreground,
 )
 from mkbench.concepts.foreground import Stage, no_stage
-from mkbench.concepts.part_sizes import PART_SIZES, PartSizes
+from mkbench.concepts.part_sizes import PART_SIZES
 from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
@@ -36,6 +36,7 @@ from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import Scorer, ScorerContext, trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, ModelOptions
+from mkbench.systems.chosen_explainers import require_different, with_sizes
 from mkbench.systems.concept_groups import GroupChoice, choose_groups, describe_groups
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
@@ -113,13 +114,13 @@ class MutualKnowledge(BenchmarkSystem):
         )
         if num_language_concepts < 1:
             raise UsageError(f"Expected --model.num_language_concepts to be at least 1, found {num_language_concepts}.")
-        self.explainers: Sequence[Explainer] = _with_sizes(
+        self.explainers: Sequence[Explainer] = with_sizes(
             explainers or [PartsExplainer(name) for name in ("pca", "kmeans")],
             {"num_parts": num_parts, "topk": topk, "pool": pool},
         )
         self.scorers: Sequence[Scorer] = scorers or []
-        _require_different("explainers", [explainer.name for explainer in self.explainers])
-        _require_different("scorers", [scorer.name for scorer in self.scorers])
+        require_different("explainers", [explainer.name for explainer in self.explainers])
+        require_different("scorers", [scorer.name for scorer in self.scorers])
         self.num_language_concepts = num_language_concepts
         self.estimator, self.condition_on, self.concept_groups = estimator, condition_on, concept_groups
         self.scope, self.saliency, self.features, self.refine = scope, saliency, features, refine
@@ -390,36 +391,6 @@ def _with_metrics_of_scorers(
 ) -> list[ImageMetric]:
     """Add to a user's metrics those that scorers bring for their columns."""
     return [*(metrics or ()), *(metric for scorer in scorers or () for metric in getattr(scorer, "metrics", ()))]
-
-
-def _with_sizes(explainers: Sequence[Explainer], sizes: Mapping[str, int]) -> list[Explainer]:
-    """Give the sizes of the run to all explainers that set none of their own.
-
-    Raises:
-        UsageError: a size below 1, or one that no explainer follows, as all that have such a size set another.
-    """
-    for option, size in sizes.items():
-        if size < 1:
-            raise UsageError(f"Expected --model.{option} to be at least 1, found {size}.")
-    sized = [explainer.sized(**sizes) if isinstance(explainer, PartSizes) else explainer for explainer in explainers]
-    for option, size in sizes.items():
-        own = {explainer.name: getattr(explainer, option) for explainer in sized if hasattr(explainer, option)}
-        if own and size not in (*own.values(), PART_SIZES[option]):
-            found = ", ".join(f"{other} of {name}" for name, other in own.items())
-            raise UsageError(
-                f"Expected an explainer that leaves `{option}` to --model.{option}={size}, found only {found}; change "
-                "it in their init_args."
-            )
-    return sized
-
-
-def _require_different(option: str, names: Sequence[str]) -> None:
-    """Refuse two of one name: the rows of a run are told apart by it."""
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            f"Expected --model.{option} with different names, found {twice!r} more than once; run them one by one."
-        )
 
 
 def group_seed(seed: int, class_index: int | None, part: int) -> int:
