@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from mkbench.studies.concept_heads.choice import CONTROL, HEAD_METRICS
+from mkbench.studies.metric_columns import own_columns
 from mkbench.studies.mutual_knowledge.table import (
     CSV_EXPLAINER,
     CSV_MODEL,
@@ -60,10 +61,11 @@ def concept_heads_table(rows: Sequence[Row], *, notes: Sequence[str] = ()) -> Re
     breaks = {"mutual_information": "MI\n↑", "auc": "AUC\n↑", "chance": "chance\nAUC", "excess": "excess\nAUC ↑"}
     knowledge = [top1_column(console="top-1\n% ↑"), *information_columns(rows, console=breaks)]
     heads = [_head_column(key) for key in _HEADINGS]
-    parts = [[column.title for column in columns] for columns in (knowledge, heads)]
+    own = own_columns(rows, lambda row: row["own"])
+    parts = [[column.title for column in columns] for columns in ([*knowledge, *own], heads)]
     fixed_notes = [_HEADS_NOTE, _CARRIED_NOTE, *notes]
     return ResultTable(
-        [*about, MODEL, PARTS, *knowledge, *heads],
+        [*about, MODEL, PARTS, *knowledge, *own, *heads],
         rows,
         notes=[caption(rows), *fixed_notes],
         short_notes=[caption(rows, intervals=False), *fixed_notes],

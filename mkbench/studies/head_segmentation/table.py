@@ -10,6 +10,7 @@ from rich.console import Group
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
 from mkbench.runs.schema import ControlEntry, RunResults
+from mkbench.studies.metric_columns import own_columns, own_metrics
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import (
     BELOW,
@@ -137,9 +138,11 @@ def segmentation_table(runs: Sequence[Run]) -> ResultTable:
     ]
     for metric, heading in zip(SCORES, ("pixel accuracy", "mean IoU", "AP"), strict=True):
         columns += _score_columns(metric, heading)
+    lines = [_Line(run, method) for run in runs for method in METHODS]
+    columns += own_columns(lines, lambda line: own_metrics(line.run.results, line.method))
     return ResultTable(
         columns,
-        [_Line(run, method) for run in runs for method in METHODS],
+        lines,
         notes=notes(runs),
         section=lambda line: id(line.run),
         layouts=(BESIDE, BELOW, NO_INTERVALS),
