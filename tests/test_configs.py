@@ -44,10 +44,11 @@ EXPLAINERS = {
     "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", *CONTROLS},
     "saliency_methods": {"pca", "gradcam", "rollout", *CONTROLS},
 }
-#: Those that are of the foreground or change one setting at a time, and so say nothing of MI on their own.
+#: Those of the foreground, of stability, or of one setting at a time, which say nothing of MI on their own.
 WITHOUT_CONTROLS = {
     "corloc": {"pca", "kmeans"},
     "critters/ablation": {"pca", "kmeans"},
+    "critters/stability": {"pca", "kmeans"},
     "paper/ablation": {"pca"},
 }
 #: Options of small runs that systems without explainers do not have.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mkbench.metrics import ImageMetric
+from mkbench.metrics import ImageMetric, Proportion
 from mkbench.metrics.catalogue import CATALOGUE, metric_entry, metrics_of
 from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.proportion import ProportionMetric
@@ -160,7 +160,7 @@ def test_images_without_a_value_change_nothing(entry: MetricEntry) -> None:
 def test_facts_fit_each_other(entry: MetricEntry) -> None:
     direction = entry.metric.higher_is_better
     # A class may serve as a control too, which has no direction.
-    assert entry.display.higher_is_better in (direction, None) or entry.metric is ImageMetric
+    assert entry.display.higher_is_better in (direction, None) or entry.metric in (ImageMetric, Proportion)
     assert entry.display.heading[-1] not in "↑↓%"
     assert (entry.display.unit == "%") == (entry.display.scale == 100)
     assert entry.meaning
