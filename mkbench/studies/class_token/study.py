@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from mkbench.backbones.towers.class_token import class_token_similarity
+from mkbench.backbones.towers.class_token_similarity import class_token_similarity
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.metrics.functional import bootstrap_intervals
 from mkbench.runs.group_files import finished_groups, read_groups

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mkbench import load_backbone
-from mkbench.backbones.towers.class_token import class_token_similarity
+from mkbench.backbones.towers.class_token_similarity import class_token_similarity
 from mkbench.datamodules import Critters
 
 
@@ -29,5 +29,5 @@ def test_curves_of_a_run_are_means_over_its_images(
         curve = document["curves"][kind]
         assert [one["value"] for one in curve] == pytest.approx(values.mean(dim=0).tolist(), abs=1e-6)
         assert all(low <= one["value"] <= high for one in curve for low, high in [one["interval"]])
-    assert (document["images"], document["data"]) == (6, "critters")
+    assert (document["images"], document["data"]) == (6, "critters-test")
     assert f"{document['curves']['tokens'][-1]['value']:.3f}" in outcome.output

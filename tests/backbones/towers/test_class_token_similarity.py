@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tower_kinds import EVA, VIT, clip, timm_clip
 
-from mkbench.backbones.towers.class_token import class_token_similarity
+from mkbench.backbones.towers.class_token_similarity import class_token_similarity
 from mkbench.errors import BackboneError
 
 IMAGES = torch.randint(256, (3, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
