@@ -79,7 +79,7 @@ def class_token_similarity(backbone: Backbone, images: Tensor) -> ClassTokenSimi
     Example:
         >>> from mkbench import load_backbone
         >>> backbone = load_backbone("critters-vit-s")
-        >>> found = class_token_similarity(backbone, torch.zeros(2, 3, 64, 64, dtype=torch.uint8))
+        >>> found = class_token_similarity(backbone, torch.zeros(2, 3, 80, 80, dtype=torch.uint8))
         >>> found.tokens.shape == found.keys.shape
         True
     """

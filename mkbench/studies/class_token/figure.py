@@ -21,6 +21,7 @@ def class_token_figure(found: ClassTokenCurves) -> Figure:
         A figure of one column's width, for ``save_figure``.
 
     Example:
+        >>> from mkbench.runs.results import Estimate
         >>> curve = [Estimate(0.5, (0.4, 0.6)), Estimate(0.25, (0.2, 0.3))]
         >>> figure = class_token_figure(ClassTokenCurves("ViT", "toy", 4, {"tokens": curve, "keys": curve}))
         >>> [line.get_label() for line in figure.axes[1].lines]
@@ -34,9 +35,9 @@ def class_token_figure(found: ClassTokenCurves) -> Figure:
             axes.plot([one.value for one in curve], "-o", color=colour, markersize=2.5, label=label)
             low, high = zip(*(one.interval or (one.value, one.value) for one in curve), strict=True)
             axes.fill_between(range(len(curve)), low, high, color=colour, alpha=0.2, linewidth=0)
-        axes.set_title(f"{found.model}: class token and patches ({found.images:,} images)", pad=5)
-        axes.set_xlabel("layer, the first is 0; bands: 95 % intervals over images")
-        axes.set_ylabel("mean cosine")
+        axes.set_title(found.model, pad=5)
+        axes.set_xlabel(f"layer, the first is 0; bands: 95 % intervals over {found.images:,} images")
+        axes.set_ylabel("mean cosine of class token and patches")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), ncols=2, borderaxespad=0)
         quiet_axes(axes)

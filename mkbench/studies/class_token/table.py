@@ -15,6 +15,7 @@ def class_token_table(found: ClassTokenCurves) -> ResultTable:
     Args:
         found: of ``class_token_curves``.
 
+    >>> from mkbench.runs.results import Estimate
     >>> curves = {"tokens": [Estimate(0.5)], "keys": [Estimate(0.25)]}
     >>> [column.title for column in class_token_table(ClassTokenCurves("ViT", "toy", 4, curves)).shown]
     ['layer', 'tokens', 'keys of the attention']

@@ -11,4 +11,5 @@ def test_curves_and_bands():
     axes = figure.axes[1]
     assert [line.get_ydata().tolist() for line in axes.lines] == [[0.8, 0.3], [0.1, -0.2]]
     assert [band.get_paths()[0].vertices[:, 1].max() for band in axes.collections] == pytest.approx([1.0, 0.3])
-    assert axes.get_title(loc="left") == "ViT: class token and patches (1,200 images)"
+    assert axes.get_title(loc="left") == "ViT"
+    assert axes.get_xlabel().endswith("over 1,200 images")
