@@ -151,6 +151,7 @@ def folder_words(tiny_model: Path, write_bank: Callable[[], Path]) -> list[str]:
         "--model.random_weights=false",
         "--model.refine=components",
         "--model.num_language_concepts=5",
+        "--model.explainers=null",  # those of the system alone, without the controls of the configuration
         "--model.pool=6",
         "--data.root=photos",
         f"--data.bank={write_bank()}",

@@ -53,13 +53,13 @@ def note(runs: Sequence[Run]) -> str:
     """Say what the columns hold.
 
     >>> note([])
-    'Shares of the images; 95 % intervals over images.'
+    'Shares of the images; 95 % intervals over images (Wilson).'
     """
     images = {run.results["data"]["images"] for run in runs}
     of = f"{images.pop():,}" if len(images) == 1 else "the"
     firsts = {next(iter(run.results["settings"]["heads"])) for run in runs}
     first = f" First: {explainer_label(firsts.pop())}; differences are paired." if len(firsts) == 1 else ""
-    return f"Shares of {of} images; 95 % intervals over images.{first}"
+    return f"Shares of {of} images; 95 % intervals over images (Wilson).{first}"
 
 
 def classifiers_table(rows: Sequence[dict[str, Any]], *, caption: str = "") -> ResultTable:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from mkbench.metrics.entry import Display
 from mkbench.studies.concept_heads.choice import CONTROL, HEAD_METRICS
-from mkbench.studies.metric_columns import metric_column
+from mkbench.studies.metric_columns import metric_column, own_columns
 from mkbench.studies.mutual_knowledge.table import (
     CSV_EXPLAINER,
     CSV_MODEL,
@@ -50,13 +50,14 @@ def concept_heads_table(rows: Sequence[Row], *, notes: Sequence[str] = ()) -> Re
     breaks = {"mutual_information": "MI\n↑", "auc": "AUC\n↑", "chance": "chance\nAUC", "excess": "excess\nAUC ↑"}
     knowledge = [top1_column(console="top-1\n% ↑"), *information_columns(rows, console=breaks)]
     heads, control = [*map(_head_column, HEAD_METRICS)], [*map(_control_column, CONTROL)]
+    own = own_columns(rows, lambda row: row["own"])
     knowledge_titles, head_titles, control_titles = (
-        [column.title for column in columns] for columns in (knowledge, heads, control)
+        [column.title for column in columns] for columns in ([*knowledge, *own], heads, control)
     )
     two, three = [knowledge_titles, head_titles + control_titles], [knowledge_titles, head_titles, control_titles]
     fixed_notes = [_HEADS_NOTE, _CARRIED_NOTE, *notes]
     return ResultTable(
-        [*about, MODEL, PARTS, *knowledge, *heads, *control],
+        [*about, MODEL, PARTS, *knowledge, *own, *heads, *control],
         rows,
         notes=[caption(rows), *fixed_notes],
         short_notes=[caption(rows, intervals=False), *fixed_notes],

@@ -1,7 +1,7 @@
 """Table of zero-shot classification by descriptors: for print a line for each way, for programs a row for each run."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 from operator import attrgetter
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
-from mkbench.studies.metric_columns import metric_column
+from mkbench.studies.metric_columns import OwnMetric, metric_column, own_columns, own_metrics
 from mkbench.systems.records.descriptor_zero_shot import COMPARED, VARIANTS
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds
 
@@ -38,6 +38,7 @@ class DescriptorRow:
         hurt: classes that keep to their own descriptors; None where nothing was mined.
         no_descriptors: classes that the concept bank lacks.
         truncated: texts that were cut short.
+        own: a user's own metrics of the model, by name.
     """
 
     model: str
@@ -50,6 +51,7 @@ class DescriptorRow:
     hurt: int | None
     no_descriptors: int
     truncated: int
+    own: dict[str, OwnMetric]
 
 
 def descriptor_row(run: Run) -> DescriptorRow:
@@ -76,6 +78,7 @@ def descriptor_row(run: Run) -> DescriptorRow:
         hurt=fallbacks["descriptions"]["hurt"] if mined else None,
         no_descriptors=fallbacks["descriptions"]["no_descriptors"],
         truncated=fallbacks["text"]["truncated"],
+        own=own_metrics(results),
     )
 
 
@@ -83,11 +86,13 @@ def notes(rows: Sequence[DescriptorRow]) -> list[str]:
     """Say what the columns hold, by which protocol, and what went otherwise than described.
 
     >>> notes([])
-    ['Top-1 accuracy and differences in points, with 95 % intervals over images (paired).']
+    ['Top-1 accuracy (Wilson) and differences in points (paired bootstrap), with 95 % intervals over images.']
     """
     images = {row.images for row in rows}
     of = f" of {images.pop():,} images" if len(images) == 1 else ""
-    said = [f"Top-1 accuracy{of} and differences in points, with 95 % intervals over images (paired)."]
+    said = [
+        f"Top-1 accuracy{of} (Wilson) and differences in points (paired bootstrap), with 95 % intervals over images."
+    ]
     if any("shuffled" in row.accuracies for row in rows):
         said.append(_CONTROLS)
     for split in dict.fromkeys(row.split for row in rows if row.split):
@@ -146,9 +151,12 @@ def descriptor_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         metric_column("top1", lambda line: line.row.accuracies[line.variant], scale=1, whole=True),
         *map(_difference_column, ("base", "descriptors")),
     ]
+    lines = [_Line(row, variant) for row in rows for variant in row.accuracies]
+    # A user's own metrics are of the model, however its classes are described.
+    columns += [replace(column, once=True) for column in own_columns(lines, lambda line: line.row.own)]
     return ResultTable(
         columns,
-        [_Line(row, variant) for row in rows for variant in row.accuracies],
+        lines,
         notes=notes(rows),
         section=lambda line: id(line.row),
         layouts=(BESIDE, BELOW),
@@ -178,5 +186,6 @@ def descriptor_run_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         Column(None, attrgetter("hurt"), csv="hurt_classes"),
         *map(_accuracy_csv, VARIANTS),
         *starmap(_difference_csv, COMPARED),
+        *own_columns(rows, lambda row: row.own),
     ]
     return ResultTable(columns, rows)

@@ -8,6 +8,7 @@ from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.results import Estimate, explainer_names, find_metric, model_label
 from mkbench.runs.schema import RunResults
 from mkbench.studies.control_marks import mark_notes, missed_controls
+from mkbench.studies.metric_columns import own_metrics
 from mkbench.tables import show_estimate
 
 Row = Mapping[str, Any]
@@ -38,7 +39,7 @@ _REMOVAL = (
     "of the paper too, which grow with the number of parts, and that number."
 )
 _RECALL = "No number of concepts allows a recall above descriptor_recall_bound in the CSV."
-_FOREGROUND = "CorLoc and kept-region top-1 are of the foreground, whatever the parts."
+_FOREGROUND = "CorLoc and kept-region top-1 are of the foreground, whatever the parts; their intervals are Wilson's."
 _ENTROPY = "Concept entropy: of the descriptors over an image's parts, in nats; higher where parts are told apart."
 _INTERVALS = "95 % intervals over images."
 _MOST_NAMED = 4  # runs of the same value
@@ -58,8 +59,8 @@ def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
 
     Returns:
         Rows with the keys ``model``, ``random_weights``, ``explainer``, ``estimates`` (metric -> ``Estimate``, of those
-        of ``CSV_METRICS`` that the run has) and ``not_separated`` (metric -> controls that
-        are no worse: the interval of the difference holds 0).
+        of ``CSV_METRICS`` that the run has), ``not_separated`` (metric -> controls that are no worse: the interval of
+        the difference holds 0) and ``own`` (``OwnMetric`` by name).
 
     Example:
         >>> results = {
@@ -103,6 +104,7 @@ def _row(results: RunResults, explainer: str) -> dict[str, Any]:
         "explainer": explainer,
         "estimates": {metric: estimate for metric, estimate in found.items() if estimate is not None},
         "not_separated": missed_controls(results, explainer),
+        "own": own_metrics(results, explainer),
     }
 
 

@@ -10,7 +10,7 @@ from mkbench.studies.faithfulness.study import (
     notes,
     shown_metrics,
 )
-from mkbench.studies.metric_columns import metric_column
+from mkbench.studies.metric_columns import metric_column, own_columns
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL, PARTS
 from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds
 
@@ -32,10 +32,10 @@ def _for_programs(metric: str) -> Iterator[Column]:
     yield Column(None, missed, csv=f"{metric}_not_separated_from")
 
 
-def _layouts(metrics: Sequence[str]) -> list[Layout]:
+def _layouts(metrics: Sequence[str], own: Sequence[str]) -> list[Layout]:
     titles = {metric: metric_column(metric, metric).title for metric in metrics}
     removal = [title for metric, title in titles.items() if metric in REMOVAL]
-    others = [title for metric, title in titles.items() if metric not in REMOVAL]
+    others = [*(title for metric, title in titles.items() if metric not in REMOVAL), *own]
     two, three = [removal, others], [removal, others[:4], others[4:]]
     return [
         *(Layout("below", parts) for parts in ([], two, three)),
@@ -58,11 +58,12 @@ def faithfulness_table(rows: Sequence[Row]) -> ResultTable:
     metrics = shown_metrics(rows)
     about = [MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS, PARTS, CSV_EXPLAINER]
     for_programs = [column for metric in CSV_METRICS for column in _for_programs(metric)]
+    own = own_columns(rows, lambda row: row["own"])
     return ResultTable(
-        [*about, *map(_shown, metrics), *for_programs],
+        [*about, *map(_shown, metrics), *own, *for_programs],
         rows,
         notes=notes(rows),
         notes_width="terminal",
         section=MODEL.cell,
-        layouts=_layouts(metrics),
+        layouts=_layouts(metrics, [column.title for column in own]),
     )

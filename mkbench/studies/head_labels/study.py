@@ -21,6 +21,7 @@ from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, write_json
 from mkbench.runs.schema import MetricResult, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
+from mkbench.systems.base import BenchmarkSystem
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 SCHEMA_VERSION = 1
@@ -146,7 +147,7 @@ def explain_heads(
     return HeadReport(merged, document, tuple(explained))
 
 
-def require_own_weights(run: Path, results: RunResults, system: HeadDecomposition) -> None:
+def require_own_weights(run: Path, results: RunResults, system: BenchmarkSystem) -> None:
     """Check that a system has the weights that a run was made with.
 
     Args:

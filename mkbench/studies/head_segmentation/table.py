@@ -7,7 +7,7 @@ from typing import Any
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
 from mkbench.runs.schema import ControlEntry, RunResults
-from mkbench.studies.metric_columns import metric_column
+from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import (
     BELOW,
@@ -126,9 +126,11 @@ def segmentation_table(runs: Sequence[Run]) -> ResultTable:
     ]
     for metric in SCORES:
         columns += _score_columns(metric)
+    lines = [_Line(run, method) for run in runs for method in METHODS]
+    columns += own_columns(lines, lambda line: own_metrics(line.run.results, line.method))
     return ResultTable(
         columns,
-        [_Line(run, method) for run in runs for method in METHODS],
+        lines,
         notes=notes(runs),
         section=lambda line: id(line.run),
         layouts=(BESIDE, BELOW, NO_INTERVALS),

@@ -5,8 +5,10 @@ import io
 
 import pytest
 from concept_head_rows import joint_row, printed, words
+from own_metric import own_metric
 
 from mkbench.studies.concept_heads.table import concept_heads_console, concept_heads_table
+from mkbench.studies.metric_columns import own_metrics
 from mkbench.tables import to_csv, to_latex, to_markdown
 
 
@@ -51,3 +53,10 @@ def test_console_fits_the_terminal(width: int, headers: int, intervals: bool) ->
     assert any("[0.200, 0.300]" in line for line in lines) == intervals
     assert any(line.startswith("ViT PCA") for line in words(lines))
     assert ("a wider terminal shows 95 % intervals" in " ".join(words(lines))) != intervals
+
+
+def test_metric_of_a_user_is_a_column() -> None:
+    row = joint_row() | {"own": own_metrics({"metrics": [own_metric("pca", 0.25)]}, "pca")}  # type: ignore[typeddict-item]
+    header, _, first, *_ = to_markdown(concept_heads_table([row])).splitlines()
+    assert "| excess AUC ↑ | dark % ↓ | entanglement ↓ |" in header
+    assert " | 25.0 [12.5, 37.5] | " in first

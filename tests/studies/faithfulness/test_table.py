@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from own_metric import own_metric
 from result_documents import make_results
 from rich.console import Console
 
@@ -125,3 +126,15 @@ def test_compare_shows_the_table_of_a_run_that_measured(
     outcome = command("compare", "runs", "--out=table")
     assert "kept-region" not in outcome.output
     assert not (tmp_path / "table" / "faithfulness.csv").exists()
+
+
+def test_metric_of_a_user_is_a_column() -> None:
+    results = make_results(("part_iou", "pca", 0.1), ("part_iou", "kmeans", 0.2))
+    results["metrics"] += [own_metric("pca", 0.25), own_metric("kmeans", 0.5)]
+    table = faithfulness_table(faithfulness_rows([results]))
+    header, _, first, second, *_ = to_markdown(table).splitlines()
+    assert header.endswith(" dark % ↓ |")
+    assert [line.rpartition(" | ")[2] for line in (first, second)] == ["25.0 [12.5, 37.5] |", "50.0 [37.5, 62.5] |"]
+    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert [(row["darkness"], row["darkness_low"]) for row in rows] == [("0.25", "0.125"), ("0.5", "0.375")]
+    assert "dark" in show(60, results)
