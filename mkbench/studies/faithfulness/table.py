@@ -6,6 +6,7 @@ from mkbench.studies.control_marks import marks_of
 from mkbench.studies.faithfulness.study import (
     CSV_METRICS,
     REMOVAL,
+    STABILITY,
     Row,
     notes,
     shown_metrics,
@@ -35,8 +36,9 @@ def _for_programs(metric: str) -> Iterator[Column]:
 def _layouts(metrics: Sequence[str], own: Sequence[str]) -> list[Layout]:
     titles = {metric: metric_column(metric, metric).title for metric in metrics}
     removal = [title for metric, title in titles.items() if metric in REMOVAL]
-    others = [*(title for metric, title in titles.items() if metric not in REMOVAL), *own]
-    two, three = [removal, others], [removal, others[:4], others[4:]]
+    stability = [title for metric, title in titles.items() if metric in STABILITY]
+    others = [*(title for metric, title in titles.items() if metric not in (*REMOVAL, *STABILITY)), *own]
+    two, three = [removal, others, stability], [removal, others[:4], others[4:], stability[:3], stability[3:]]
     return [
         *(Layout("below", parts) for parts in ([], two, three)),
         *(Layout("none", parts) for parts in (two, three)),

@@ -29,8 +29,8 @@ COLUMNS = (
     *("entanglement", "association", "concept_consistency"),
 )
 _NOTE = (
-    "heads alone: top-1 with everything but the heads of the last layers replaced by its mean; their texts alone: and "
-    "the heads by what their texts keep of them; CCS: texts out of five that fit a head's label; brackets: 95 %."
+    "heads alone: top-1 with all but the heads of the last layers replaced by its mean; their texts alone: the same, "
+    "with only what a head's texts keep of it; CCS: texts out of five that fit a head's label; brackets: 95 %."
 )
 _PERMUTED = "permuted labels: the same labels shuffled over the heads; ✔ higher than that."
 
