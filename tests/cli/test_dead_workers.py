@@ -40,6 +40,7 @@ def test_other_errors_pass() -> None:
         raise RuntimeError("other")
 
 
+@pytest.mark.slow  # torch looks for dead workers every few seconds
 def test_killed_worker_ends_the_command_with_one_sentence(
     predict_words: list[str],
     monkeypatch: pytest.MonkeyPatch,
