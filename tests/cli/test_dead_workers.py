@@ -9,6 +9,7 @@ from torch.utils.data import get_worker_info
 
 from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.main import main
+from mkbench.datamodules.class_groups import ImageSource
 from mkbench.datamodules.critters import Critters
 from mkbench.errors import MkbenchError
 
@@ -50,7 +51,7 @@ def test_killed_worker_ends_the_command_with_one_sentence(
     source = type(Critters(images_per_class=1).source)
     read = source.read
 
-    def die(self: object, class_index: int, sample_id: str) -> object:
+    def die(self: ImageSource, class_index: int, sample_id: str) -> object:
         if get_worker_info() is not None:
             os.kill(os.getpid(), signal.SIGBUS)
         return read(self, class_index, sample_id)

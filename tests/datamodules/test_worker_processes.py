@@ -31,7 +31,7 @@ class Limited:
         if get_worker_info() is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
             with pytest.raises(RuntimeError, match="File too large"):
-                torch.zeros(500_001, dtype=torch.uint8).share_memory_()
+                torch.zeros(500_001, dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
         return torch.full((3, 64, 64), int(sample_id) % 251, dtype=torch.uint8)
 
 
