@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mkbench import __version__
 from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, list_commands, load_command, make_parser
+from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.plugins import take_plugins
 from mkbench.cli.stopping import say_stopped, stoppable
 from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
@@ -50,7 +51,8 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:  # noqa: PLR0911 - one for each kind of error
     """Run a command; turn what a user can mend into a sentence and an exit code."""
     try:
-        return _dispatch(words)
+        with dead_workers_explained():
+            return _dispatch(words)
     except MkbenchError as error:
         print(f"mkbench: {sentence(error)}", file=sys.stderr)
         return error.exit_code

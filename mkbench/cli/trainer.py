@@ -20,6 +20,7 @@ from mkbench.backbones.local import PREFIX
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.cli.config_files import with_found_configs
+from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.option_errors import nearest_option, one_line, own_error, path_parameters
 from mkbench.cli.run_seed import unify_seeds
 from mkbench.cli.stopping import raise_if_stopping, stop_on_sigterm
@@ -240,4 +241,5 @@ def run_trainer(words: Sequence[str]) -> Path | None:
     Raises:
         MkbenchError: whatever a user's mistake leads to.
     """
-    return MkbenchCLI(list(words)).run_folder
+    with dead_workers_explained():
+        return MkbenchCLI(list(words)).run_folder

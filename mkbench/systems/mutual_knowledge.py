@@ -348,6 +348,7 @@ class MutualKnowledge(BenchmarkSystem):
             seed=context.seed,
             explain_again=partial(self._explain_again, group, explainer),
             seeded=getattr(explainer, "seeded", False),
+            patch_size=self.backbone.patch_size,
         )
         for scorer in self.scorers:
             if earlier and not scorer.needs_explanation:

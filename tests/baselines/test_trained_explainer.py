@@ -100,6 +100,7 @@ def test_explanation_of_images(name: str, files: dict[str, Path], context: Group
 def test_chunks_change_no_result(name: str, files: dict[str, Path], context: GroupContext) -> None:
     whole = EXPLAINERS[name](files[name]).explain(context)
     chunked = EXPLAINERS[name](files[name], chunk=1).explain(context)
+    # Batches of another size differ by rounding, far less than the scores of these random patches.
     assert torch.equal(chunked.part_labels, whole.part_labels)
     torch.testing.assert_close(chunked.part_embeddings, whole.part_embeddings)
 
