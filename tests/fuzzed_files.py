@@ -207,13 +207,12 @@ def _parse(parse: Callable[[str], Any]) -> Callable[[Path], Any]:
     return read
 
 
-def _command(*words: str, run: bool = True) -> Callable[[Path], None]:
-    """Run a command over the file, or over the run that holds it; it ends with one of the codes of a sentence."""
+def _command(name: str, *words: str) -> Callable[[Path], None]:
+    """Run a command over the run that holds the file; it ends with one of the codes of a sentence."""
 
     def call(path: Path) -> None:
-        given = [str(path.parent) if run else str(path)]
-        out = ["--out", str(path.parent.parent / "out")] if words[0] == "compare" else []
-        assert main([*words[:1], *given, *words[1:], *out] if run else [*words, *given]) in (0, 1, 2, 3)
+        run = next(folder for folder in path.parents if folder.name == "vit")
+        assert main([name, str(run), *words, "--out", str(run.parent / "out")]) in (0, 1, 2, 3)
 
     return call
 
@@ -275,5 +274,4 @@ TARGETS = (
     Target("compare with spoilt results", _run_file("results.json"), _COMPARE, is_json=True, weight=0.4),
     Target("compare with a spoilt manifest", _run_file("manifest.json"), _COMPARE, is_json=True, weight=0.2),
     Target("compare with a spoilt group", _run_file("groups/00000-000.parquet"), _COMPARE, weight=0.2),
-    Target("bench command", _text("b.yaml", _BENCH), _command("bench", "--config", run=False), weight=0.2),
 )

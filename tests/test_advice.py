@@ -72,17 +72,3 @@ def test_restoring_what_a_comparison_misses(command: Callable[..., Any], predict
     assert (refused.code, "run its `mkbench predict` again" in refused.error) == (1, True)
     assert command(*predict_words, "--data.limit_classes=2").code == 0
     assert command("compare", run).code == 0
-
-
-def test_a_bench_says_how_to_start_anew(
-    command: Callable[..., Any], predict_words: list[str], tiny_model: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "bench.yaml").write_text(
-        json.dumps({"protocol": predict_words[1].partition("=")[2], "models": [f"local-dir:{tiny_model}"]})
-    )
-    options = [word for word in predict_words[3:] if not word.startswith("--results")]
-    words = ["bench", "--config=bench.yaml", "--out=runs", *options, "--data.limit_classes=2"]
-    assert command(*words).code == 0
-    refused = command(*words, "--model.num_language_concepts=11")
-    assert refused.code == 2
-    assert command(*words, "--model.num_language_concepts=11", *remedy(refused.error)).code == 0
