@@ -198,14 +198,6 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         """Return the digest of the files of a group's images as they are now; None where they come from no files."""
         return content_of(self.source, spec)
 
-    def can_read(self, spec: GroupSpec, sample_id: str) -> bool:
-        """Tell whether an image of a group can be read now."""
-        try:
-            self.source.read(spec.listed_under, sample_id)
-        except DataError:
-            return False
-        return True
-
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data in a result: a change of it makes results incomparable."""
         return {

@@ -29,7 +29,7 @@ def is_same_run(run: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -
         return True
     if {**earlier, "groups": None} != {**now, "groups": None}:
         return False
-    listed = [{name for names in manifest["groups"].values() for name in names} for manifest in (earlier, now)]
+    listed = [{name for names in manifest.get("groups", {}).values() for name in names} for manifest in (earlier, now)]
     gone, new = listed[0] - listed[1], listed[1] - listed[0]
     return not new and gone.isdisjoint(_explained(run))
 
@@ -69,13 +69,17 @@ def why_computed_again(
         return f"its file holds images of another group, such as {min(foreign)!r}."
     if list(spec.sample_ids) != list(earlier):
         return "an image that could not be read was removed."
-    return _why_other_images(record, spec, data) or system.why_not_kept(run, record)
+    return _why_other_images(record, spec, system, data) or system.why_not_kept(run, record)
 
 
-def _why_other_images(record: GroupRecord, spec: GroupSpec, data: ClassGroupDataModule) -> str | None:
+def _why_other_images(
+    record: GroupRecord, spec: GroupSpec, system: BenchmarkSystem, data: ClassGroupDataModule
+) -> str | None:
     """Say how the images of a group are not those that its file was computed from; None if they are."""
     if record.content is not None and record.content != data.content(spec):
         return "the content of its images has changed."
     left_out = sorted(set(spec.sample_ids) - set(record.rows["sample_id"].to_pylist())) if record.unreadable else []
-    readable = next((name for name in left_out if data.can_read(spec, name)), None)
+    alone = [GroupSpec(spec.class_index, spec.part, (name,)) for name in left_out]
+    images = data.dataset(system.geometry, alone)
+    readable = next((name for number, name in enumerate(left_out) if len(images[number])), None)
     return None if readable is None else f"{readable!r}, which could not be read, can be read now."
