@@ -53,8 +53,8 @@ def test_commands_ask_for_no_connection(
         ["heads", "heads/tiny"],
         ["compare", "runs/tiny", "again/tiny"],
         ["verify", "runs/tiny", "--against=again"],
-        ["doctor", *predict_words[1:-1]],
         ["models"],
     ):
         assert command(*words).code == 0, words
+    assert command("doctor", *predict_words[1:-1]).code in (0, 1)  # whatever it thinks of random weights
     assert no_network == []

@@ -4,21 +4,18 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mkbench.cli.run_parts import load_data, load_part
 from mkbench.errors import DataError, MkbenchError
-from mkbench.runs.finished_runs import find_folders, read_runs
+from mkbench.runs.finished_runs import Runs, find_folders, read_runs
 from mkbench.runs.group_files import finished_groups
 from mkbench.runs.manifest import differences, read_manifest
 from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import RESULTS, write_json
 
-if TYPE_CHECKING:
-    from mkbench.runs.finished_runs import Runs
 
-
-def open_runs(folders: str | Path | Iterable[str | Path], *, trust: bool = False) -> "Runs":
+def open_runs(folders: str | Path | Iterable[str | Path], *, trust: bool = False) -> Runs:
     """Read finished runs, as :func:`mkbench.runs.finished_runs.read_runs` does, after restoring lost results.
 
     Args:
