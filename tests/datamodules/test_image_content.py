@@ -54,7 +54,8 @@ def folder(root: Path, place: Path) -> Any:
 
 
 def flat(root: Path, place: Path) -> Any:
-    write_flat(root, place / "flat")
+    if not (place / "flat").is_dir():
+        write_flat(root, place / "flat")
     names = write_names(place / "names.txt", ["ant"])
     return UnlabelledFolder(place / "flat", class_names=names), place / "flat" / "ant-0.png"
 
