@@ -62,7 +62,7 @@ def load_any_system(run: Path, *, trust: bool = False) -> "BenchmarkSystem":
     """
     from mkbench.systems.base import BenchmarkSystem  # noqa: PLC0415
 
-    system = _build(run, "model", trust=trust)
+    system = load_part(run, "model", trust=trust)
     if not isinstance(system, BenchmarkSystem):
         raise UsageError(f"Expected a system of mkbench in {run}, found {type(system).__name__}.")
     return system
@@ -81,13 +81,24 @@ def load_data(run: Path, *, trust: bool = False) -> "ClassGroupDataModule":
     """
     from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
 
-    data = _build(run, "data", trust=trust)
+    data = load_part(run, "data", trust=trust)
     if not isinstance(data, ClassGroupDataModule):
         raise UsageError(f"Expected a DataModule of class groups in {run}, found {type(data).__name__}.")
     return data
 
 
-def _build(run: Path, part: Literal["model", "data"], *, trust: bool) -> Any:
+def load_part(run: Path, part: Literal["model", "data"], *, trust: bool = False) -> Any:
+    """Build the system or the data of a run again, whatever kind they are of.
+
+    Args:
+        run: folder of the run.
+        part: which of the two.
+        trust: build classes that are not mkbench's own, too.
+
+    Raises:
+        UsageError: the run has no configuration, or one of classes that are not mkbench's own.
+        MkbenchError: whatever the part raises.
+    """
     from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
     from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
     from mkbench.systems.base import BenchmarkSystem  # noqa: PLC0415

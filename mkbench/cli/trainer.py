@@ -51,8 +51,8 @@ class Trainer(L.Trainer):
         return super().predict(model, dataloaders, datamodule, return_predictions=False, ckpt_path=ckpt_path)
 
 
-#: Options that take a name where nothing lies at the path: of a data set on the hub, of packaged class names.
-NAMES_TOO = ("path", "class_names")
+#: Options that take a name where nothing lies at the path: of a data set on the hub, of packaged class names, `auto`.
+NAMES_TOO = ("path", "class_names", "concept_groups")
 
 
 def with_absolute_paths(value: Any) -> Any:
@@ -74,7 +74,7 @@ def with_absolute_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [with_absolute_paths(entry) for entry in value]
     if isinstance(value, str) and value.startswith(PREFIX):
-        return PREFIX + os.path.abspath(Path(value.removeprefix(PREFIX)).expanduser())
+        return PREFIX + os.path.abspath(os.path.expanduser(value.removeprefix(PREFIX)))
     return value.absolute() if isinstance(value, Path) else value
 
 
@@ -172,6 +172,8 @@ class MkbenchCLI(LightningCLI):
         parser.add_lightning_class_args(ResultWriter, "results")
         parser.add_lightning_class_args(GroupProgress, "progress")
         parser.add_lightning_class_args(Visualiser, "figures")
+        # The figures of a group come before its file: a group that need not be computed again has them.
+        parser.callback_keys.sort(key=["figures", "results", "progress"].index)
 
     def instantiate_trainer(self, **options: Any) -> L.Trainer:
         """Build the trainer, on the CPU where `auto` would mean a device without float64."""
