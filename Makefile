@@ -7,6 +7,11 @@ INSTALLED := $(VENV)/.installed
 #   make TORCH_INDEX=https://download.pytorch.org/whl/cpu demo
 TORCH_INDEX ?=
 
+# Two processes, each of which takes whole files of tests: some share what is slow to make, one looks at what the others
+# of its file left. One process, or one folder:
+#   make test PYTEST_ARGS=tests/heads
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint demo-models
 
@@ -23,10 +28,10 @@ demo: $(INSTALLED) ## Benchmark the four bundled models on the bundled images (m
 	$(BIN)/mkbench demo --out runs/demo
 
 test: $(INSTALLED) ## Run the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-all: $(INSTALLED) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow'
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .
