@@ -15,6 +15,7 @@ from mkbench.studies.mutual_knowledge.table import (
     MODEL,
     PARTS,
     Row,
+    bench_notes,
     caption,
     information_columns,
     top1_column,
@@ -55,12 +56,12 @@ def concept_heads_table(rows: Sequence[Row], *, notes: Sequence[str] = ()) -> Re
         [column.title for column in columns] for columns in ([*knowledge, *own], heads, control)
     )
     two, three = [knowledge_titles, head_titles + control_titles], [knowledge_titles, head_titles, control_titles]
-    fixed_notes = [_HEADS_NOTE, _CARRIED_NOTE, *notes]
+    fixed_notes = [*bench_notes(rows), _HEADS_NOTE, _CARRIED_NOTE, *notes]
     return ResultTable(
         [*about, MODEL, PARTS, *knowledge, *own, *heads, *control],
         rows,
-        notes=[caption(rows), *fixed_notes],
-        short_notes=[caption(rows, intervals=False), *fixed_notes],
+        notes=[caption(rows, beside=False), *fixed_notes],
+        short_notes=[caption(rows, intervals=False, beside=False), *fixed_notes],
         notes_width="terminal",
         section=MODEL.cell,
         layouts=(Layout("below"), Layout("below", two), Layout("below", three), Layout("none", two)),

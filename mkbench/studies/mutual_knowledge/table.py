@@ -135,8 +135,13 @@ CSV_MODEL, CSV_EXPLAINER = Column(None, "model", csv="model"), Column(None, "exp
 CSV_RANDOM_WEIGHTS = Column(None, "random_weights", csv="random_weights")
 
 
-def caption(rows: Sequence[Row], *, intervals: bool = True) -> str:
+def caption(rows: Sequence[Row], *, intervals: bool = True, beside: bool = True) -> str:
     r"""Say what the columns hold.
+
+    Args:
+        rows: from ``bench_rows``.
+        intervals: whether the table shows them.
+        beside: whether it has the columns beside MI and AUC.
 
     >>> print(caption([{"estimator": "shannon"}]).replace("; ", "\n"))
     MI and AUC in nats (estimator: shannon)
@@ -146,7 +151,7 @@ def caption(rows: Sequence[Row], *, intervals: bool = True) -> str:
     estimators = "; ".join(sorted({row["estimator"] for row in rows}))
     estimators = estimators.replace("paper", "paper, an overlap score rather than Shannon information")
     about = "95 % intervals over images (top-1: Wilson)" if intervals else "a wider terminal shows 95 % intervals"
-    explained = [text for key, text in _EXPLAINED.items() if _has(rows, key)]
+    explained = [text for key, text in _EXPLAINED.items() if beside and _has(rows, key)]
     return f"MI and AUC in nats (estimator: {estimators}); {'; '.join([about, _CHANCE_NOTE, *explained])}."
 
 
@@ -243,7 +248,9 @@ def bench_notes(rows: Sequence[Row]) -> list[str]:
     '§ no better than the whole image witho'
     """
     marked = [_METRICS[key] for key in ("mutual_information", "auc", "excess", "grouped")]
-    return mark_notes({control for row in rows for name in marked for control in row["not_separated"].get(name, ())})
+    return mark_notes(
+        {control for row in rows for name in marked for control in row.get("not_separated", {}).get(name, ())}
+    )
 
 
 def bench_table(

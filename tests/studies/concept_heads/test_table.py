@@ -30,6 +30,14 @@ def test_markdown_has_directions_intervals_and_notes() -> None:
     assert text.endswith("\nA note.\n")
 
 
+def test_notes_explain_the_marks_and_no_column_that_is_missing() -> None:
+    row = joint_row() | {"not_separated": {"mutual_information_auc": ["whole-image"]}, "concepts": 8.0}  # type: ignore[typeddict-unknown-key]
+    text = to_markdown(concept_heads_table([row]))
+    assert " | 2.00§ [1.95, 2.05] | " in text
+    assert "§ no better than the whole image" in text
+    assert "concepts N" not in text
+
+
 def test_csv_has_full_precision_and_empty_cells() -> None:
     (row,) = csv.DictReader(io.StringIO(to_csv(concept_heads_table([joint_row(excess=None, random=True)]))))
     assert (row["random_weights"], row["images"], row["head_images"]) == ("true", "40", "12")
