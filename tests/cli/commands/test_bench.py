@@ -77,7 +77,7 @@ def test_fault_of_a_model_costs_no_other(monkeypatch: pytest.MonkeyPatch, capsys
     def run_trainer(words: list[str]) -> None:
         if "--model.backbone=large" in words:
             raise RuntimeError("out of memory")
-        done.append(words[-3])
+        done.extend(word for word in words if word.startswith("--model.backbone"))
 
     monkeypatch.setattr(cli, "run_trainer", run_trainer)
     config = BenchConfig(PROTOCOL, ({"backbone": "large"}, {"backbone": "small"}))
