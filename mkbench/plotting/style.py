@@ -96,12 +96,13 @@ class Page:
         return self.figure.add_axes(bounds)
 
 
-def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, Path]:
+def save_figure(figure: Figure, path_without_suffix: str | Path, *, title: str | None = None) -> tuple[Path, Path]:
     """Write a figure as PNG (200 dots per inch) and as PDF; the same figure gives the same bytes on any day.
 
     Args:
         figure: any matplotlib figure.
         path_without_suffix: where to write; ``.png`` and ``.pdf`` are appended, missing folders are made.
+        title: what it is of, for the metadata of both files; None for none.
 
     Returns:
         The paths of the PNG and of the PDF.
@@ -115,9 +116,11 @@ def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, 
     base = Path(path_without_suffix)
     base.parent.mkdir(parents=True, exist_ok=True)
     png, pdf = base.with_name(base.name + ".png"), base.with_name(base.name + ".pdf")
+    named: dict[str, str | None] = {} if title is None else {"Title": title}
     with print_style():
-        figure.savefig(png, dpi=_DPI, metadata={"Software": None})
-        figure.savefig(pdf, dpi=_DPI, metadata={"Creator": "mkbench", "Producer": "mkbench", "CreationDate": None})
+        figure.savefig(png, dpi=_DPI, metadata={"Software": None} | named)
+        pdf_facts = {"Creator": "mkbench", "Producer": "mkbench", "CreationDate": None}
+        figure.savefig(pdf, dpi=_DPI, metadata=pdf_facts | named)
     return png, pdf
 
 

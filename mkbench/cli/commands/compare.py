@@ -42,9 +42,9 @@ def run(options: argparse.Namespace) -> int:
         UsageError: a folder without a finished run.
         DataError: a damaged run, or one that lacks class groups.
     """
-    from mkbench.cli.run_summary import data_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs, require_whole  # noqa: PLC0415
     from mkbench.studies.concept_heads.write import write_concept_heads  # noqa: PLC0415 - these take seconds to import
+    from mkbench.studies.overview.study import data_sentences  # noqa: PLC0415
     from mkbench.studies.registry import write_report  # noqa: PLC0415
 
     runs, console = read_runs(options.runs), Console()

@@ -1,6 +1,7 @@
 """Table of trained classifiers: a row for each of a model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mkbench.runs.results import Estimate, explainer_label, find_metric
 from mkbench.runs.schema import RunResults
 from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
 from mkbench.studies.mutual_knowledge.table import CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL
+from mkbench.studies.presentation import Presentation
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
 _ZERO_SHOT = "zero-shot"
@@ -85,6 +87,12 @@ def classifiers_table(rows: Sequence[dict[str, Any]], *, caption: str = "") -> R
         *own_columns(rows, lambda row: row["own"]),
     ]
     return ResultTable(columns, rows, notes=[caption], section=MODEL.cell, layouts=(BESIDE, BELOW))
+
+
+def present_classifiers(runs: Sequence[Run]) -> Presentation:
+    """Return the table of trained classifiers, for a page."""
+    table = classifiers_table(classifier_rows(runs), caption=note(runs))
+    return Presentation("Classifiers", [replace(table, title="Zero-shot and trained classifiers")])
 
 
 def write_classifiers(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:

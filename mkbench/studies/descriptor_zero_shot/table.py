@@ -1,7 +1,7 @@
 """Table of zero-shot classification by descriptors: for print a line for each way, for programs a row for each run."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 from operator import attrgetter
 from pathlib import Path
@@ -11,6 +11,7 @@ from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
+from mkbench.studies.presentation import Presentation
 from mkbench.systems.records.descriptor_zero_shot import COMPARED, VARIANTS
 from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
 
@@ -179,6 +180,12 @@ def descriptor_run_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         *starmap(_difference_csv, COMPARED),
     ]
     return ResultTable(columns, rows)
+
+
+def present_descriptor_zero_shot(runs: Sequence[Run]) -> Presentation:
+    """Return the table of descriptor zero-shot, for a page."""
+    table = descriptor_table([descriptor_row(run) for run in runs])
+    return Presentation("Descriptor zero-shot", [replace(table, title="Accuracy by what describes the classes")])
 
 
 def write_descriptor_zero_shot(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:

@@ -1,6 +1,7 @@
 """Faithfulness table: removal curves and agreement with ground truth of each explainer."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Group
@@ -17,6 +18,7 @@ from mkbench.studies.faithfulness.study import (
 )
 from mkbench.studies.metric_columns import metric_column
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL, PARTS
+from mkbench.studies.presentation import Presentation
 from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds, to_console, write_table
 
 _STEM, _KINDS = "faithfulness", ("csv", "md", "tex")  # of the files
@@ -73,6 +75,13 @@ def faithfulness_table(rows: Sequence[Row]) -> ResultTable:
         section=MODEL.cell,
         layouts=_layouts(metrics),
     )
+
+
+def present_faithfulness(runs: Sequence[Run]) -> Presentation | None:
+    """Return the table of faithfulness, for a page; None if no run measured any."""
+    rows = faithfulness_rows([run.labelled() for run in runs])
+    table = replace(faithfulness_table(rows), title="Removal curves and agreement with ground truth")
+    return Presentation("Faithfulness", [table]) if rows else None
 
 
 def write_faithfulness(runs: Sequence[Run], folder: str | Path, *, width: int = 120) -> Group | None:

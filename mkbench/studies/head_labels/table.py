@@ -1,6 +1,7 @@
 """Tables of labelled heads: the metrics of a run, its heads one by one, and several runs side by side."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Group
@@ -11,8 +12,9 @@ from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, find_metric, model_label
 from mkbench.runs.schema import MetricResult, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
-from mkbench.studies.head_labels.study import HeadReport
+from mkbench.studies.head_labels.study import HeadReport, read_report
 from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
+from mkbench.studies.presentation import Presentation
 from mkbench.tables import (
     BELOW,
     BESIDE,
@@ -123,6 +125,22 @@ def runs_table(runs: Sequence[Run]) -> ResultTable:
 def _notes(runs: Sequence[Run]) -> list[str]:
     missing = ", ".join(run.label for run in runs if find_metric(run.results, "entanglement") is None)
     return [_NOTE, *([f"Not described yet: {missing}; `mkbench heads` does it."] if missing else [])]
+
+
+def present_heads(runs: Sequence[Run]) -> Presentation:
+    """Return the table of runs, and the heads and metrics of each run whose heads are described, for a page.
+
+    Raises:
+        DataError: a file of heads is damaged.
+    """
+    tables = [replace(runs_table(runs), title="Heads of each model")]
+    details = []
+    for run in runs:
+        report = read_report(run)
+        if report is not None:
+            details.append(replace(heads_table(report), title=f"Heads of {run.label}, layer after layer"))
+            details.append(replace(metrics_table(report.results), title=f"Metrics of the heads of {run.label}"))
+    return Presentation("Attention heads", tables, details=details)
 
 
 def write_heads(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:

@@ -1,7 +1,7 @@
 """Table of segmentation by heads: three lines for each model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.console import Group
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
 from mkbench.runs.schema import ControlEntry, RunResults
+from mkbench.studies.presentation import Presentation
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import (
     BELOW,
@@ -144,6 +145,11 @@ def segmentation_table(runs: Sequence[Run]) -> ResultTable:
         section=lambda line: id(line.run),
         layouts=(BESIDE, BELOW, NO_INTERVALS),
     )
+
+
+def present_segmentation(runs: Sequence[Run]) -> Presentation:
+    """Return the table of segmentation by heads, for a page."""
+    return Presentation("Segmentation by heads", [replace(segmentation_table(runs), title="Segmentation by heads")])
 
 
 def write_segmentation(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:

@@ -1,6 +1,7 @@
 """Table of all metrics of runs whose systems have no study of their own: a row for each metric of each run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, explainer_label, find_metric
+from mkbench.studies.presentation import Presentation
 from mkbench.tables import BELOW, BESIDE, NO_INTERVALS, Cell, Column, ResultTable, csv_bounds, to_console, write_table
 
 _NOTE = "Each metric in its own unit, with its 95 % interval over images; ↑ more is better, ↓ less is better."
@@ -74,6 +76,11 @@ def metrics_table(runs: Sequence[Run]) -> ResultTable:
 def _model(row: dict[str, Any]) -> str:
     name: str = row["model"].removesuffix(f" {RANDOM_WEIGHTS}")
     return name + (f" {RANDOM_WEIGHTS}" if row["random_weights"] else "")
+
+
+def present_other_systems(runs: Sequence[Run]) -> Presentation:
+    """Return the table of all metrics of runs, for a page."""
+    return Presentation("All metrics", [replace(metrics_table(runs), title="All metrics")])
 
 
 def write_other_systems(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
