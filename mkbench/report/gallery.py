@@ -15,7 +15,7 @@ from mkbench.runs.run_folder import FIGURES
 from mkbench.studies.mutual_knowledge.drawn_images import DrawnImage, read_drawn_images
 
 _NAME = re.compile(r"(?:sample-(?:unlabelled-)?\d+-(?P<explainer>.+)|segmentation-.+)\.png")
-_WIDTH, _QUALITY = 1100, 82  # pixels; of WebP
+_WIDTH, _QUALITY = 1000, 75  # pixels; of WebP
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def test_figures_are_smaller_copies_with_their_words(run: Run) -> None:
     write_figure(run.folder, "mutual-information-curve.png")  # no image: it is drawn anew
     ((picture,), left_out) = read_gallery(run, most=9)
     assert left_out == 0
-    assert decoded(picture.uri).size == (picture.width, picture.height) == (1100, 535)
+    assert decoded(picture.uri).size == (picture.width, picture.height) == (1000, 486)
     assert picture.title == "owl/0.png, PCA parts"
     assert picture.words is not None
     assert picture.words.concepts[0] == ("striped wings", 0.9, True)

@@ -76,8 +76,7 @@ def read_class_values(run: Path) -> dict[str, list[ClassValue]]:
         for explainer in labelled["explainer"].unique().to_pylist():
             own = labelled.filter(pc.equal(labelled["explainer"], explainer))
             longest[explainer] = max(longest[explainer], pc.max(pc.list_value_length(own["curve"])).as_py())
-            for label, name in zip(*(own[column].to_pylist() for column in _COLUMNS[1:3]), strict=True):
-                names[label] = name
+            names.update(zip(own["class_index"].to_pylist(), own["class_name"].to_pylist(), strict=True))
             values, classes = _image_values(own), own["class_index"].to_numpy()
             for label in np.unique(classes).tolist():
                 found[explainer][label].append(values[classes == label])
@@ -126,25 +125,25 @@ def same_information_pairs(classes: Sequence[ClassValue], *, most: int = 5) -> l
         [('b', 'a')]
     """
     left = sorted(classes, key=lambda one: one.mean("mutual_information"))
+    apart = SAME_MI * abs(sum(one.mean("mutual_information") for one in left)) / max(len(left), 1)
     pairs: list[tuple[ClassValue, ClassValue]] = []
-    while len(pairs) < most and (pair := _most_different(left)) is not None:
+    while len(pairs) < most and (pair := _most_different(left, apart)) is not None:
         pairs.append(pair)
         left = [one for one in left if one not in pair]
     return pairs
 
 
-def _most_different(classes: Sequence[ClassValue]) -> tuple[ClassValue, ClassValue] | None:
-    """The pair of the same MI with the largest difference of AUC, of classes in the order of their MI."""
+def _most_different(classes: Sequence[ClassValue], apart: float) -> tuple[ClassValue, ClassValue] | None:
+    """The pair with the largest difference of AUC whose MI is at most so far apart, of classes in the order of MI."""
     information, auc = (np.array([one.mean(key) for one in classes]) for key in ("mutual_information", "auc"))
-    if not len(classes):
-        return None
-    ends = np.searchsorted(information, information + SAME_MI * abs(information.mean()), "right")
-    best, largest = None, 0.0
+    ends = np.searchsorted(information, information + apart, "right")
+    best: tuple[int, int] | None = None
+    largest = 0.0
     for start, end in enumerate(ends.tolist()):
-        apart = np.abs(auc[start:end] - auc[start])
-        other = start + int(apart.argmax())
-        if apart.max() > largest:
-            best, largest = (start, other), float(apart.max())
+        differences = np.abs(auc[start:end] - auc[start])
+        other = start + int(differences.argmax())
+        if differences.max() > largest:
+            best, largest = (start, other), float(differences.max())
     if best is None:
         return None
     high, low = sorted(best, key=lambda place: -auc[place])

@@ -53,7 +53,8 @@ def read_drawn_images(run: Run, drawn: Collection[tuple[str, str]]) -> dict[tupl
         DataError: a damaged group file or list of descriptors.
     """
     wanted = pa.array({sample_id for sample_id, _ in drawn}, pa.string())
-    rows, names = [], {}
+    rows: list[dict[str, Any]] = []
+    names: dict[int, str] = {}
     for _, group in stream_columns(run.folder, _COLUMNS) if drawn else ():
         if len(group) and group["class_index"][0].is_valid:
             names[group["class_index"][0].as_py()] = group["class_name"][0].as_py()
