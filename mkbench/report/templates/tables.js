@@ -89,10 +89,10 @@
     asked.scrollIntoView();
   }
 
-  // Paper has nothing to click on.
+  // Paper has nothing to click on; what figures say themselves, and configurations, stay folded.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
+    closed = [...document.querySelectorAll("section:not(#provenance) > details:not([open])")];
     closed.forEach((one) => (one.open = true));
   });
   addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));

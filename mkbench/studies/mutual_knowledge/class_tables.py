@@ -73,7 +73,7 @@ def same_information_table(
             Column("MI", _of_pair(place, _estimate("mutual_information")), decimals=decimals),
             Column("AUC", _of_pair(place, _estimate("auc")), decimals=decimals),
         ]
-    same = f"The same MI: no further apart than {SAME_MI:.0%} of the mean over classes."
+    same = f"The same MI: no further apart than {SAME_MI * 100:.0f} % of the mean over classes."
     return ResultTable(
         columns,
         pairs,

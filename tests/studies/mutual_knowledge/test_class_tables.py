@@ -36,7 +36,7 @@ def test_ends_of_many_classes() -> None:
 def test_pairs_stand_in_a_row() -> None:
     table = same_information_table([value("owl", 1.5), value("bat", 0.5)], "pca", "ViT")
     assert "| owl | 2.00 [2.00, 2.00] | 1.50 [1.50, 1.50] | bat | 2.00" in to_markdown(table)
-    assert "no further apart than 1% of the mean" in table.notes[0]
+    assert "no further apart than 1 % of the mean" in table.notes[0]
 
 
 def test_classes_on_which_models_differ_most() -> None:
