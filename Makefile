@@ -1,5 +1,6 @@
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -7,26 +8,34 @@ INSTALLED := $(VENV)/.installed
 #   make TORCH_INDEX=https://download.pytorch.org/whl/cpu demo
 TORCH_INDEX ?=
 
+# Two processes, each of which takes whole files of tests: some share what is slow to make, one looks at what the others
+# of its file left. One process, or one folder:
+#   make test PYTEST_ARGS=tests/heads
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint demo-models
+.PHONY: help demo test test-all test-lowest lint demo-models
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+$(INSTALLED): setup.cfg pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "mkbench needs Python 3.10 or newer, found " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt -e '.[dev,data,hf,llm,saliency]'
+	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c $(CONSTRAINTS) -e '.[dev,data,hf,llm,saliency]'
 	touch $@
 
 demo: $(INSTALLED) ## Benchmark the four bundled models on the bundled images (minutes, no GPU, no download)
 	$(BIN)/mkbench demo --out runs/demo
 
 test: $(INSTALLED) ## Run the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-all: $(INSTALLED) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow'
+
+test-lowest: ## Run the fast tests with the oldest versions that setup.cfg allows (PYTHON=python3.10)
+	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .

@@ -2,6 +2,9 @@
 
 import time
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,8 +14,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
-from mkbench.datamodules.class_groups import ClassGroup
-from mkbench.errors import DataError, UsageError
+from mkbench.datamodules.class_groups import ClassGroup, GroupSpec
+from mkbench.errors import MkbenchError, UsageError
 from mkbench.runs.group_files import finished_groups, log_group, read_group, write_group
 from mkbench.runs.manifest import differences, read_manifest
 from mkbench.runs.ownership import give_up_ownership, take_ownership
@@ -24,11 +27,13 @@ from mkbench.runs.run_folder import (
     MANIFEST,
     RESULTS,
     clear_run,
+    clear_temporary,
     group_path,
     write_json,
     write_text_atomically,
 )
 from mkbench.systems.base import BenchmarkSystem
+from mkbench.systems.group_reuse import is_same_run, why_computed_again
 from mkbench.systems.provenance import build_results, describe_environment, describe_run, folder_name
 
 
@@ -64,6 +69,7 @@ class ResultWriter(Callback):
         self.config_text: str | None = None
         self._started = 0.0
         self._images = 0
+        self._outdated = False
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Own the folder, refuse to mix with another run, and tell the data which groups are finished."""
@@ -77,6 +83,8 @@ class ResultWriter(Callback):
         data = attached_data(trainer)
         self._folder = self._place(trainer) / folder_name(self.name or pl_module.backbone.name)
         self._take_ownership(trainer)
+        if trainer.is_global_zero:
+            clear_temporary(self.folder)
         self._manifest = self._labelled(describe_run(pl_module, data))
         finished = () if self.overwrite else self._finished(pl_module, data, warn=trainer.is_global_zero)
         data.finished = frozenset(finished)
@@ -120,34 +128,43 @@ class ResultWriter(Callback):
         """Return the groups that need not be computed: those of this very run whose files are whole."""
         files = finished_groups(self.folder)
         earlier = read_manifest(self.folder) or {}
-        if files and earlier != self._manifest:
+        if files and not is_same_run(self.folder, earlier, self._manifest):
             raise UsageError(
                 f"Expected {self.folder} to be empty or to hold the same run, found one that differs in "
                 f"{', '.join(differences(earlier, self._manifest))}; name another --results.root or add "
                 "--results.overwrite true."
             )
-        samples = {spec.key: set(spec.sample_ids) for spec in data.specs}
-        finished = []
-        for key in files:
-            reason = _why_not(self.folder, key, samples.get(key, set()), system)
-            if reason is None:
-                finished.append(key)
-            elif warn:
+        self._outdated = bool(files) and earlier != self._manifest
+        specs = [spec for spec in data.specs if spec.key in files]
+
+        def why_not(spec: GroupSpec) -> str | None:
+            return why_computed_again(self.folder, spec, earlier["groups"].get(spec.key, ()), system, data)
+
+        with ThreadPoolExecutor(max(1, data.num_workers)) as threads:  # they wait for the disk
+            reasons = dict(zip((spec.key for spec in specs), threads.map(why_not, specs), strict=True))
+        for key, reason in reasons.items():
+            if reason is not None and warn:
                 warnings.warn(f"The group {key} is computed again: {reason}", stacklevel=2)
-        return finished
+        return [key for key, reason in reasons.items() if reason is None]
 
     def on_predict_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the run folder: all that could refuse the run has had its say."""
         if trainer.is_global_zero:
-            clear_run(self.folder, finished=self.overwrite)
-            write_json(self.folder / MANIFEST, self._manifest)
-            write_json(self.folder / DESCRIPTORS, list(attached_data(trainer).bank.descriptors))
-            if self.config_text is not None:
-                write_text_atomically(self.folder / CONFIG, self.config_text)
+            self._open(attached_data(trainer))
             if isinstance(pl_module, BenchmarkSystem):  # the live metrics are those of the whole run
                 for key in sorted(attached_data(trainer).finished):
                     pl_module.take_in(read_group(group_path(self.folder, key)))
         trainer.strategy.barrier("run folder opened")
+
+    def _open(self, data: ClassGroupDataModule) -> None:
+        """Clear away what does not belong to the run as it is now, and write what it consists of."""
+        clear_run(self.folder, finished=self.overwrite)
+        for key in set(finished_groups(self.folder)) - {spec.key for spec in data.specs}:
+            group_path(self.folder, key).unlink()
+        write_json(self.folder / MANIFEST, self._manifest)
+        write_json(self.folder / DESCRIPTORS, list(data.bank.descriptors))
+        if self.config_text is not None:
+            write_text_atomically(self.folder / CONFIG, self.config_text)
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
@@ -166,37 +183,46 @@ class ResultWriter(Callback):
         if batch.idle or not isinstance(pl_module, BenchmarkSystem):
             return
         pl_module.keep(self.folder, batch, outputs)
-        record = pl_module.record(batch, outputs, attached_data(trainer).class_names)
+        answered = pl_module.record(batch, outputs, attached_data(trainer).class_names)
+        record = replace(answered, content=batch.content)
         write_group(self.folder, record)
         log_group(self.folder, record, images=len(batch))
         self._images += len(batch)
 
-    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_predict_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Build the results from all groups once every device is done."""
         trainer.strategy.barrier("groups written")
         images = trainer.strategy.reduce(torch.tensor(float(self._images), device=pl_module.device), reduce_op="sum")
         if not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
             return
         seconds = time.perf_counter() - self._started
-        computed_now = float(images)
-        results = self._build_results(trainer, pl_module)
-        earlier = read_environment(self.folder)
+        results = self._build_results(trainer, pl_module)  # first, since it may refuse
+        write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, float(images), seconds))
         write_json(self.folder / RESULTS, results)
-        if computed_now or not earlier:  # a run that had nothing left to do keeps the timing of the one that did it
-            write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, computed_now, seconds))
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Rebuild results that were lost after the last group, or that lack a metric named since.
-
-        With no group to compute, only `setup` has been called.
-        """
-        if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
+        """Restore what was lost after the last group, and release the folder."""
+        if stage != "predict":
             return
+        self.restore(trainer, pl_module)
+        if trainer.is_global_zero:
+            self._clean_up()
+            give_up_ownership(self.folder)
+
+    def restore(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Rebuild results and environment that were lost or damaged, or results that lack a metric named since.
+
+        With no group to compute, only `setup` has been called before. A run that has all of them is left alone.
+        """
+        if not (trainer.is_global_zero and isinstance(pl_module, BenchmarkSystem)):
+            return
+        if self._outdated and self.already_finished:  # an image that could not be read is gone, and its group with it
+            self._open(attached_data(trainer))
+        if not _is_whole(read_environment, self.folder):
+            write_json(self.folder / ENVIRONMENT, describe_environment(trainer, pl_module, 0, 0))
         if self._lacks_metrics(pl_module):
             pl_module.prepare(attached_data(trainer))  # results tell how many texts were truncated
             write_json(self.folder / RESULTS, self._build_results(trainer, pl_module))
-        self._clean_up()
-        give_up_ownership(self.folder)
 
     def _build_results(self, trainer: L.Trainer, system: BenchmarkSystem) -> dict[str, Any]:
         limit = getattr(trainer, "limit_predict_batches", 1.0)
@@ -204,8 +230,8 @@ class ResultWriter(Callback):
         return self._labelled(build_results(self.folder, system, attached_data(trainer), partial=partial))
 
     def _lacks_metrics(self, system: BenchmarkSystem) -> bool:
-        """Whether there are no results, or a user's metric is not among them."""
-        if not (self.folder / RESULTS).is_file():
+        """Whether there are no results, or damaged ones, or a user's metric is not among them."""
+        if not _is_whole(read_results, self.folder):
             return True
         if not system.own_metrics:
             return False
@@ -220,16 +246,12 @@ class ResultWriter(Callback):
         return self._folder
 
 
-def _why_not(run: Path, key: str, samples: set[str], system: BenchmarkSystem) -> str | None:
-    """Say why a group file cannot be kept: it, or what lies beside it, is damaged or another's; None if it can."""
+def _is_whole(read: Callable[[Path], object], run: Path) -> bool:
+    """Tell whether a file of a run can be read and says something."""
     try:
-        record = read_group(group_path(run, key))
-    except DataError as error:
-        return str(error)
-    foreign = set(record.rows["sample_id"].to_pylist()) - samples
-    if foreign:
-        return f"its file holds images of another group, such as {min(foreign)!r}."
-    return system.why_not_kept(run, record)
+        return bool(read(run))
+    except MkbenchError:
+        return False
 
 
 def find_writer(trainer: L.Trainer) -> ResultWriter:

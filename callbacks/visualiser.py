@@ -14,7 +14,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.plotting.sample import sample_figure
 from mkbench.plotting.style import save_figure
 from mkbench.runs.results import read_results
-from mkbench.runs.run_folder import FIGURES, RESULTS
+from mkbench.runs.run_folder import FIGURES
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.studies.head_segmentation.figure import segmentation_figure
 from mkbench.studies.head_segmentation.table import method_label
@@ -27,6 +27,7 @@ from mkbench.systems.segmented_group import SegmentedGroup
 
 #: Images of a class that are drawn with the maps that segment them.
 _SEGMENTED = 3
+_CURVE = "mutual-information-curve"
 
 
 class Visualiser(Callback):
@@ -125,10 +126,17 @@ class Visualiser(Callback):
         count = min(self.samples, number)
         return {position * number // count for position in range(count)}
 
-    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw the curve of the finished run."""
-        run = find_writer(trainer).folder
-        if trainer.is_global_zero and isinstance(pl_module, MutualKnowledge) and (run / RESULTS).is_file():
-            results = read_results(run)
-            with self._forgiving():
-                save_figure(mi_curve_figure(results), run / FIGURES / "mutual-information-curve")
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Draw the curve of the run, which may have been finished by an earlier call that was killed before it drew.
+
+        The writer comes after this callback, so that a group has its figures when it has a file; so it is asked here.
+        """
+        if stage != "predict" or not (trainer.is_global_zero and isinstance(pl_module, MutualKnowledge)):
+            return
+        writer = find_writer(trainer)
+        writer.restore(trainer, pl_module)
+        curve = writer.folder / FIGURES / _CURVE
+        if writer.already_finished and all(curve.with_suffix(suffix).is_file() for suffix in (".png", ".pdf")):
+            return
+        with self._forgiving():
+            save_figure(mi_curve_figure(read_results(writer.folder)), curve)

@@ -22,6 +22,7 @@ from mkbench.datamodules.class_groups import (
     GroupSpec,
     ImageSource,
     OnBadImage,
+    content_of,
     split_groups,
 )
 from mkbench.datamodules.group_loader import group_loader
@@ -192,6 +193,10 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         if look_up is None:
             return []
         return [name for index in sorted({spec.listed_under for spec in self.specs}) for name in look_up(index)]
+
+    def content(self, spec: GroupSpec) -> str | None:
+        """Return the digest of the files of a group's images as they are now; None where they come from no files."""
+        return content_of(self.source, spec)
 
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data in a result: a change of it makes results incomparable."""

@@ -17,6 +17,7 @@ from mkbench.datamodules.ground_truth import (
     stack_ground_truth,
 )
 from mkbench.datamodules.ground_truth_geometry import fit_ground_truth
+from mkbench.datamodules.image_content import digest_reader, group_digest, sample_digest
 from mkbench.datamodules.resizing import Resize, resize_image
 from mkbench.errors import DataError, UsageError
 
@@ -45,6 +46,7 @@ class ClassGroup:
         sample_ids: B names, unique within the data set.
         unreadable: messages about images that were left out.
         ground_truth: what is known of the images, in their geometry; None where nothing is, or nobody asked.
+        content: digest of the files of all images, readable or not; None where the images come from no files.
 
     Raises:
         ValueError: shapes that do not fit each other.
@@ -60,6 +62,7 @@ class ClassGroup:
     sample_ids: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
     ground_truth: GroupGroundTruth | None = None
+    content: str | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.images.shape)
@@ -154,6 +157,19 @@ class ImageSource(Protocol):
         """Return an image as uint8 (3, H, W); raises DataError if it cannot be read."""
 
 
+def content_of(source: ImageSource, spec: GroupSpec) -> str | None:
+    """Return the digest of a group's image files, which are read for it; None where they come from no files.
+
+    >>> from mkbench.datamodules import Critters
+    >>> content_of(Critters().source, Critters().specs[0]) is None
+    True
+    """
+    reader = digest_reader(source)
+    if reader is None:
+        return None
+    return group_digest({name: sample_digest(reader, spec.listed_under, name) for name in spec.sample_ids})
+
+
 def split_groups(
     source: ImageSource, classes: int, *, group_size: int | None, limit: int | None, labelled: bool = True
 ) -> list[GroupSpec]:
@@ -226,6 +242,7 @@ class ClassGroupDataset(Dataset[ClassGroup]):
             raise ValueError(f"Expected on_bad_image to be one of {get_args(OnBadImage)}, got {on_bad_image!r}.")
         self.source, self.specs, self.geometry = source, list(specs), geometry
         self.resize, self.on_bad_image = resize, on_bad_image
+        self.digest = digest_reader(source)
         self.ground_truth: GroundTruthReader | None = _require_ground_truth(source) if with_ground_truth else None
 
     def __len__(self) -> int:
@@ -234,7 +251,10 @@ class ClassGroupDataset(Dataset[ClassGroup]):
     def __getitem__(self, index: int) -> ClassGroup:
         spec = self.specs[index]
         images, known, ids, unreadable = [], [], [], []
+        digests: dict[str, str] = {}
         for sample_id in spec.sample_ids:
+            if self.digest is not None:  # first, so that a file that changes meanwhile is read again later
+                digests[sample_id] = sample_digest(self.digest, spec.listed_under, sample_id)
             try:
                 image, ground_truth = self._read(spec.listed_under, sample_id)
             except DataError as error:
@@ -248,7 +268,13 @@ class ClassGroupDataset(Dataset[ClassGroup]):
         size = self.geometry.size
         stacked = torch.stack(images) if images else torch.empty(0, 3, size, size, dtype=torch.uint8)
         return ClassGroup(
-            stacked, spec.class_index, spec.part, tuple(ids), tuple(unreadable), ground_truth=stack_ground_truth(known)
+            stacked,
+            spec.class_index,
+            spec.part,
+            tuple(ids),
+            tuple(unreadable),
+            ground_truth=stack_ground_truth(known),
+            content=None if self.digest is None else group_digest(digests),
         )
 
     def _read(self, class_index: int, sample_id: str) -> tuple[Tensor, ImageGroundTruth | None]:

@@ -1,17 +1,19 @@
 """Files of class names, and the class order they decide."""
 
 from collections import Counter
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mkbench.datamodules.class_order import match_name_list
+from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 from mkbench.errors import DataError, UsageError
 from mkbench.text_files import parse_json, split_lines, unique_pairs
 
 #: A mapping from folder to name in class order, or names in the order of the sorted folders.
 ClassNames = dict[str, str] | list[str]
+#: Packaged class names, as `--data.class_names` calls them.
+PACKAGED: Mapping[str, Callable[[], Mapping[str, str]]] = {"imagenet": load_imagenet_classes}
 
 
 def read_class_names(path: str | Path) -> ClassNames:
@@ -35,7 +37,9 @@ def read_class_names(path: str | Path) -> ClassNames:
     ...     read_class_names(path)
     {'n02': 'owl', 'n01': 'bat'}
     """
-    path = _find(Path(path))
+    path = Path(path)
+    if not path.is_file():  # a folder of images may well be called as a packaged file is
+        return _read_packaged(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = parse_json(text) if path.suffix.lower() == ".json" else _parse_lines(text)
@@ -47,17 +51,13 @@ def read_class_names(path: str | Path) -> ClassNames:
     return _check_names(content, path)
 
 
-def _find(path: Path) -> Path:
-    """Return the file, or the packaged one of that name."""
-    packaged = {file.stem: file for file in Path(str(resources.files("mkbench"))).glob("assets/classes/*.tsv")}
-    if not path.is_file() and str(path) in packaged:  # a folder of images may well be called so
-        return packaged[str(path)]
-    if not path.is_file():
+def _read_packaged(name: Path) -> ClassNames:
+    if str(name) not in PACKAGED:
         raise UsageError(
-            f"Expected a file of class names at {path}, found none; check --data.class_names (packaged names: "
-            f"{', '.join(sorted(packaged))})."
+            f"Expected a file of class names at {name}, found none; check --data.class_names (packaged names: "
+            f"{', '.join(sorted(PACKAGED))})."
         )
-    return path
+    return dict(PACKAGED[str(name)]())
 
 
 def _parse_lines(text: str) -> ClassNames:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from mkbench.atomic_files import temporary_folder
+from mkbench.datamodules.image_content import file_digest
 from mkbench.datamodules.image_files import AS_STORED, Decoding, decode_image
 from mkbench.errors import DataError
 
@@ -93,12 +94,19 @@ class StoredSource:
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
-        path = self.folder / sample_id.rpartition("/")[2]
+        path = self._path(sample_id)
         try:
             encoded = path.read_bytes()
         except OSError as error:
             raise DataError(f"Expected the image {sample_id} in {self.folder}, found {error.strerror}.") from error
         return decode_image(encoded, sample_id, self.decoding)
+
+    def digest(self, class_index: int, sample_id: str) -> str:
+        """Return the digest of an image's file."""
+        return file_digest(self._path(sample_id))
+
+    def _path(self, sample_id: str) -> Path:
+        return self.folder / sample_id.rpartition("/")[2]
 
 
 def row_id(split: str, row: int) -> str:

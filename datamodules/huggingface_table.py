@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mkbench.datamodules.huggingface_stream import row_id
+from mkbench.datamodules.image_content import bytes_digest
 from mkbench.datamodules.image_files import AS_STORED, Decoding, decode_image
 from mkbench.errors import DataError, UsageError
 
@@ -165,8 +166,14 @@ class TableSource:
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
+        return decode_image(self._encoded(sample_id), sample_id, self.decoding)
+
+    def digest(self, class_index: int, sample_id: str) -> str:
+        """Return the digest of an image's file."""
+        return bytes_digest(self._encoded(sample_id))
+
+    def _encoded(self, sample_id: str) -> bytes:
         try:
-            encoded = encoded_image(self.table[int(sample_id.rpartition("/")[2])][self.column])
+            return encoded_image(self.table[int(sample_id.rpartition("/")[2])][self.column])
         except OSError as error:
             raise DataError(f"Expected the image {sample_id}, found none ({error}); restore the data set.") from error
-        return decode_image(encoded, sample_id, self.decoding)

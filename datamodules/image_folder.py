@@ -12,6 +12,7 @@ from mkbench.datamodules.base import optional_path
 from mkbench.datamodules.boxes import Box, box_ground_truth, read_boxes_of
 from mkbench.datamodules.class_names import match_class_names, read_class_names
 from mkbench.datamodules.ground_truth import ImageGroundTruth
+from mkbench.datamodules.image_content import file_digest
 from mkbench.datamodules.image_files import (
     AS_STORED,
     IMAGE_SUFFIXES,
@@ -68,6 +69,10 @@ class FolderSource:
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
         return read_image(self.root / sample_id, self.decoding)
+
+    def digest(self, class_index: int, sample_id: str) -> str:
+        """Return the digest of an image's file."""
+        return file_digest(self.root / sample_id)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from mkbench.datamodules.image_content import file_digest
 from mkbench.datamodules.image_files import AS_STORED, Decoding, read_image
 from mkbench.errors import DataError, name_some
 from mkbench.text_files import split_lines
@@ -52,6 +53,10 @@ class ListedSource:
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
         return read_image(self.root / self.files[class_index][sample_id], self.decoding)
+
+    def digest(self, class_index: int, sample_id: str) -> str:
+        """Return the digest of an image's file."""
+        return file_digest(self.root / self.files[class_index][sample_id])
 
 
 def make_listed_source(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mkbench.datamodules.class_groups import ImageSource
 from mkbench.datamodules.ground_truth import GroundTruthReader, ground_truth_reader
+from mkbench.datamodules.image_content import DigestReader, digest_reader
 from mkbench.errors import DataError, UsageError
 from mkbench.text_files import split_lines
 
@@ -68,6 +69,11 @@ class SampleSubset:
     def ground_truth(self) -> GroundTruthReader | None:
         """Ground-truth reader of the images; None where the source has none."""
         return ground_truth_reader(self.source)
+
+    @property
+    def digest(self) -> DigestReader | None:
+        """Digests of the images' files; None where the source has no files."""
+        return digest_reader(self.source)
 
     def sample_ids(self, class_index: int) -> Sequence[str]:
         """Return the chosen ids of a class; there may be none."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mkbench.datamodules.base import optional_path, require_at_least
 from mkbench.datamodules.class_names import name_list, require_class_names
+from mkbench.datamodules.image_content import file_digest
 from mkbench.datamodules.image_files import (
     AS_STORED,
     IMAGE_SUFFIXES,
@@ -50,6 +51,10 @@ class FlatSource:
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
         return read_image(self.root / sample_id, self.decoding)
+
+    def digest(self, class_index: int, sample_id: str) -> str:
+        """Return the digest of an image's file."""
+        return file_digest(self.root / sample_id)
 
 
 class UnlabelledFolder(OwnImages):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from mkbench.datamodules.image_content import bytes_digest
 from mkbench.datamodules.image_files import AS_STORED, Decoding, decode_image, require_utf8_names
 from mkbench.errors import DataError, UsageError
 
@@ -287,12 +288,19 @@ class TarSource:
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Return an image as uint8 (3, H, W); DataError if it cannot be read."""
+        shard = self.shards[self.members[class_index][sample_id].shard]
+        return decode_image(self._encoded(class_index, sample_id), f"{shard}:{sample_id}", self.decoding)
+
+    def digest(self, class_index: int, sample_id: str) -> str:
+        """Return the digest of an image's file."""
+        return bytes_digest(self._encoded(class_index, sample_id))
+
+    def _encoded(self, class_index: int, sample_id: str) -> bytes:
         member = self.members[class_index][sample_id]
         shard = self.shards[member.shard]
         try:
             with shard.open("rb") as file:
                 file.seek(member.offset)
-                encoded = file.read(member.size)
+                return file.read(member.size)
         except OSError as error:
             raise DataError(f"Expected {sample_id} in {shard}, found {error.strerror}; restore the shard.") from error
-        return decode_image(encoded, f"{shard}:{sample_id}", self.decoding)

@@ -28,6 +28,7 @@ VALUES = {
 def joint_row(model: str = "ViT", explainer: str = "pca", *, random: bool = False, **values: float | None) -> Any:
     """A row whose estimates have intervals of 0.05 on both sides; the ratio has none."""
     row: dict[str, Any] = {"model": model, "random_weights": random, "explainer": explainer, "estimator": "paper"}
+    row["own"] = {}
     row |= {"images": 40, "head_images": 12, "concept_consistency_ratio": Estimate(0.5)}
     for key, value in (VALUES | values).items():
         row[key] = None if value is None else Estimate(value, (value - 0.05, value + 0.05))

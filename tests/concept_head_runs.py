@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.heads import HeadContributions
-from mkbench.heads.store import write_contributions
+from mkbench.heads.stored_contributions import write_contributions
 from mkbench.runs.finished_runs import Run, read_runs
 from mkbench.runs.group_files import write_group
 from mkbench.runs.run_folder import write_json

@@ -21,6 +21,7 @@ from mkbench.backbones.building import seeded
 from mkbench.cli.main import main
 from mkbench.datamodules.critters_vocabulary import write_vocabulary
 from mkbench.language_models import Endpoint
+from mkbench.plotting import style
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,6 +30,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def fonts_of_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outlines in place of embedded fonts in PDFs: choosing the tables of a font takes half of a small run.
+
+    The tests of figures override it, and the processes that tests start know nothing of it.
+    """
+    monkeypatch.setitem(style._STYLE, "pdf.fonttype", 3)
 
 
 @pytest.fixture(scope="session")
@@ -151,6 +161,7 @@ def folder_words(tiny_model: Path, write_bank: Callable[[], Path]) -> list[str]:
         "--model.random_weights=false",
         "--model.refine=components",
         "--model.num_language_concepts=5",
+        "--model.explainers=null",  # those of the system alone, without the controls of the configuration
         "--model.pool=6",
         "--data.root=photos",
         f"--data.bank={write_bank()}",

@@ -21,6 +21,7 @@ from mkbench.baselines import load_head
 from mkbench.cli.bench_config import list_jobs, read_config
 from mkbench.cli.commands.mined_descriptors import read_mining
 from mkbench.cli.trainer import MkbenchCLI
+from mkbench.concepts.controls import CONTROLS
 from mkbench.datamodules.imagenet_classes import load_imagenet_classes
 from mkbench.metrics.catalogue import CATALOGUE
 
@@ -38,13 +39,17 @@ SMALL = {
     "WebDataset": ["--data.shards=packed", *PACKED],
 }
 KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentation", "mining", "accuracy", "features")
-#: Explainers of the configurations that list their own.
+#: Explainers of the configurations that compare others than PCA and K-means.
 EXPLAINERS = {
+    "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", *CONTROLS},
+    "saliency_methods": {"pca", "gradcam", "rollout", *CONTROLS},
+}
+#: Those of the foreground, of stability, or of one setting at a time, which say nothing of MI on their own.
+WITHOUT_CONTROLS = {
+    "corloc": {"pca", "kmeans"},
+    "critters/ablation": {"pca", "kmeans"},
+    "critters/stability": {"pca", "kmeans"},
     "paper/ablation": {"pca"},
-    "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", "random", "whole-image"},
-    "saliency_methods": {"pca", "gradcam", "rollout", "random"},
-    "ground_truth": {"pca", "kmeans", "random", "whole-image"},
-    "mutual_knowledge": {"pca", "kmeans", "random", "whole-image"},
 }
 #: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
@@ -233,7 +238,7 @@ def test_predict(path: Path, predict: Callable[[Path], Any]) -> None:
     assert results["data"]["images"] == 4
     accuracies = {None} if results["data"].get("labelled", True) else set()
     name = str(path.relative_to(CONFIGS).with_suffix(""))
-    explainers = EXPLAINERS.get(name, EXPLAINERS.get(path.stem, {"pca", "kmeans"}))
+    explainers = WITHOUT_CONTROLS.get(name, EXPLAINERS.get(path.stem, {"pca", "kmeans", *CONTROLS}))
     assert {metric["explainer"] for metric in results["metrics"]} == explainers | accuracies
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -87,3 +88,22 @@ def test_malicious_releases_are_excluded(setup: configparser.ConfigParser) -> No
     (line,) = [line for line in setup["options"]["install_requires"].splitlines() if line.startswith("lightning")]
     assert "!= 2.6.2" in line
     assert "!= 2.6.3" in line
+
+
+def test_lowest_constraints_are_the_lower_bounds(setup: configparser.ConfigParser) -> None:
+    extras = setup["options.extras_require"]
+    sections = [
+        setup["options"]["install_requires"],
+        *(extras[name] for name in ("llm", "data", "saliency", "hf", "dev")),
+    ]
+    bounds = re.findall(r"^([\w-]+)(?:\[\w+\])? >= ([\d.]+)", "\n".join(sections), re.MULTILINE)
+    lines = [line.split("==") for line in (ROOT / "constraints-lowest.txt").read_text("utf-8").splitlines()[1:]]
+    pinned = {name: numbers(version) for name, version in lines}
+    tools = {"mypy", "pre-commit", "ruff"}  # of style, which other versions judge otherwise
+    assert {name: numbers(bound) for name, bound in bounds if name not in tools} == pinned
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Version with four numbers, so that 4.28 is 4.28.0.0."""
+    given = [int(part) for part in version.split(".")]
+    return tuple(given + [0] * (4 - len(given)))

@@ -26,10 +26,14 @@ PROTOCOLS = {"bench": read_config, "mined-descriptors": read_mining}
 
 
 def commands(page: Path) -> list[str]:
-    """The commands of mkbench that a page prints in shell blocks, without their comments."""
+    """The commands of mkbench that a page prints in shell blocks."""
+    return [line for line in shell_lines(page) if line.startswith("mkbench ")]
+
+
+def shell_lines(page: Path) -> list[str]:
+    """The lines of a page's shell blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [line.partition(" #")[0] for line in lines if line.startswith("mkbench ")]
+    return "\n".join(blocks).replace("\\\n", " ").splitlines()
 
 
 def slug(heading: str) -> str:
@@ -70,6 +74,29 @@ def test_commands_parse(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             MkbenchCLI(take_plugins(words[1:]), run=False)
         else:
             parse(words)
+
+
+def read_otherwise_by_zsh(line: str) -> bool:
+    """Whether zsh may take other words from a line than bash: without settings it knows no comments in what is typed,
+    refuses patterns that fit no file, and splits no variable.
+    """
+    bare = re.sub(r"'[^']*'|\"[^\"$`]*\"", "", line)
+    return bool(re.search(r"[#*?$`\[\](){}~]|(^|\s)=", bare))
+
+
+def test_commands_mean_the_same_in_bash_and_zsh() -> None:
+    lines = [(page.name, line) for page in PAGES for line in shell_lines(page)]
+    assert len(lines) > 30
+    assert [(page, line) for page, line in lines if read_otherwise_by_zsh(line)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["make demo  # minutes", "# two", "pip install mkbench[hf]", "mkbench models $OPTIONS", "mkbench doctor a*.yaml"],
+)
+def test_a_line_that_zsh_reads_otherwise_is_found(line: str) -> None:
+    assert read_otherwise_by_zsh(line)
+    assert not read_otherwise_by_zsh("pip install 'mkbench[hf]' \"a (b) * c\"")
 
 
 def parse(words: list[str]) -> None:

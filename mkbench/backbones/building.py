@@ -10,7 +10,7 @@ from typing import Any
 import open_clip
 import torch
 
-from mkbench.backbones.deferred_text import DeferredTextTower, has_hugging_face_text
+from mkbench.backbones.deferred_text import DeferredTextTower, has_hugging_face_text, refusing_code
 from mkbench.backbones.weights import fit_state, load_weights, read_state
 
 #: The smallest text and image tower that open_clip builds, in place of the one that is not wanted.
@@ -86,8 +86,9 @@ def _create(name: str, **options: Any) -> Any:
     before = logging.root.manager.disable
     logging.disable(max(before, logging.WARNING))
     try:
-        return open_clip.create_model(
-            name, load_weights=False, pretrained_image=False, pretrained_text=False, **options
-        )
+        with refusing_code(f"The text tower of {name}"):
+            return open_clip.create_model(
+                name, load_weights=False, pretrained_image=False, pretrained_text=False, **options
+            )
     finally:
         logging.disable(before)

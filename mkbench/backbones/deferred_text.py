@@ -74,7 +74,8 @@ def needing_hugging_face(thing: str) -> Iterator[None]:
         BackboneError: what to install or fetch.
     """
     try:
-        yield
+        with refusing_code(thing):
+            yield
     except BackboneError:
         raise
     except Exception as error:  # the package, the network, the hub, its cache: each with errors of its own
@@ -88,6 +89,36 @@ def needing_hugging_face(thing: str) -> Iterator[None]:
             f"{thing} cannot be had ({reason}); it comes from Hugging Face and needs, once, a network, or a copy of "
             "its repository in the Hugging Face cache (HF_HOME)."
         ) from error
+
+
+@contextmanager
+def refusing_code(thing: str) -> Iterator[None]:
+    """Have transformers refuse code that lies in a repository or model folder, where it would ask whether to run it.
+
+    Args:
+        thing: what is being loaded, the beginning of the sentence.
+
+    Raises:
+        BackboneError: if that cannot be loaded without its code.
+    """
+    if find_spec("transformers") is None:
+        yield
+        return
+    from transformers import dynamic_module_utils  # noqa: PLC0415  # an optional package
+
+    before = dynamic_module_utils.TIME_OUT_REMOTE_CODE
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0  # seconds to answer in; zero asks nobody and refuses
+    try:
+        yield
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise BackboneError(
+            f"{thing} needs code that comes with its files, which is never run; choose a model whose tokenizer and "
+            "text tower are part of the package transformers."
+        ) from error
+    finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = before
 
 
 def has_hugging_face_text(config: Mapping[str, Any]) -> bool:

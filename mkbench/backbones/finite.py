@@ -1,4 +1,4 @@
-"""Checks of weights and embeddings for NaN and infinity."""
+"""Checks of weights and embeddings for NaN, infinity, and embeddings that are all the same."""
 
 from collections.abc import Sequence
 
@@ -54,4 +54,26 @@ def require_finite_embeddings(embeddings: Tensor, sources: Sequence[str], *, mod
         raise BackboneError(
             f"Expected finite embeddings of {model}, found NaN or infinity for {named}; with "
             "--model.precision 16 or bf16 try 32, otherwise the weights do not fit the architecture."
+        )
+
+
+def require_varied_embeddings(embeddings: Tensor, images: Tensor, *, model: str) -> None:
+    """Refuse embeddings that are the same for different images: nothing that follows from them says anything.
+
+    Args:
+        embeddings: (B, d), not normalised.
+        images: (B, 3, S, S), what they were computed from.
+        model: how the error calls the model.
+
+    Raises:
+        BackboneError: all rows agree to a millionth of the largest value, and not all images are the same.
+
+    >>> import torch
+    >>> require_varied_embeddings(torch.eye(2), torch.arange(2).reshape(2, 1, 1, 1), model="toy")
+    """
+    spread = (embeddings - embeddings[:1]).abs().max(), embeddings.abs().max()
+    if len(images) > 1 and bool(spread[0] <= 1e-6 * spread[1]) and bool((images != images[:1]).any()):
+        raise BackboneError(
+            f"Expected embeddings of {model} that differ between images, found the same for all of {len(images)} "
+            "different ones; the weights are damaged or their training collapsed: choose another checkpoint."
         )

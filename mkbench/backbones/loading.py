@@ -1,5 +1,6 @@
 """Loading of backbones by name: named models, open_clip pairs, model folders, class paths and entry points."""
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -106,7 +107,7 @@ def _find_source(name: str, pretrained: str | None) -> Source:
     if pretrained is not None and (name.startswith(PREFIX) or name in entries or tag):
         raise UsageError(f"The name {name} already says which weights to load; leave out pretrained={pretrained!r}.")
     if name.startswith(PREFIX):
-        folder = Path(name.removeprefix(PREFIX)).expanduser().resolve()
+        folder = Path(os.path.expanduser(name.removeprefix(PREFIX))).resolve()
         return Source(folder.name, folder=folder)
     if name in entries:
         entry = entries[name]

@@ -10,6 +10,7 @@ A folder holds
 """
 
 import json
+import os
 import re
 import shutil
 import warnings
@@ -84,7 +85,7 @@ def load_local(folder: str | Path, *, name: str, random_weights: bool = False, s
     Raises:
         BackboneError: if a file is missing, the configuration is incomplete or names a path, or the parts do not fit.
     """
-    source = Path(folder).expanduser().resolve()
+    source = Path(os.path.expanduser(folder)).resolve()
     config = read_config(source)
     if not random_weights and not (source / WEIGHTS_FILE).is_file():
         raise BackboneError(

@@ -107,8 +107,8 @@ class MMCBMExplainer(AttentionExplainer[MMCBM]):
 
     Args:
         file: the trained head.
-        num_parts: most parts L of an image.
-        topk: most descriptors k of a part.
+        num_parts: most parts L of an image; None: as many as the run says, 5 without a run.
+        topk: most descriptors k of a part; None: as there, 3.
         threshold: see above, 0 or more.
         prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
@@ -123,8 +123,8 @@ class MMCBMExplainer(AttentionExplainer[MMCBM]):
         self,
         file: Path,
         *,
-        num_parts: int = 5,
-        topk: int = 3,
+        num_parts: int | None = None,
+        topk: int | None = None,
         threshold: float = 1.0,
         prompts: Sequence[str] = PROMPTS,
         chunk: int = 96,
@@ -148,7 +148,7 @@ class MMProtoSimExplainer(AttentionExplainer[MMProtoSim]):
 
     Args:
         file: the trained head.
-        num_parts: most parts L of an image.
+        num_parts: most parts L of an image; None: as many as the run says, 5 without a run.
         prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
@@ -158,5 +158,7 @@ class MMProtoSimExplainer(AttentionExplainer[MMProtoSim]):
         DataError: the file is damaged.
     """
 
-    def __init__(self, file: Path, *, num_parts: int = 5, prompts: Sequence[str] = PROMPTS, chunk: int = 96) -> None:
+    def __init__(
+        self, file: Path, *, num_parts: int | None = None, prompts: Sequence[str] = PROMPTS, chunk: int = 96
+    ) -> None:
         super().__init__(file, MMProtoSim, num_parts=num_parts, topk=1, prompts=prompts, chunk=chunk)

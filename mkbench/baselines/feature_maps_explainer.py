@@ -25,8 +25,8 @@ class FeatureMapsExplainer(TrainedExplainer[FeatureMaps]):
 
     Args:
         file: the trained head.
-        num_parts: most parts L of an image, the number of channels.
-        topk: descriptors k of a part.
+        num_parts: most parts L of an image, the number of channels; None: as many as the run says, 5 without a run.
+        topk: descriptors k of a part; None: as there, 3.
         threshold: 0 up to below 1, see above.
         prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
@@ -41,8 +41,8 @@ class FeatureMapsExplainer(TrainedExplainer[FeatureMaps]):
         self,
         file: Path,
         *,
-        num_parts: int = 5,
-        topk: int = 3,
+        num_parts: int | None = None,
+        topk: int | None = None,
         threshold: float = 0.9,
         prompts: Sequence[str] = PROMPTS,
         chunk: int = 96,

@@ -13,6 +13,7 @@ from mkbench.baselines.trained_baseline import load_head
 from mkbench.concepts.descriptors import VisionConcepts
 from mkbench.concepts.explainer import GroupContext, embed_parts
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import part_masks
 from mkbench.concepts.prompts import PROMPTS, require_prompts
 from mkbench.errors import UsageError
@@ -37,7 +38,7 @@ class FoundParts(NamedTuple):
     vision: VisionConcepts
 
 
-class TrainedExplainer(ABC, Generic[H]):
+class TrainedExplainer(PartSizes, ABC, Generic[H]):
     """An explainer made of a head that `mkbench fit` trained.
 
     The pixels of a part are its patches, upscaled; the foreground of the group is not looked at. A part is embedded by
@@ -47,8 +48,8 @@ class TrainedExplainer(ABC, Generic[H]):
     Args:
         file: the trained head.
         kind: the class of the head.
-        num_parts: most parts L of an image.
-        topk: most descriptors k of a part.
+        num_parts: most parts L of an image; None: as many as the run says, 5 without a run.
+        topk: most descriptors k of a part; None: as there, 3.
         prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
@@ -63,20 +64,20 @@ class TrainedExplainer(ABC, Generic[H]):
         file: Path,
         kind: type[H],
         *,
-        num_parts: int = 5,
-        topk: int = 3,
+        num_parts: int | None,
+        topk: int | None,
         prompts: Sequence[str] = PROMPTS,
         chunk: int = 96,
     ) -> None:
-        if min(num_parts, topk, chunk) < 1:
-            raise ValueError(f"num_parts, topk and chunk must be at least 1, found {num_parts}, {topk} and {chunk}")
+        super().__init__(num_parts=num_parts, topk=topk)
+        if chunk < 1:
+            raise ValueError(f"chunk must be at least 1, found {chunk}")
         require_prompts(prompts)
         self.trained = load_head(file)
         head = self.trained.head
         if type(head) is not kind:
             raise UsageError(f"Expected a head {kind.name} in {file}, found {head.name}; choose a file of {kind.name}.")
         self.head: H = head
-        self.num_parts, self.topk = num_parts, topk
         self.prompts, self.chunk = tuple(prompts), chunk
 
     @property

@@ -1,6 +1,6 @@
-"""Predict and bench from Python: the commands, called with a configuration and options, that return their runs."""
+"""Predict, bench and read runs from Python: the commands, called with a configuration and options, that return runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,6 @@ def predict(config: str | Path, options: Mapping[str, Any] | None = None, *, out
     """
     # These take seconds to import.
     from mkbench.cli.trainer import run_trainer  # noqa: PLC0415
-    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
 
     folder = run_trainer(["predict", "--config", str(config), *_words(options), *_root(out)])
     if folder is None:
@@ -60,13 +59,39 @@ def bench(config: str | Path, options: Mapping[str, Any] | None = None, *, out: 
         ['Critters ViT-S', 'Critters ViT-M', 'Critters ViT-L', 'Critters RN']
     """
     from mkbench.cli.commands.bench import evaluate_bench  # noqa: PLC0415
-    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
 
     outcome = evaluate_bench(read_config(Path(config)), Path(out), overrides=_words(options))
     if outcome.failures:
         name, reason = outcome.failures[0]
         raise MkbenchError(f"{name} failed: {reason}") from reason
     return read_runs(outcome.finished)
+
+
+def read_runs(folders: str | Path | Iterable[str | Path]) -> "Runs":
+    """Read finished runs; results that are missing or damaged are built again from the groups first.
+
+    Args:
+        folders: of models, or of benches, which stand for the runs inside; one or several.
+
+    Returns:
+        The runs in the order given, those of a bench by name; a run that is named twice is read once.
+
+    Raises:
+        UsageError: no finished run in a folder.
+        DataError: a damaged file that cannot be restored, or one of another schema version.
+
+    Example, after ``mkbench demo``::
+
+        import mkbench
+
+        runs = mkbench.read_runs("runs/demo")
+        metrics = runs.metrics().to_pandas()
+        print(metrics[metrics.metric == "top1"][["model", "value", "low", "high"]])
+        runs.samples().to_pandas().groupby("model")["concept_entropy"].mean()
+    """
+    from mkbench.cli.lost_results import open_runs  # noqa: PLC0415 - takes a second to import
+
+    return open_runs(folders)
 
 
 def _words(options: Mapping[str, Any] | None) -> list[str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from mkbench import __version__
 from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, list_commands, load_command, make_parser
+from mkbench.cli.dead_workers import dead_workers_explained
+from mkbench.cli.failures import take_debug
 from mkbench.cli.plugins import take_plugins
 from mkbench.cli.stopping import say_stopped, stoppable
 from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
@@ -24,7 +26,8 @@ What can be done with a run of attention heads:
 
 {analyses}
 
-`mkbench COMMAND --help` explains the options of a command; --plugins FILE.py imports classes of your own.
+`mkbench COMMAND --help` explains the options of a command; --plugins FILE.py imports classes of your own;
+--debug shows where a model of a bench failed.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 verify found a mismatch, 130 Ctrl-C, 143 SIGTERM.
 """
 
@@ -50,7 +53,8 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:  # noqa: PLR0911 - one for each kind of error
     """Run a command; turn what a user can mend into a sentence and an exit code."""
     try:
-        return _dispatch(words)
+        with dead_workers_explained():
+            return _dispatch(words)
     except MkbenchError as error:
         print(f"mkbench: {sentence(error)}", file=sys.stderr)
         return error.exit_code
@@ -78,7 +82,7 @@ def _stopped(reason: KeyboardInterrupt) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    words = take_plugins(words)
+    words = take_plugins(take_debug(words))
     command = words[0] if words else "--help"
     if command in ("-h", "--help"):
         names = [*TRAINER_COMMANDS, *COMMANDS]

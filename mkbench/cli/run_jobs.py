@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from mkbench.cli.bench_config import read_yaml, shown_name
+from mkbench.cli.failures import describe_failure, is_debugging
 from mkbench.cli.plugins import plugin_words
 from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping
-from mkbench.errors import MkbenchError, UsageError, sentence
+from mkbench.errors import MkbenchError, UsageError
 
 
 class JobsOutcome(NamedTuple):
@@ -49,7 +50,7 @@ def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]]) -> JobsOutco
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 raise  # a full disk stops every model
             failures.append((name, error))
-            if not isinstance(error, MkbenchError):
+            if is_debugging():
                 traceback.print_exc()
         else:
             finished += [folder] if folder is not None else []
@@ -67,7 +68,7 @@ def report_outcome(outcome: JobsOutcome, out: Path) -> int:
     if outcome.finished:
         report(outcome.finished, out)
     for name, reason in outcome.failures:
-        print(f"mkbench: {name} failed: {sentence(reason)}", file=sys.stderr)
+        print(f"mkbench: {name} failed: {describe_failure(reason)}", file=sys.stderr)
     return 1 if outcome.failures else 0
 
 

@@ -15,6 +15,7 @@ from mkbench.runs.run_folder import CONFIG
 if TYPE_CHECKING:
     from mkbench.datamodules.base import ClassGroupDataModule
     from mkbench.systems import HeadDecomposition
+    from mkbench.systems.base import BenchmarkSystem
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +40,31 @@ def load_system(run: Path, *, trust: bool = False) -> "HeadDecomposition":
     """
     from mkbench.systems import HeadDecomposition  # noqa: PLC0415
 
-    system = _build(run, "model", trust=trust)
+    system = load_any_system(run, trust=trust)
     if not isinstance(system, HeadDecomposition):
         raise UsageError(
             f"Expected the folder of a run of mkbench.systems.HeadDecomposition, found one of {type(system).__name__} "
             f"at {run}; run `mkbench predict` with a configuration such as critters/heads.yaml first."
         )
+    return system
+
+
+def load_any_system(run: Path, *, trust: bool = False) -> "BenchmarkSystem":
+    """Build the system of a finished run again, whichever it is.
+
+    Args:
+        run: folder of the run.
+        trust: build classes that are not mkbench's own, too.
+
+    Raises:
+        UsageError: the run has no configuration, or one of classes that are not mkbench's own.
+        BackboneError: its model cannot be loaded any more.
+    """
+    from mkbench.systems.base import BenchmarkSystem  # noqa: PLC0415
+
+    system = load_part(run, "model", trust=trust)
+    if not isinstance(system, BenchmarkSystem):
+        raise UsageError(f"Expected a system of mkbench in {run}, found {type(system).__name__}.")
     return system
 
 
@@ -61,13 +81,24 @@ def load_data(run: Path, *, trust: bool = False) -> "ClassGroupDataModule":
     """
     from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
 
-    data = _build(run, "data", trust=trust)
+    data = load_part(run, "data", trust=trust)
     if not isinstance(data, ClassGroupDataModule):
         raise UsageError(f"Expected a DataModule of class groups in {run}, found {type(data).__name__}.")
     return data
 
 
-def _build(run: Path, part: Literal["model", "data"], *, trust: bool) -> Any:
+def load_part(run: Path, part: Literal["model", "data"], *, trust: bool = False) -> Any:
+    """Build the system or the data of a run again, whatever kind they are of.
+
+    Args:
+        run: folder of the run.
+        part: which of the two.
+        trust: build classes that are not mkbench's own, too.
+
+    Raises:
+        UsageError: the run has no configuration, or one of classes that are not mkbench's own.
+        MkbenchError: whatever the part raises.
+    """
     from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
     from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
     from mkbench.systems.base import BenchmarkSystem  # noqa: PLC0415

@@ -1,6 +1,5 @@
 """Summary of a finished `mkbench predict`: its table, its folder and the next command."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -9,8 +8,7 @@ from mkbench.report.page import write_page
 from mkbench.runs.finished_runs import read_runs
 from mkbench.runs.run_folder import REPORT
 from mkbench.studies.overview.study import data_sentences
-from mkbench.studies.registry import present
-from mkbench.tables import to_console
+from mkbench.studies.registry import write_report
 
 
 def show_run(folder: Path, *, already_finished: bool) -> None:
@@ -24,9 +22,8 @@ def show_run(folder: Path, *, already_finished: bool) -> None:
         DataError: a damaged file.
     """
     runs, console = read_runs([folder]), Console()
-    for shown in present(runs, brief=True):
-        for table in shown.tables:
-            console.print(to_console(replace(table, title=""), width=console.width))
+    for table in write_report(runs, None, width=console.width):  # the files of a comparison are not those of a run
+        console.print(table)
     for sentence in data_sentences(runs):
         print(sentence)
     write_page(runs, folder / REPORT)

@@ -1,5 +1,6 @@
 """Check of a run folder's ``config.yaml``: it may name classes of mkbench and nothing else, or it builds nothing."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -153,7 +154,7 @@ def _may_be_read_as_class(text: str, *, plain: bool) -> bool:
 
 def _is_file(text: str) -> bool:
     try:
-        return Path(text).expanduser().is_file()
+        return Path(os.path.expanduser(text)).is_file()
     except (OSError, ValueError, RuntimeError):  # a text that cannot be a path
         return False
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
 
 #: Exit codes by the convention of shells: 128 and the number of the signal.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -24,14 +23,19 @@ class _Stop:
     def __init__(self) -> None:
         self.owner = os.getpid()
         self.timer: threading.Timer | None = None
+        self.starting = False
 
-    def receive(self, signum: int, frame: FrameType | None) -> NoReturn:
+    def receive(self, signum: int, frame: FrameType | None) -> None:
         if os.getpid() != self.owner:  # a worker that was forked from the owner has nothing to tidy up
             os._exit(TERMINATED)
+        if self.starting:  # a second signal while the timer of the first one starts, which an exception would break
+            return
         if self.timer is None:
+            self.starting = True
             self.timer = threading.Timer(GRACE, os._exit, (TERMINATED,))
             self.timer.daemon = True
             self.timer.start()
+            self.starting = False
         raise Terminated
 
 

@@ -20,6 +20,7 @@ from mkbench.backbones.local import PREFIX
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.cli.config_files import with_found_configs
+from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.option_errors import nearest_option, one_line, own_error, path_parameters
 from mkbench.cli.run_seed import unify_seeds
 from mkbench.cli.stopping import raise_if_stopping, stop_on_sigterm
@@ -50,8 +51,8 @@ class Trainer(L.Trainer):
         return super().predict(model, dataloaders, datamodule, return_predictions=False, ckpt_path=ckpt_path)
 
 
-#: Options that take a name where nothing lies at the path: of a data set on the hub, of packaged class names.
-NAMES_TOO = ("path", "class_names")
+#: Options that take a name where nothing lies at the path: of a data set on the hub, of packaged class names, `auto`.
+NAMES_TOO = ("path", "class_names", "concept_groups")
 
 
 def with_absolute_paths(value: Any) -> Any:
@@ -73,7 +74,7 @@ def with_absolute_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [with_absolute_paths(entry) for entry in value]
     if isinstance(value, str) and value.startswith(PREFIX):
-        return PREFIX + os.path.abspath(Path(value.removeprefix(PREFIX)).expanduser())
+        return PREFIX + os.path.abspath(os.path.expanduser(value.removeprefix(PREFIX)))
     return value.absolute() if isinstance(value, Path) else value
 
 
@@ -171,6 +172,8 @@ class MkbenchCLI(LightningCLI):
         parser.add_lightning_class_args(ResultWriter, "results")
         parser.add_lightning_class_args(GroupProgress, "progress")
         parser.add_lightning_class_args(Visualiser, "figures")
+        # The figures of a group come before its file: a group that need not be computed again has them.
+        parser.callback_keys.sort(key=["figures", "results", "progress"].index)
 
     def instantiate_trainer(self, **options: Any) -> L.Trainer:
         """Build the trainer, on the CPU where `auto` would mean a device without float64."""
@@ -240,4 +243,5 @@ def run_trainer(words: Sequence[str]) -> Path | None:
     Raises:
         MkbenchError: whatever a user's mistake leads to.
     """
-    return MkbenchCLI(list(words)).run_folder
+    with dead_workers_explained():
+        return MkbenchCLI(list(words)).run_folder

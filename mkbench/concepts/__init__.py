@@ -20,6 +20,7 @@ from mkbench.concepts.explanation import ExplainedPart, Explanation, GroupExplan
 from mkbench.concepts.explanations import Explanations
 from mkbench.concepts.foreground import Foreground, Stage, find_foreground, no_stage
 from mkbench.concepts.grad_cam import GradCam
+from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
 from mkbench.concepts.prompts import PROMPTS, PromptedRegions, blur, render_prompts, render_prompts_batch
 from mkbench.concepts.random_parts import RandomParts
@@ -49,6 +50,7 @@ __all__ = [
     "GradCam",
     "GroupContext",
     "GroupExplanation",
+    "PartSizes",
     "PartsExplainer",
     "PromptedRegions",
     "RandomParts",

@@ -12,6 +12,7 @@ from mkbench.concepts.descriptors import assign_descriptors_batch, merge_descrip
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.foreground import Stage, no_stage
 from mkbench.concepts.linalg import require_finite, unit_rows
+from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
 from mkbench.concepts.prompts import PROMPTS, render_prompts_batch, require_prompts
 from mkbench.concepts.refine import Refinement
@@ -158,16 +159,16 @@ def embed_parts(
     return embeddings, boxes
 
 
-class PartsExplainer:
+class PartsExplainer(PartSizes):
     """Explainer of the paper: parts by PCA or K-means, descriptors by prompted regions and transport.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, section 3.
 
     Args:
         name: `pca` or `kmeans`.
-        num_parts: parts L of a class.
-        topk: descriptors k of a part.
-        pool: descriptors each part proposes.
+        num_parts: parts L of a class; None: as many as the run says, 5 without a run.
+        topk: descriptors k of a part; None: as there, 3.
+        pool: descriptors each part proposes; None: as there, 500.
         margin: how far below the mean relevance a candidate may lie.
         prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         transport: share out descriptors by optimal transport, or (ablation) give each part its own best of the whole
@@ -186,9 +187,9 @@ class PartsExplainer:
         self,
         name: str = "pca",
         *,
-        num_parts: int = 5,
-        topk: int = 3,
-        pool: int = 500,
+        num_parts: int | None = None,
+        topk: int | None = None,
+        pool: int | None = None,
         margin: float = 0.02,
         prompts: Sequence[str] = PROMPTS,
         transport: bool = True,
@@ -196,14 +197,12 @@ class PartsExplainer:
     ) -> None:
         if name not in PARTITIONS:
             raise ValueError(f"the explainer must be one of {', '.join(PARTITIONS)}, found {name!r}")
-        if min(num_parts, topk, pool, chunk) < 1:
-            raise ValueError(
-                f"num_parts, topk, pool and chunk must be at least 1, found {num_parts}, {topk}, {pool} and {chunk}"
-            )
+        super().__init__(num_parts=num_parts, topk=topk, pool=pool)
+        if chunk < 1:
+            raise ValueError(f"chunk must be at least 1, found {chunk}")
         require_prompts(prompts)
         self.name, self.partition = name, PARTITIONS[name]
-        self.num_parts, self.topk, self.pool, self.margin = num_parts, topk, pool, margin
-        self.prompts, self.transport, self.chunk = tuple(prompts), transport, chunk
+        self.prompts, self.margin, self.transport, self.chunk = tuple(prompts), margin, transport, chunk
         self.seeded = name == "kmeans"
 
     @property

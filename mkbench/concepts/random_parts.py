@@ -30,7 +30,13 @@ class RandomParts(PartsExplainer):
     """
 
     def __init__(
-        self, of: str = "pca", *, num_parts: int = 5, topk: int = 3, pool: int = 500, margin: float = 0.02
+        self,
+        of: str = "pca",
+        *,
+        num_parts: int | None = None,
+        topk: int | None = None,
+        pool: int | None = None,
+        margin: float = 0.02,
     ) -> None:
         super().__init__(of, num_parts=num_parts, topk=topk, pool=pool, margin=margin)
         self.of, self.name, self.seeded = of, RANDOM, True

@@ -70,9 +70,9 @@ class SaliencyParts(PartsExplainer):
         *,
         of: str = "pca",
         share: float | None = None,
-        num_parts: int = 5,
-        topk: int = 3,
-        pool: int = 500,
+        num_parts: int | None = None,
+        topk: int | None = None,
+        pool: int | None = None,
         margin: float = 0.02,
         map_chunk: int = 8,
     ) -> None:

@@ -129,7 +129,8 @@ def remove_heads(
 
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from mkbench.heads.store import StoredGroup, write_contributions
+    >>> from mkbench.heads.store import StoredGroup
+    >>> from mkbench.heads.stored_contributions import write_contributions
     >>> heads, none = torch.eye(2).view(1, 1, 2, 2), torch.zeros(1, 2)  # one image, one layer of two heads
     >>> terms = HeadContributions(heads, none[:, None], none, none, none, none + 1, torch.zeros(1, 1, 2, 0), (11,))
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -40,7 +40,8 @@ def span_heads(
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from mkbench.heads.store import StoredGroup, write_contributions
+        >>> from mkbench.heads.store import StoredGroup
+        >>> from mkbench.heads.stored_contributions import write_contributions
         >>> heads, none = torch.eye(2)[:, None, None], torch.zeros(2, 2)  # two images, one layer of one head
         >>> terms = HeadContributions(heads, none[:, None], none, none, none, none, torch.zeros(2, 1, 1, 0), (11,))
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -16,6 +16,7 @@ from mkbench.metrics.entanglement import Entanglement
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.metrics.insertion import Insertion
 from mkbench.metrics.mutual_information import MutualInformation, MutualInformationAUC, MutualInformationExcess
+from mkbench.metrics.proportion import Proportion
 from mkbench.metrics.row_metric import Rows, numbers
 from mkbench.metrics.segmentation import PixelAccuracy, SegmentationAveragePrecision, SegmentationMeanIoU
 
@@ -37,6 +38,7 @@ __all__ = [
     "MutualInformationAUC",
     "MutualInformationExcess",
     "PixelAccuracy",
+    "Proportion",
     "Rows",
     "SegmentationAveragePrecision",
     "SegmentationMeanIoU",

@@ -6,9 +6,10 @@ from torch import Tensor
 
 from mkbench.metrics.functional.association import Fits, associated
 from mkbench.metrics.head_rows import HeadMetric
+from mkbench.metrics.proportion import ProportionMetric
 
 
-class Association(HeadMetric):
+class Association(ProportionMetric, HeadMetric):
     """Share of heads with enough texts that fit their label; 0..1, higher is better.
 
     Definition: :func:`mkbench.metrics.functional.association`.

@@ -21,6 +21,7 @@ from mkbench.metrics.hits import ConceptCount, HitShare
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.metrics.insertion import Insertion
 from mkbench.metrics.mutual_information import MutualInformation, MutualInformationAUC, MutualInformationExcess
+from mkbench.metrics.proportion import Proportion
 from mkbench.metrics.removal_curve import RemovalMetric
 from mkbench.metrics.row_metric import RowMetric
 from mkbench.metrics.segmentation import PixelAccuracy, SegmentationAveragePrecision, SegmentationMeanIoU
@@ -50,7 +51,7 @@ def _accuracy(name: str, heading: str, meaning: str, source: str = _SAMMANI, bes
     """A share of images whose class is found; the column is called as the metric."""
     return MetricEntry(
         name=name,
-        metric=ImageMetric,
+        metric=Proportion,
         columns=(name,),
         display=_percent(True, heading),
         meaning=meaning,
@@ -347,6 +348,7 @@ _SCORED = (
         _percent(True, "kept-region top-1"),
         "share of images whose class is found with all but the foreground blurred",
         column="kept_region_correct",
+        metric=Proportion,
         source=f"{_SAMMANI}, appendix A.3",
         beside="top1",
         of_model=True,

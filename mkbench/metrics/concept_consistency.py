@@ -16,6 +16,7 @@ from mkbench.metrics.functional.concept_consistency import (
 )
 from mkbench.metrics.head_rows import HeadMetric
 from mkbench.metrics.head_slots import MAX_BYTES, HeadSlots, labels_of_bytes, labels_to_bytes, shorten_label
+from mkbench.metrics.proportion import ProportionMetric
 from mkbench.metrics.row_metric import Rows
 
 Level = Literal["high", "moderate", "low"]
@@ -48,7 +49,7 @@ class ConceptConsistency(HeadMetric):
         return concept_consistency(fits)
 
 
-class ConceptConsistencyShare(HeadMetric):
+class ConceptConsistencyShare(ProportionMetric, HeadMetric):
     """CCS@K: share of heads whose Concept Consistency Score is exactly K; 0..1, the shares of all K add up to 1.
 
     Source: Madasu et al., EMNLP 2025, arXiv 2503.11103.

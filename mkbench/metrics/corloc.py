@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mkbench.metrics.functional.corloc import localised
-from mkbench.metrics.row_metric import MeanMetric, Rows, numbers
+from mkbench.metrics.proportion import ProportionMetric
+from mkbench.metrics.row_metric import Rows, numbers
 
 
-class CorLoc(MeanMetric):
+class CorLoc(ProportionMetric):
     """Share of images whose foreground box has IoU > 0.5 with a ground-truth box; 0..1, higher is better.
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix A.1.

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mkbench.metrics.curves import pad_curves
 from mkbench.metrics.functional.bootstrap import bootstrap_means, quantile_interval
+from mkbench.metrics.proportion import ProportionMetric
 from mkbench.metrics.row_metric import MeanMetric, Rows, numbers
 
 
@@ -58,7 +59,7 @@ class AucCorrelation(MeanMetric):
         self.add(self.image_values(rows))
 
 
-class AucFlips(MeanMetric):
+class AucFlips(ProportionMetric):
     """Share of images whose AUC changes between 0 and above in a second explanation, 0..1; lower is better.
 
     Example:

@@ -151,7 +151,9 @@ def name_points(
     markers = [box_between(axes, [(point.x, point.y)] * 2, shift=shift, pad=2.5) for point, shift in drawn]
     crossed = [box_between(axes, bar, shift=shift, pad=0.5) for point, shift in drawn for bar in point.bars()]
     crossed += [box_between(axes, [(x, y)] * 2, pad=1.0) for line in lines for x, y in line]
-    places = [(point.x, point.y) for _, point in named]
+    shifts, back = dict(drawn), axes.transData.inverted()
+    moved = [shifted(axes, shifts.get(point, 0.0)).transform((point.x, point.y)) for _, point in named]
+    places = [(float(x), float(y)) for x, y in map(back.transform, moved)]
     names = [name for name, _ in named]
     label_points(axes, places, names, markers=stack_boxes(markers), lines=stack_boxes(crossed))
 

@@ -19,7 +19,12 @@ _OPACITY = 0.75  # of the strongest colour over an image
 
 
 def signed_maps_figure(
-    heading: str, panels: Sequence[tuple[str, Tensor]], *, image: Tensor | None = None, overlay: bool = False
+    heading: str,
+    panels: Sequence[tuple[str, Tensor]],
+    *,
+    image: Tensor | None = None,
+    overlay: bool = False,
+    patch_size: int | None = None,
 ) -> Figure:
     """Draw signed maps of the patches on one common scale, white at zero, beside the image.
 
@@ -28,6 +33,7 @@ def signed_maps_figure(
         panels: a title and a map (h, w) of each.
         image: (3, S, S) uint8.
         overlay: add the first map laid over the image.
+        patch_size: side of a patch, in pixels of the image; None: the largest that fits.
 
     Raises:
         ValueError: for another image.
@@ -60,14 +66,16 @@ def signed_maps_figure(
         if image is not None:
             draw_image(axes[0], image_pixels(image))
         if laid_over and image is not None:
-            _draw_overlay(axes[-1], image, panels[0][1], limit)
+            _draw_overlay(axes[-1], image, panels[0][1], limit, patch_size)
         _draw_colour_bar(page, shown[0], left=lefts[int(image is not None)], top=top + _PANEL + 5)
     return page.figure
 
 
-def _draw_map(axes: Axes, values: Tensor, limit: float, *, size: int | None = None) -> AxesImage:
+def _draw_map(
+    axes: Axes, values: Tensor, limit: float, *, size: int | None = None, patch_size: int | None = None
+) -> AxesImage:
     """Draw a map on its own, or over an image of some size, where it shows as strongly as it differs from zero."""
-    height, width = (side * (size // side) if size else side for side in values.shape)  # whole pixels a patch
+    height, width = (side * (patch_size or size // side) if size else side for side in values.shape)
     shown = values.detach().cpu().double().numpy()
     image = axes.imshow(
         shown,
@@ -84,10 +92,10 @@ def _draw_map(axes: Axes, values: Tensor, limit: float, *, size: int | None = No
     return image
 
 
-def _draw_overlay(axes: Axes, image: Tensor, values: Tensor, limit: float) -> None:
+def _draw_overlay(axes: Axes, image: Tensor, values: Tensor, limit: float, patch_size: int | None) -> None:
     grey = image_pixels(image).astype(np.float64).mean(axis=0, keepdims=True)  # floats cannot overflow
     draw_image(axes, np.repeat(grey, 3, axis=0).round().astype(np.uint8))
-    _draw_map(axes, values, limit, size=image.shape[-1])
+    _draw_map(axes, values, limit, size=image.shape[-1], patch_size=patch_size)
 
 
 def _draw_colour_bar(page: Page, shown: AxesImage, *, left: float, top: float) -> None:

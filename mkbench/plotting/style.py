@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from mkbench.atomic_files import written_whole
+
 #: Okabe and Ito's colours, told apart under the common forms of colour blindness; every figure uses these alone.
 PALETTE = ("#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#009E73", "#56B4E9", "#F0E442", "#000000")
 GREY = "#767676"
@@ -114,13 +116,14 @@ def save_figure(figure: Figure, path_without_suffix: str | Path, *, title: str |
         ['ViT-B.16.png', 'ViT-B.16.pdf']
     """
     base = Path(path_without_suffix)
-    base.parent.mkdir(parents=True, exist_ok=True)
     png, pdf = base.with_name(base.name + ".png"), base.with_name(base.name + ".pdf")
     named: dict[str, str | None] = {} if title is None else {"Title": title}
-    with print_style():
-        figure.savefig(png, dpi=_DPI, metadata={"Software": None} | named)
-        pdf_facts = {"Creator": "mkbench", "Producer": "mkbench", "CreationDate": None}
-        figure.savefig(pdf, dpi=_DPI, metadata=pdf_facts | named)
+    of_png: dict[str, str | None] = {"Software": None, **named}
+    of_pdf: dict[str, str | None] = {"Creator": "mkbench", "Producer": "mkbench", "CreationDate": None, **named}
+    with print_style(), written_whole(png) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI, metadata=of_png)
+    with print_style(), written_whole(pdf) as temporary:
+        figure.savefig(temporary, format="pdf", metadata=of_pdf)
     return png, pdf
 
 

@@ -10,9 +10,11 @@ from mkbench.errors import DataError, UsageError
 from mkbench.runs.group_files import finished_groups
 from mkbench.runs.manifest import read_manifest
 from mkbench.runs.results import model_label, read_environment, read_results
-from mkbench.runs.run_folder import GROUPS, RESULTS
+from mkbench.runs.run_folder import GROUPS, MANIFEST, RESULTS
 from mkbench.runs.schema import Environment, RunResults
 from mkbench.runs.tidy_tables import TidyTable, metric_rows, sample_rows
+
+_DEPTHS = ("", "*/", "*/*/")
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,35 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
         ...     [path.name for path in find_runs([Path(folder), Path(folder) / "vit"])]
         ['rn', 'vit']
     """
+    return _find(paths, (RESULTS,))
+
+
+def find_folders(paths: Iterable[Path]) -> list[Path]:
+    """List run folders as ``find_runs`` does, also those of which the results are missing.
+
+    Args:
+        paths: folders of models or of benches.
+
+    Raises:
+        UsageError: a folder is neither.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     (Path(folder) / "vit").mkdir()
+        ...     _ = (Path(folder) / "vit" / "manifest.json").write_text("{}")
+        ...     [path.name for path in find_folders([Path(folder)])]
+        ['vit']
+    """
+    return _find(paths, (RESULTS, MANIFEST))
+
+
+def _find(paths: Iterable[Path], names: Sequence[str]) -> list[Path]:
+    """List the folders that hold one of these files: the given ones, or those one or two levels below."""
     found: dict[Path, Path] = {}
     for path in paths:
-        depths = (sorted(path.glob(f"{depth}{RESULTS}")) for depth in ("", "*/", "*/*/"))
-        inside = [file.parent for file in next(filter(None, depths), [])]
+        depths = (sorted({file.parent for name in names for file in path.glob(f"{depth}{name}")}) for depth in _DEPTHS)
+        inside = next(filter(None, depths), [])
         if not inside:
             raise UsageError(
                 f"Expected the folder of a finished run with {RESULTS}, found none at {path}; name a model's folder, "
@@ -154,15 +181,6 @@ def read_runs(folders: str | Path | Iterable[str | Path]) -> Runs:
     Raises:
         UsageError: no finished run in a folder.
         DataError: a damaged file, or one of another schema version.
-
-    Example, after ``mkbench demo``::
-
-        import mkbench
-
-        runs = mkbench.read_runs("runs/demo")
-        metrics = runs.metrics().to_pandas()
-        print(metrics[metrics.metric == "top1"][["model", "value", "low", "high"]])
-        runs.samples().to_pandas().groupby("model")["concept_entropy"].mean()
     """
     named = [folders] if isinstance(folders, (str, Path)) else list(folders)
     found = find_runs(map(Path, named))

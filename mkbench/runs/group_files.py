@@ -48,9 +48,13 @@ IMAGE_SCHEMA = pa.schema(
 )
 
 
-class _Meta(TypedDict):
+class _RequiredMeta(TypedDict):
     fallbacks: dict[str, dict[str, int]]
     unreadable: list[str]
+
+
+class _Meta(_RequiredMeta, total=False):
+    content: str | None
 
 
 @dataclass(frozen=True)
@@ -63,18 +67,20 @@ class GroupRecord:
             explanations: columns of ``IMAGE_SCHEMA``, then those of the system; a row for each image.
         fallbacks: explainer -> rule -> how often it applied; ``foreground`` for the stage before the explainers.
         unreadable: messages about images that were left out.
+        content: digest of the files of all images, ``ClassGroup.content``; None where it is not known.
     """
 
     key: str
     rows: pa.Table
     fallbacks: dict[str, dict[str, int]] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    content: str | None = None
 
 
 def write_group(run: Path, record: GroupRecord) -> Path:
     """Write a finished group to ``groups/<key>.parquet``; the file appears whole or not at all."""
     path = group_path(run, record.key)
-    meta = {"fallbacks": record.fallbacks, "unreadable": list(record.unreadable)}
+    meta = {"fallbacks": record.fallbacks, "unreadable": list(record.unreadable), "content": record.content}
     table = _conform(record.rows).replace_schema_metadata({_META_KEY: json.dumps(meta).encode()})
     with written_whole(path) as temporary:
         pq.write_table(table, temporary, write_page_checksum=True)
@@ -149,7 +155,7 @@ def read_group(path: Path) -> GroupRecord:
         if fault is not None:
             raise ValueError(fault)
         rows = _conform(table.replace_schema_metadata(None))
-        return GroupRecord(path.stem, rows, meta["fallbacks"], tuple(meta["unreadable"]))
+        return GroupRecord(path.stem, rows, meta["fallbacks"], tuple(meta["unreadable"]), meta.get("content"))
     except _DAMAGES as error:
         raise _damaged(path, error) from error
 

@@ -1,6 +1,7 @@
 """Names of the files in a run folder, and JSON files that are written whole."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,14 @@ HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "ana
 #: Of a process that was killed while it wrote.
 _TEMPORARY = (
     *(".*.json.*", ".config.yaml.*", ".run.lock.*", f".{REPORT}.*"),
-    *(f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*"),
+    *(f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*", f"{FIGURES}/.*.png.*", f"{FIGURES}/.*.pdf.*"),
 )
-#: With what followed from fewer groups.
-_LEFT_BEHIND = (*_TEMPORARY, HEADS, LABELS, HEAD_REMOVAL, PRUNING, REPORT)
+#: With what followed from fewer groups, or from other ones.
+_LEFT_BEHIND = (*_TEMPORARY, RESULTS, HEADS, LABELS, HEAD_REMOVAL, PRUNING, REPORT)
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
-    *(MANIFEST, DESCRIPTORS, RESULTS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
+    *(MANIFEST, DESCRIPTORS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
 )
 
 
@@ -41,7 +42,19 @@ def clear_run(run: Path, *, finished: bool) -> None:
 
     >>> clear_run(Path("nowhere"), finished=True)
     """
-    for pattern in _WRITTEN if finished else _LEFT_BEHIND:
+    _delete(run, _WRITTEN if finished else _LEFT_BEHIND)
+
+
+def clear_temporary(run: Path) -> None:
+    """Delete the temporary files of a process that was killed while it wrote.
+
+    >>> clear_temporary(Path("nowhere"))
+    """
+    _delete(run, _TEMPORARY)
+
+
+def _delete(run: Path, patterns: Iterable[str]) -> None:
+    for pattern in patterns:
         for path in run.glob(pattern):
             path.unlink()
 

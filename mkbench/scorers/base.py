@@ -33,6 +33,7 @@ class ScorerContext:
         explain_again: uint8 images (B, 3, S, S) in the place of those of the group, and a seed -> what the same
             explainer says of them; None where the pipeline cannot run again.
         seeded: whether the explanation depends on the seed.
+        patch_size: side of a patch of the model, in pixels; None: the largest that fits.
     """
 
     group: ClassGroup
@@ -49,6 +50,7 @@ class ScorerContext:
     seed: int
     explain_again: Callable[[Tensor, int], ExplainedGroup] | None = None
     seeded: bool = False
+    patch_size: int | None = None
 
 
 class Scorer(Protocol):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from mkbench.concepts.upscale import clear_uncovered
 from mkbench.errors import UsageError
 from mkbench.metrics.functional import descriptor_agreement, language_agreement, mutual_agreement, named_part_iou
 from mkbench.scorers.base import ScorerContext, to_values
@@ -30,7 +31,7 @@ class GroundTruth:
       concepts of the other classes.
     - Part overlap: for each part whose first descriptor names a part of the object that can be seen, intersection over
       union of the two in pixels, averaged over these parts. A descriptor names a part even if it is wrong about it; one
-      that speaks of the background names none.
+      that speaks of the background names none. Pixels at the border that no patch covers are background in both.
 
     >>> list(GroundTruth().columns)[:2]
     ['descriptor_precision', 'descriptor_precision_chance']
@@ -99,7 +100,7 @@ def _language_columns(context: ScorerContext) -> dict[str, list[Any]]:
 
 
 def _require_ground_truth(context: ScorerContext) -> tuple[Tensor, Tensor, Tensor]:
-    """Return visible descriptors (B, D), masks (B, P, S, S) and the part of every descriptor (D,)."""
+    """Return visible descriptors (B, D), covered masks (B, P, S, S) and the part of every descriptor (D,)."""
     ground_truth = context.group.ground_truth
     if (
         ground_truth is None
@@ -116,4 +117,6 @@ def _require_ground_truth(context: ScorerContext) -> tuple[Tensor, Tensor, Tenso
             f"Expected the ground truth of the {len(context.bare)} descriptors of the bank, got that of "
             f"{ground_truth.descriptors.shape[1]}."
         )
-    return ground_truth.descriptors, ground_truth.part_masks, ground_truth.descriptor_parts
+    height, width = context.foreground.patches.shape[1:]
+    masks = clear_uncovered(ground_truth.part_masks, (height, width), context.patch_size)
+    return ground_truth.descriptors, masks, ground_truth.descriptor_parts

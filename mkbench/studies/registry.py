@@ -7,22 +7,28 @@ from typing import NamedTuple, Protocol
 from rich.console import RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.classifiers.table import present_classifiers, write_classifiers
-from mkbench.studies.descriptor_zero_shot.table import present_descriptor_zero_shot, write_descriptor_zero_shot
-from mkbench.studies.faithfulness.table import present_faithfulness, write_faithfulness
-from mkbench.studies.head_labels.table import present_heads, write_heads
-from mkbench.studies.head_segmentation.table import present_segmentation, write_segmentation
+from mkbench.studies.classifiers.present import present_classifiers
+from mkbench.studies.classifiers.write import write_classifiers
+from mkbench.studies.descriptor_zero_shot.present import present_descriptor_zero_shot
+from mkbench.studies.descriptor_zero_shot.write import write_descriptor_zero_shot
+from mkbench.studies.faithfulness.present import present_faithfulness
+from mkbench.studies.faithfulness.write import write_faithfulness
+from mkbench.studies.head_labels.present import present_heads
+from mkbench.studies.head_labels.write import write_heads
+from mkbench.studies.head_segmentation.present import present_segmentation
+from mkbench.studies.head_segmentation.write import write_segmentation
 from mkbench.studies.mutual_knowledge.present import present_classes, present_models, present_pairs
 from mkbench.studies.mutual_knowledge.write import write_comparison
-from mkbench.studies.other_systems.table import present_other_systems, write_other_systems
+from mkbench.studies.other_systems.present import present_other_systems
+from mkbench.studies.other_systems.write import write_other_systems
 from mkbench.studies.presentation import Presentation
 
 
 class Writer(Protocol):
     """Writes the tables and figures of runs of one system; None where there is nothing to show."""
 
-    def __call__(self, runs: Sequence[Run], folder: Path, *, width: int = 120) -> RenderableType | None:
-        """Write them to a folder, and return the table for a console of this width."""
+    def __call__(self, runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> RenderableType | None:
+        """Write them to a folder, if there is one, and return the table for a console of this width."""
 
 
 class Presenter(Protocol):
@@ -68,12 +74,12 @@ def _asked(runs: Sequence[Run]) -> Iterator[tuple[Study, list[Run]]]:
         yield _OTHER_SYSTEMS, others
 
 
-def write_report(runs: Sequence[Run], out: Path, *, width: int = 120) -> list[RenderableType]:
+def write_report(runs: Sequence[Run], out: Path | None, *, width: int = 120) -> list[RenderableType]:
     """Write the tables and figures of runs, those of one system beside each other.
 
     Args:
         runs: finished runs; those of systems without a study of their own share one table of all their metrics.
-        out: where to write; made where it is missing.
+        out: where to write; made where it is missing; None writes nothing.
         width: columns of the terminal.
 
     Returns:

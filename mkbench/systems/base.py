@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mkbench.backbones import Backbone, Geometry, PatchFeatures, load_backbone
 from mkbench.backbones.base import Kind
+from mkbench.backbones.finite import require_varied_embeddings
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
@@ -223,12 +224,16 @@ class BenchmarkSystem(L.LightningModule, ABC):
 
     def _encode(self, images: Tensor) -> Tensor:
         """Encode uint8 images (n, 3, S, S) to (n, d), not normalised, a chunk at a time."""
-        return torch.cat([self.backbone.encode_image(chunk) for chunk in self._chunks(images)])
+        embeddings = torch.cat([self.backbone.encode_image(chunk) for chunk in self._chunks(images)])
+        require_varied_embeddings(embeddings, images, model=self.backbone.name)
+        return embeddings
 
     def _patch_features(self, images: Tensor, kind: Kind) -> PatchFeatures:
         """Return features (n, N, C) and embeddings (n, d) of uint8 images in fp32, a chunk at a time."""
         chunks = [self.backbone.patch_features(chunk, kind) for chunk in self._chunks(images)]
-        return PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
+        features = PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
+        require_varied_embeddings(features.embedding, images, model=self.backbone.name)
+        return features
 
     @staticmethod
     def _rank(unit: Tensor, classes: Tensor) -> Tensor:

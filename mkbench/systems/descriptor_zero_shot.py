@@ -34,10 +34,10 @@ from mkbench.systems.records.descriptor_zero_shot import (
     VARIANTS,
     image_layout,
     image_record,
-    image_rows,
     summarise_images,
 )
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
+from mkbench.systems.records.rankings import ranking_rows
 
 #: Classes whose images give a class descriptors, as published.
 NEIGHBORS = 2
@@ -251,7 +251,7 @@ class DescriptorZeroShot(BenchmarkSystem):
 
     def metric_rows(self, rows: pa.Table) -> OwnedRows:
         """Return the columns of the model."""
-        return image_rows(rows)
+        return ranking_rows(rows)
 
     def summarise(self, records: Sequence[GroupRecord], data: ClassGroupDataModule) -> dict[str, Any]:
         """Return metrics, differences, what was mined for every class, and how often which rule applied."""

@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
-from mkbench.backbones.finite import require_finite_embeddings
+from mkbench.backbones.finite import require_finite_embeddings, require_varied_embeddings
 from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.options import Unpack
 from mkbench.errors import DataError, UsageError
 from mkbench.heads import Decomposer, HeadContributions
-from mkbench.heads.store import read_shape, write_contributions
+from mkbench.heads.stored_contributions import read_shape, write_contributions
 from mkbench.runs.group_files import GroupRecord
 from mkbench.systems.base import BenchmarkSystem, SystemOptions
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
@@ -134,6 +134,7 @@ class HeadDecomposition(BenchmarkSystem):
         """Decompose and classify a class group."""
         terms = HeadContributions.concatenate([self._decompose(chunk) for chunk in self._chunks(group.images)])
         require_finite_embeddings(terms.embedding, group.sample_ids, model=self.backbone.name)
+        require_varied_embeddings(terms.embedding, group.images, model=self.backbone.name)
         return DecomposedGroup(self.classify(terms.embedding), terms)
 
     def _decompose(self, images: Tensor) -> HeadContributions:

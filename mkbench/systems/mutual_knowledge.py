@@ -24,6 +24,7 @@ from mkbench.concepts import (
     find_foreground,
 )
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.part_sizes import PART_SIZES
 from mkbench.concepts.templates import require_template
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
@@ -35,6 +36,7 @@ from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import Scorer, ScorerContext, trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, ModelOptions
+from mkbench.systems.chosen_explainers import require_different, with_sizes
 from mkbench.systems.concept_groups import GroupChoice, choose_groups, describe_groups
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
@@ -61,9 +63,9 @@ class MutualKnowledge(BenchmarkSystem):
         explainers: what turns images into parts and descriptors; None: PCA and K-means parts.
         scorers: what else is measured of every explanation, such as :class:`mkbench.scorers.Removal`; None: nothing.
         num_language_concepts: u, the descriptors nearest to a class; 50 for the published bank of 4,229.
-        pool: the descriptors each part proposes, for the default explainers; 500 for the published bank.
-        num_parts: L, for the default explainers.
-        topk: k descriptors for a part, for the default explainers.
+        pool: the descriptors each part proposes, for all explainers that set none; 500 for the published bank.
+        num_parts: L, for all explainers that set none.
+        topk: k descriptors for a part, for all explainers that set none.
         estimator: ``paper`` (published scale, an overlap score) or ``shannon`` (nats).
         condition_on: use the language concepts of the ``predicted`` or of the ``true`` class.
         concept_groups: descriptors that count as one concept, in a second curve beside the published one: ``auto``
@@ -87,9 +89,9 @@ class MutualKnowledge(BenchmarkSystem):
         explainers: list[Explainer] | None = None,
         scorers: list[Scorer] | None = None,
         num_language_concepts: int = 50,
-        pool: int = 500,
-        num_parts: int = 5,
-        topk: int = 3,
+        pool: int = PART_SIZES["pool"],
+        num_parts: int = PART_SIZES["num_parts"],
+        topk: int = PART_SIZES["topk"],
         estimator: Literal["paper", "shannon"] = "paper",
         condition_on: Literal["predicted", "true"] = "predicted",
         concept_groups: GroupChoice = "auto",
@@ -112,12 +114,13 @@ class MutualKnowledge(BenchmarkSystem):
         )
         if num_language_concepts < 1:
             raise UsageError(f"Expected --model.num_language_concepts to be at least 1, found {num_language_concepts}.")
-        self.explainers: Sequence[Explainer] = explainers or [
-            PartsExplainer(name, num_parts=num_parts, topk=topk, pool=pool) for name in ("pca", "kmeans")
-        ]
+        self.explainers: Sequence[Explainer] = with_sizes(
+            explainers or [PartsExplainer(name) for name in ("pca", "kmeans")],
+            {"num_parts": num_parts, "topk": topk, "pool": pool},
+        )
         self.scorers: Sequence[Scorer] = scorers or []
-        _require_different("explainers", [explainer.name for explainer in self.explainers])
-        _require_different("scorers", [scorer.name for scorer in self.scorers])
+        require_different("explainers", [explainer.name for explainer in self.explainers])
+        require_different("scorers", [scorer.name for scorer in self.scorers])
         self.num_language_concepts = num_language_concepts
         self.estimator, self.condition_on, self.concept_groups = estimator, condition_on, concept_groups
         self.scope, self.saliency, self.features, self.refine = scope, saliency, features, refine
@@ -345,6 +348,7 @@ class MutualKnowledge(BenchmarkSystem):
             seed=context.seed,
             explain_again=partial(self._explain_again, group, explainer),
             seeded=getattr(explainer, "seeded", False),
+            patch_size=self.backbone.patch_size,
         )
         for scorer in self.scorers:
             if earlier and not scorer.needs_explanation:
@@ -388,15 +392,6 @@ def _with_metrics_of_scorers(
 ) -> list[ImageMetric]:
     """Add to a user's metrics those that scorers bring for their columns."""
     return [*(metrics or ()), *(metric for scorer in scorers or () for metric in getattr(scorer, "metrics", ()))]
-
-
-def _require_different(option: str, names: Sequence[str]) -> None:
-    """Refuse two of one name: the rows of a run are told apart by it."""
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            f"Expected --model.{option} with different names, found {twice!r} more than once; run them one by one."
-        )
 
 
 def group_seed(seed: int, class_index: int | None, part: int) -> int:

@@ -108,11 +108,17 @@ def describe_run(system: BenchmarkSystem, data: ClassGroupDataModule) -> dict[st
 
 
 def describe_environment(trainer: L.Trainer, system: BenchmarkSystem, images: float, seconds: float) -> dict[str, Any]:
-    """Return what `environment.json` holds: speed, device and versions, none of which may change a metric."""
-    return {
+    """Return what `environment.json` holds: speed, device and versions, none of which may change a metric.
+
+    Where no image was computed there is no speed to tell.
+    """
+    speed = {
         "images_computed": int(images),
         "seconds": round(seconds, 3),
         "images_per_second": round(images / seconds, 4) if seconds > 0 else 0.0,
+    }
+    return {
+        **(speed if images else {}),
         "devices": trainer.world_size,
         "device": str(system.device.type),
         "precision": system.precision,

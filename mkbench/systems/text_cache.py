@@ -27,6 +27,7 @@ def cache_folder(choice: str, holds: str = "text") -> Path | None:
 
     Args:
         choice: ``auto`` for the user's cache folder (``$XDG_CACHE_HOME/mkbench/text``), ``off`` for none, or a folder.
+            A user without a home has no cache folder.
         holds: what is kept there, the last part of the user's cache folder.
 
     >>> cache_folder("off") is None, cache_folder("embeddings").name
@@ -35,8 +36,10 @@ def cache_folder(choice: str, holds: str = "text") -> Path | None:
     if choice == "off":
         return None
     if choice == "auto":
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mkbench" / holds
-    return Path(choice).expanduser()
+        home = os.path.expanduser("~")
+        given = os.environ.get("XDG_CACHE_HOME") or (None if home == "~" else os.path.join(home, ".cache"))
+        return None if given is None else Path(given) / "mkbench" / holds
+    return Path(os.path.expanduser(choice))
 
 
 def _digest(tensor: Tensor) -> str:

@@ -3,7 +3,7 @@
 from mkbench.tables.cells import Cell, fixed, show_estimate
 from mkbench.tables.console import to_console
 from mkbench.tables.csv_text import to_csv
-from mkbench.tables.files import write_table
+from mkbench.tables.files import publish_table, write_table
 from mkbench.tables.html_text import to_html
 from mkbench.tables.latex import to_latex
 from mkbench.tables.markdown import to_markdown
@@ -19,6 +19,7 @@ __all__ = [
     "ResultTable",
     "csv_bounds",
     "fixed",
+    "publish_table",
     "show_estimate",
     "to_console",
     "to_csv",

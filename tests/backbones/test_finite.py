@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mkbench.backbones.finite import require_finite_embeddings, require_finite_weights
+from mkbench.backbones.finite import require_finite_embeddings, require_finite_weights, require_varied_embeddings
 from mkbench.errors import BackboneError
 
 
@@ -35,3 +35,14 @@ def test_images_whose_embedding_is_not_finite_are_named(value: float) -> None:
     embeddings[2:] = value
     with pytest.raises(BackboneError, match=r"for b.png, c.png, d.png and 2 more;"):
         require_finite_embeddings(embeddings, [f"{letter}.png" for letter in "abcdef"], model="toy")
+
+
+def test_one_embedding_for_all_images() -> None:
+    images = torch.arange(12).reshape(3, 1, 2, 2)
+    constant = torch.full((3, 4), 7.0) + torch.rand(3, 4) * 1e-6
+    with pytest.raises(BackboneError, match="toy that differ between images, found the same for all of 3"):
+        require_varied_embeddings(constant, images, model="toy")
+    require_varied_embeddings(constant, images[:1].expand(3, 1, 2, 2), model="toy")  # the same image three times
+    require_varied_embeddings(constant[:1], images[:1], model="toy")
+    constant[2, 3] += 0.001
+    require_varied_embeddings(constant, images, model="toy")

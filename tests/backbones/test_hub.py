@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 import torch
 from hub_cache import HubCache, hub_cache
 
-from mkbench.backbones import OpenClipBackbone, deferred_text, load_backbone
+from mkbench.backbones import OpenClipBackbone, building, deferred_text, load_backbone
 from mkbench.backbones.building import NO_TEXT
+from mkbench.backbones.deferred_text import has_hugging_face_text
+from mkbench.backbones.openclip import check_activation
 from mkbench.errors import BackboneError
 
 __all__ = ["hub_cache"]
@@ -44,7 +47,9 @@ QUIET = pytest.mark.filterwarnings("ignore:Cannot set language for the tokenizer
 
 def images(backbone: Any, count: int = 2) -> torch.Tensor:
     shape = (count, 3, backbone.image_size, backbone.image_size)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0), device=backbone.device
+    )
 
 
 def embed(backbone: Any) -> None:
@@ -128,7 +133,51 @@ def test_tokenizers_of_the_hub_are_for_texts_alone(
     assert backbone.context_length == 16
 
 
-# -- every published architecture ----------------------------------------------------------------------------------
+# -- everything that is published ----------------------------------------------------------------------------------
+
+
+def refusal(architecture: str, tag: str) -> str:
+    """Why these weights do not belong to the architecture, or nothing."""
+    try:
+        check_activation(architecture, tag)
+    except BackboneError as error:
+        return str(error)
+    return ""
+
+
+def test_refused_pairs_have_another_activation_and_a_counterpart() -> None:
+    pairs = open_clip.list_pretrained()
+    refused = [message for pair in pairs if (message := refusal(*pair))]
+    assert (len(pairs), len(refused)) == (196, 27)  # as docs/models.md says
+    counterparts = {message.split("use ")[1].split(" instead")[0] for message in refused}
+    assert counterparts <= {",".join(pair) for pair in pairs if not refusal(*pair)}
+
+
+@QUIET
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", open_clip.list_pretrained(), ids=",".join)
+def test_every_pair_is_built_at_its_full_size(
+    hub_cache: HubCache, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shapes alone, on torch's device without memory; a text encoder of Hugging Face is the cache's small one."""
+    architecture, tag = pair
+    hub_cache.add_text(architecture)
+    if refusal(architecture, tag):
+        with pytest.raises(BackboneError, match="were trained with QuickGELU"):
+            load_backbone(f"{architecture},{tag}", random_weights=True)
+        return
+    with monkeypatch.context() as patch, torch.device("meta"):
+        patch.setattr(open_clip, "create_model", partial(open_clip.create_model, device="meta"))
+        backbone = load_backbone(f"{architecture},{tag}", random_weights=True)
+        assert backbone.encode_image(images(backbone, 1)).shape == (1, backbone.embed_dim)
+    assert isinstance(backbone, OpenClipBackbone)
+    tokens = backbone.tokenizer(TEXTS[:1])
+    if has_hugging_face_text(open_clip.get_model_config(architecture)):  # it looks at values, which "meta" has none of
+        backbone.model.text = building._build_text_tower(architecture)
+    else:
+        tokens = tokens.to("meta")
+    assert backbone.model.encode_text(tokens).shape == (1, backbone.embed_dim)
+
 
 ARCHITECTURES = list(dict.fromkeys(architecture for architecture, _ in open_clip.list_pretrained()))
 #: Beyond one of each family, for the whole list takes most of an hour on two cores.

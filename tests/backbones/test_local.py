@@ -136,6 +136,29 @@ def test_tokenizer_settings_must_not_name_files_or_code(folder: Path, setting: d
         load_local(folder, name="m")
 
 
+@pytest.mark.parametrize("part", ["tokenizer", "text tower"])
+def test_code_beside_a_model_is_neither_run_nor_asked_about(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    pytest.importorskip("transformers")
+    monkeypatch.setattr("builtins.input", lambda _: "y")  # transformers would ask, and do as it is told
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    text = tmp_path / "stranger" / "text"  # a name of the hub that transformers takes for this folder
+    text.mkdir(parents=True)
+    (folder / VOCABULARY_FILE).unlink()
+    kinds = {"AutoConfig": "own.Own", "AutoModel": "own.Own", "AutoTokenizer": ["own.Own", None]}
+    for place in (folder, text):
+        (place / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
+        (place / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": kinds}))
+        settings = {"tokenizer_class": "Own", "auto_map": kinds}
+        (place / "tokenizer_config.json").write_text(json.dumps(settings))
+    rewrite(folder, hf_tokenizer_name="a/b", **({"hf_model_name": "stranger/text"} if part == "text tower" else {}))
+    with pytest.raises(BackboneError, match=f"The {part} of .* needs code that comes with its files, .* never run"):
+        load_local(folder, name="m", random_weights=True).encode_text(["a cat"])
+    assert not (tmp_path / "ran").exists()
+
+
 def test_two_tokenizers_are_refused(folder: Path) -> None:
     rewrite(folder, hf_tokenizer_name="a/b")
     with pytest.raises(BackboneError, match=r"either vocab.bpe.gz or text_cfg.hf_tokenizer_name .* found both"):

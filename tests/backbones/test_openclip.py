@@ -114,8 +114,8 @@ def test_keys_are_the_key_projection_of_the_last_block(tiny: Callable[..., OpenC
     keys = backbone.patch_features(pixels, "keys").features
     np.testing.assert_allclose(keys.numpy(), expected, rtol=1e-4, atol=1e-5)
     both = backbone.patch_features(pixels, "both").features
-    assert torch.equal(both[..., 32:], keys)
-    assert torch.equal(both[..., :32], backbone.patch_features(pixels).features)
+    torch.testing.assert_close(both[..., 32:], keys)  # other outputs may be computed by other kernels
+    torch.testing.assert_close(both[..., :32], backbone.patch_features(pixels).features)
 
 
 def test_unknown_kinds_are_refused(tiny: Callable[..., OpenClipBackbone]) -> None:

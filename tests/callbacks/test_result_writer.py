@@ -386,6 +386,7 @@ def test_partial_run_says_so_and_a_full_one_goes_on(
     assert outcome.results()["data"]["images"] == 2 * groups
     assert f"tiny: a partial run, {groups} of 3 class groups" in " ".join(outcome.output.split())
     whole = command(*predict_words)
+    assert (whole.code, whole.error) == (0, "")
     assert "partial" not in whole.results()["data"]
     assert (whole.run / "results.json").read_bytes() == (complete_run / "results.json").read_bytes()
 

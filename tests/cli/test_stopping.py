@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -86,3 +87,19 @@ def test_handler_is_as_before_at_the_end() -> None:
     with stoppable():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_second_signal_does_not_break_the_timer_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    start_thread = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        signal.raise_signal(signal.SIGTERM)  # `timeout` and schedulers signal the process and its group
+        start_thread(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with stoppable():
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)
+        monkeypatch.undo()
+        with pytest.raises(Terminated):  # the timer runs, and a later signal stops as ever
+            signal.raise_signal(signal.SIGTERM)

@@ -278,6 +278,7 @@ def test_predict_gives_the_same_results_in_both_layouts(tmp_path, write_bank, ca
         f"--config={CONFIG}",
         "--model.backbone=critters-vit-s",
         "--model.num_language_concepts=5",
+        "--model.explainers=null",
         "--model.pool=6",
         f"--data.bank={write_bank()}",
         "--data.allow_missing_classes=true",

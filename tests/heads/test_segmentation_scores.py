@@ -47,7 +47,7 @@ def test_batches_are_joined() -> None:
     maps, ground_truth = draw()
     parts = [score_maps(maps[i : i + 1], ground_truth[i : i + 1]) for i in range(3)]
     for one, other in zip(MapScores.concatenate(parts), score_maps(maps, ground_truth), strict=True):
-        assert torch.equal(one, other)
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=0)  # batches of another size add up in another order
 
 
 def test_no_image() -> None:

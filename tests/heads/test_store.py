@@ -13,14 +13,8 @@ from safetensors.torch import load_file, save_file
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import DataError, MkbenchError, UsageError
 from mkbench.heads import HeadContributions
-from mkbench.heads.store import (
-    ContributionStore,
-    StoredGroup,
-    contributions_path,
-    open_store,
-    read_shape,
-    write_contributions,
-)
+from mkbench.heads.store import ContributionStore, StoredGroup, open_store
+from mkbench.heads.stored_contributions import contributions_path, read_shape, write_contributions
 from mkbench.runs.group_files import write_group
 from mkbench.runs.run_folder import write_json
 from mkbench.systems.records.rankings import ranking_record

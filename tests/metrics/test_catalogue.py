@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from mkbench.metrics import ImageMetric
+from mkbench.metrics import ImageMetric, Proportion
 from mkbench.metrics.catalogue import CATALOGUE, metric_entry, metrics_of
 from mkbench.metrics.entry import MetricEntry
+from mkbench.metrics.proportion import ProportionMetric
 from mkbench.metrics.row_metric import MeanMetric, has_value
 
 RNG = np.random.default_rng(0)
@@ -127,7 +128,10 @@ def test_one_image_is_its_own_value_and_none_has_none(entry: MetricEntry) -> Non
     values = metric.update_rows(one)
     if not values.isnan().any():
         bounds = metric.interval(values, one)
-        if bounds is not None:
+        if isinstance(metric, ProportionMetric) and set(values.tolist()) <= {0.0, 1.0}:
+            assert bounds is not None
+            assert bounds[1] - bounds[0] > 0.7  # one image says little of a share
+        elif bounds is not None:
             assert bounds == pytest.approx((float(metric.compute()),) * 2, abs=1e-14)
     empty = entry.build()
     assert len(empty.update_rows({name: [] for name in entry.columns})) == 0
@@ -156,7 +160,7 @@ def test_images_without_a_value_change_nothing(entry: MetricEntry) -> None:
 def test_facts_fit_each_other(entry: MetricEntry) -> None:
     direction = entry.metric.higher_is_better
     # A class may serve as a control too, which has no direction.
-    assert entry.display.higher_is_better in (direction, None) or entry.metric is ImageMetric
+    assert entry.display.higher_is_better in (direction, None) or entry.metric in (ImageMetric, Proportion)
     assert entry.display.heading[-1] not in "↑↓%"
     assert (entry.display.unit == "%") == (entry.display.scale == 100)
     assert entry.meaning

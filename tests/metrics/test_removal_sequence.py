@@ -85,7 +85,7 @@ def test_score_is_scaled_cosine() -> None:
     assert scores.dtype == torch.float64
     assert scores.tolist() == pytest.approx([2.5, 1.5, -2.5])
     batched = score_curve(torch.stack([embeddings, embeddings.flip(0)]), torch.tensor([[9.0, 0.0], [9.0, 0.0]]))
-    assert torch.equal(batched, torch.stack([scores, scores.flip(0)]))
+    torch.testing.assert_close(batched, torch.stack([scores, scores.flip(0)]), rtol=1e-13, atol=1e-15)
     with pytest.raises(ValueError, match="embeddings of one width, found 2 and 3"):
         score_curve(embeddings, torch.ones(3))
 

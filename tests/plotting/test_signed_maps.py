@@ -51,6 +51,18 @@ def test_the_map_is_laid_over_the_image_the_right_way_round() -> None:
     assert left.sum() > right.sum()  # bright stays bright
 
 
+@pytest.mark.parametrize(("patch_size", "covered"), [(None, (8, 9)), (3, (6, 3)), (5, (10, 5))])
+def test_patch_of_the_overlay_has_the_size_that_the_model_reads(
+    patch_size: int | None, covered: tuple[int, int]
+) -> None:
+    photo = torch.full((3, 9, 9), 120, dtype=torch.uint8)
+    panels = [("an owl", torch.tensor([[0.0, 2.0]]))]  # one row of two patches
+    overlay = signed_maps_figure("Maps", panels, image=photo, overlay=True, patch_size=patch_size).axes[3]
+    width, height = covered
+    assert list(overlay.images[1].get_extent()) == [0, width, height, 0]
+    assert (overlay.get_xlim(), overlay.get_ylim()) == ((0, 9), (9, 0))
+
+
 def test_image_stays_visible_where_the_map_is_zero() -> None:
     photo = torch.full((3, 8, 8), 120, dtype=torch.uint8)
     overlay = topic_figure(torch.tensor([[0.0, 2.0, 0.5]]), photo).axes[3]

@@ -37,6 +37,12 @@ def test_png_has_200_dots_per_inch(tmp_path):
     assert (int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")) == (400, 200)  # 2 x 1 inch
 
 
+def test_pdf_embeds_fonts_and_no_outlines_of_characters(tmp_path):
+    _, pdf = save_figure(_figure(), tmp_path / "figure")
+    assert b"/FontFile2" in pdf.read_bytes()  # TrueType; publishers refuse fonts of Type 3
+    assert b"/Type3" not in pdf.read_bytes()
+
+
 def test_print_style_leaves_the_settings_alone(tmp_path):
     before = dict(matplotlib.rcParams)
     save_figure(_figure(), tmp_path / "figure")

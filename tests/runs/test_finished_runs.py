@@ -121,3 +121,18 @@ def test_samples_have_a_row_for_each_image_and_explainer(tmp_path):
     assert table["explainer"].to_pylist() == ["pca", "kmeans"] * 2
     assert table["curve"].to_pylist() == [[65.0], [65.0], [66.0], [66.0]]
     assert runs[1].samples().to_arrow().equals(table[2:])
+
+
+def test_runs_become_frames_as_the_documentation_uses_them(tmp_path):
+    pytest.importorskip("pandas")
+    for name, auc in (("A", 2.0), ("B", 1.0)):
+        _run(tmp_path / name, name, top1=0.5, pca={"auc": auc})
+        write_rows(tmp_path / name, [row(image, [auc]) | {"concept_entropy": auc * i} for i, image in enumerate("xyz")])
+    runs = read_runs([tmp_path / "A", tmp_path / "B"])
+    metrics = runs.metrics().to_pandas()
+    assert metrics[metrics.metric == "top1"][["model", "value"]].to_numpy().tolist() == [["A", 0.5], ["B", 0.5]]
+    assert metrics["explainer"].isna().tolist() == [True, False] * 2  # that of the model is missing, not a text
+    assert metrics["value"].dtype == float
+    samples = runs.samples().to_pandas()
+    assert samples.groupby("model")["concept_entropy"].mean().to_dict() == {"A": 2.0, "B": 1.0}
+    assert [list(curve) for curve in samples["curve"]] == [[2.0]] * 3 + [[1.0]] * 3

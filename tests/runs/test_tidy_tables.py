@@ -14,6 +14,17 @@ def test_pandas_is_asked_for_in_one_sentence(monkeypatch):
         TidyTable(pa.table({"a": [1]})).to_pandas()
 
 
+def test_arrow_makes_the_frame_where_pandas_is_installed(monkeypatch):
+    """Without pandas too: only whether it is there is pretended, and Arrow's answer."""
+
+    class Table:
+        def to_pandas(self):
+            return "a frame"
+
+    monkeypatch.setattr(tidy_tables, "find_spec", {"pandas": "its place"}.get)
+    assert TidyTable(Table()).to_pandas() == "a frame"
+
+
 def test_frame_is_that_of_arrow():
     pandas = pytest.importorskip("pandas")
     frame = TidyTable(pa.table({"a": [1, 2], "b": ["x", None]})).to_pandas()

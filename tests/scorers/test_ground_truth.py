@@ -11,6 +11,7 @@ from toy_context import ALL, BANK, NONE, ONE, SIDE, make_context
 
 from mkbench.backbones import Geometry
 from mkbench.concepts import GroupExplanation, VisionConcepts
+from mkbench.concepts.upscale import clear_uncovered
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.ground_truth import GroupGroundTruth
 from mkbench.errors import UsageError
@@ -72,6 +73,14 @@ def test_parts_that_cannot_be_seen_are_left_out() -> None:
     assert ground_truth.part_masks is not None
     ground_truth.part_masks[:, 1] = False
     assert GroundTruth().score(context)["part_iou"] == [pytest.approx(8 / 12)]
+
+
+def test_pixels_that_no_patch_covers_are_background_of_the_ground_truth_too() -> None:
+    # Three patches of 7 pixels cover 21 of 24. Columns 0-7 of 21 rows against the lower half, rows 12-20 of 21 columns.
+    context = with_ground_truth(make_context([[True, False, False]], ids=torch.tensor([[[1, -1]] * 3])))
+    pixels = clear_uncovered(context.explanation.part_pixels, (3, 3), 7)
+    context = replace(context, explanation=replace(context.explanation, part_pixels=pixels), patch_size=7)
+    assert GroundTruth().score(context)["part_iou"] == [pytest.approx(8 * 9 / (8 * 21 + 21 * 9 - 8 * 9))]
 
 
 def test_columns_are_those_announced_and_have_metrics() -> None:

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import pytest
 from result_documents import results
+from rich.console import Console, RenderableType
 
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.registry import STUDIES, Study, present, write_report
+
+
+def printed(tables: list[RenderableType]) -> str:
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(*tables)
+    return console.export_text()
+
 
 HEADS = results(top1=0.5) | {"system": "head_decomposition"}
 
@@ -19,6 +28,19 @@ def test_runs_of_each_system_get_its_tables(tmp_path: Path) -> None:
     assert {"heads.csv", "table.csv"} <= {path.name for path in (tmp_path / "out").iterdir()}
     assert "7.0" in (tmp_path / "out" / "table.csv").read_text()
     assert "0.5" in (tmp_path / "out" / "heads.csv").read_text()
+
+
+def test_without_a_folder_the_same_tables_are_shown_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [HEADS, results(top1=0.5, pca={"auc": 7.0}), results(top1=0.5) | {"system": "my_own"}]
+    runs = [Run(tmp_path / name, name, document, {}) for name, document in zip("abc", documents, strict=True)]
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    shown, written = write_report(runs, None), write_report(runs, tmp_path / "out")
+    assert printed(shown) == printed(written)
+    assert len(shown) == 3
+    assert list(Path.cwd().iterdir()) == []
 
 
 def test_nothing_is_written_of_a_system_that_is_not_there(tmp_path: Path) -> None:

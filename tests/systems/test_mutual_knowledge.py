@@ -17,8 +17,9 @@ from toy_features import shrink_baseline
 
 from mkbench.backbones import PatchFeatures
 from mkbench.baselines import MMCBMExplainer
+from mkbench.cli.doctor.jobs import find_jobs
 from mkbench.cli.main import main
-from mkbench.concepts import PartsExplainer
+from mkbench.concepts import PartsExplainer, RandomParts, WholeImage
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.group_loader import take_only
 from mkbench.errors import BackboneError, UsageError
@@ -209,7 +210,8 @@ def coloured(*squares: tuple[int, int]) -> torch.Tensor:
 
 def toy_system(**options: Any) -> MutualKnowledge:
     system = MutualKnowledge(
-        ColourBackbone(), num_language_concepts=5, pool=8, num_parts=2, topk=2, refine="none", **options
+        ColourBackbone(),
+        **({"num_language_concepts": 5, "pool": 8, "num_parts": 2, "topk": 2, "refine": "none"} | options),
     )
     system.prepare_texts(["ant", "bee"], [f"descriptor {i}" for i in range(20)], ["a {}"])
     return system
@@ -398,6 +400,51 @@ def test_settings_hold_every_choice_that_changes_numbers() -> None:
         "descriptor_template": "see {}",
     }.items():
         assert toy_system(**{option: value}).settings() != plain, option
+
+
+@pytest.mark.parametrize("option", ["num_parts", "topk", "pool"])
+def test_sizes_of_a_run_are_those_of_all_explainers_that_set_none(option: str) -> None:
+    listed = [PartsExplainer("pca"), PartsExplainer("kmeans", **{option: 4}), RandomParts(), WholeImage()]
+    settings = toy_system(**{option: 6}, explainers=listed).settings()["explainers"]
+    assert {name: own.get(option) for name, own in settings.items()} == {
+        "pca": 6,
+        "kmeans": 4,
+        "random": 6,
+        "whole-image": None,
+    }
+
+
+def test_listed_explainers_without_sizes_explain_as_the_default_ones() -> None:
+    group = ClassGroup(torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2))]), 1, 0, ("a", "b"))
+    expected, found = (
+        toy_system(explainers=listed).explain_group(group).explained["pca"].explanation
+        for listed in (None, [PartsExplainer()])
+    )
+    assert found.descriptor_ids.shape == (2, 2, 2)  # images, --model.num_parts, --model.topk
+    torch.testing.assert_close(found.descriptor_ids, expected.descriptor_ids, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"topk": 0}, r"Expected --model.topk to be at least 1, found 0"),
+        (
+            {"topk": 6, "explainers": [PartsExplainer(topk=4), WholeForeground(), WholeImage()]},
+            r"leaves `topk` to --model.topk=6, found only 4 of pca, 2 of whole; change it in their init_args",
+        ),
+    ],
+)
+def test_sizes_that_no_explainer_can_follow_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        toy_system(**options)
+
+
+@pytest.mark.parametrize("option", ["num_parts", "topk", "pool"])
+def test_sizes_on_the_command_line_reach_the_explainers_of_a_file(option: str) -> None:
+    (job,) = find_jobs(CONFIGS / "critters" / "mutual_knowledge.yaml", [f"--model.{option}=2"])
+    settings = job.parse().build("model").settings()["explainers"]
+    assert [settings[name][option] for name in ("pca", "kmeans", "random")] == [2, 2, 2]
+    assert settings["pca"] == {**PartsExplainer(pool=62).settings(), option: 2}
 
 
 @pytest.mark.parametrize(

@@ -49,12 +49,12 @@ def run(options: argparse.Namespace) -> int:
     # These take seconds to import.
     from rich.console import Console  # noqa: PLC0415
 
+    from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
     from mkbench.concepts.bank import load_bank  # noqa: PLC0415
-    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.studies.banks.study import analyse_banks  # noqa: PLC0415
-    from mkbench.studies.banks.table import write_banks  # noqa: PLC0415
+    from mkbench.studies.banks.write import write_banks  # noqa: PLC0415
 
-    runs = read_runs(options.runs) if options.runs else []
+    runs = open_runs(options.runs) if options.runs else []
     name = options.encoder or _model_of(runs)
     encoder = _load_encoder(name)
     banks = [load_bank(path) for path in options.banks]

@@ -61,7 +61,7 @@ def evaluate_bench(
 
     def evaluate(job: BenchJob) -> Path | None:
         root = out / job.folder
-        results = [f"--results.root={root}", f"--results.overwrite={overwrite}".lower()]
+        results = [f"--results.root={root}", *(["--results.overwrite=true"] if overwrite else [])]
         return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
 
     jobs = list_jobs(config, overrides)

@@ -42,12 +42,13 @@ def run(options: argparse.Namespace) -> int:
         UsageError: a folder without a finished run.
         DataError: a damaged run, or one that lacks class groups.
     """
-    from mkbench.runs.finished_runs import read_runs, require_whole  # noqa: PLC0415
+    from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
+    from mkbench.runs.finished_runs import require_whole  # noqa: PLC0415
     from mkbench.studies.concept_heads.write import write_concept_heads  # noqa: PLC0415 - these take seconds to import
     from mkbench.studies.overview.study import data_sentences  # noqa: PLC0415
     from mkbench.studies.registry import write_report  # noqa: PLC0415
 
-    runs, console = read_runs(options.runs), Console()
+    runs, console = open_runs(options.runs, trust=options.trust_config), Console()
     require_whole(runs)
     embed = partial(embed_bank, trust=options.trust_config)
     for table in write_report(runs, options.out, width=console.width):

@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/demo"), help="folder of the run folders, tables and figures"
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="compute again what an earlier demo in --out has finished"
+    )
     parser.set_defaults(overrides=[])
 
 
@@ -34,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate the bundled models, print the table and where to look next."""
     config = resources.files("mkbench") / "configs" / "critters" / "demo.yaml"
     with resources.as_file(config) as path:
-        exit_code = run_bench(read_config(path), options.out, overrides=options.overrides, overwrite=True)
+        bench = read_config(path)
+        exit_code = run_bench(bench, options.out, overrides=options.overrides, overwrite=options.overwrite)
     print(_NEXT.format(out=options.out))
     return exit_code

@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from lightning.fabric import Fabric  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
+    from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
     from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
     from mkbench.cli.trainer import usable_accelerator  # noqa: PLC0415
     from mkbench.studies.head_pruning.choice import PruningOptions  # noqa: PLC0415
@@ -59,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         images_per_class=options.images_per_class,
     )
+    restore_results([options.run], trust=options.trust_config)
     system = load_system(options.run, trust=options.trust_config).to(
         Fabric(accelerator=usable_accelerator("auto"), devices=1).device
     )

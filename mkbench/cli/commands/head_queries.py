@@ -82,6 +82,7 @@ class HeadQuery:
         # These take seconds to import.
         from rich.console import Console  # noqa: PLC0415
 
+        from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
         from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
         from mkbench.heads.store import open_store  # noqa: PLC0415
         from mkbench.plotting.style import save_figure  # noqa: PLC0415
@@ -93,6 +94,7 @@ class HeadQuery:
 
         question = dict(vars(options))
         run, out, trust = question.pop("run"), question.pop("out", None), question.pop("trust_config")
+        restore_results([run], trust=trust)
         asked = HeadRun(open_store(run), load_system(run, trust=trust), load_data(run, trust=trust))
         answer = getattr(asked, self.name)(**question)
         console = Console()

@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     # These take seconds to import.
     from rich.console import Console  # noqa: PLC0415
 
+    from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
     from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
     from mkbench.studies.head_removal.choice import RemovalOptions  # noqa: PLC0415
     from mkbench.studies.head_removal.study import remove_from_run  # noqa: PLC0415
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         ablation=options.ablation,
         seeds=options.seeds,
     )
+    restore_results([options.run], trust=options.trust_config)
     trust: bool = options.trust_config
     system, data = load_system(options.run, trust=trust), load_data(options.run, trust=trust)
     document = remove_from_run(options.run, system, data, how, probe=options.probe)

@@ -71,10 +71,12 @@ def run(options: argparse.Namespace) -> int:
         UsageError: options that do not fit, or a folder without a run that decomposes heads.
     """
     # These take seconds to import.
-    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
+    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
     from mkbench.runs.results import read_results  # noqa: PLC0415
     from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
-    from mkbench.studies.head_labels.table import show_report, write_heads  # noqa: PLC0415
+    from mkbench.studies.head_labels.table import show_report  # noqa: PLC0415
+    from mkbench.studies.head_labels.write import write_heads  # noqa: PLC0415
 
     how = HeadOptions(
         num_texts=options.num_texts,
@@ -85,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         normalise=options.normalise,
     )
-    folders, console = find_runs(options.runs), Console()
+    folders, console = restore_results(options.runs, trust=options.trust_config), Console()
     chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
     for folder, pool, labeller, judge in chosen:
         report = explain_heads(folder, load_system(folder, trust=options.trust_config), pool, labeller, judge, how)

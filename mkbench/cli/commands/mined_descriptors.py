@@ -202,7 +202,7 @@ def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = ()
         for phase in PHASES:
             words = ["predict", "--config", str(out / f"{phase}.yaml"), *options_of_phase(overrides, phase)]
             words += [f"--{name}={option_word(value)}" for name, value in options_of(model).items()]
-            words += [*sources, f"--results.root={roots[phase]}", f"--results.overwrite={overwrite}".lower()]
+            words += [*sources, f"--results.root={roots[phase]}", *(["--results.overwrite=true"] if overwrite else [])]
             folder = run_predict(words, roots[phase], model, apart=apart)
             sources.append(f"--model.{'mined_from' if phase == 'mining' else 'held_out_from'}={folder}")
         return folder

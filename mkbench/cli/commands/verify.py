@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         UsageError: an unknown table, column or tolerance, or a folder without a finished run.
     """
     # These take a second to import.
-    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
+    from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
     from mkbench.studies.reproduction.study import verify  # noqa: PLC0415
     from mkbench.studies.reproduction.table import show_verification, verification_files  # noqa: PLC0415
 
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     table = with_tolerances(table, read_tolerances(getattr(options, "tolerance", [])))
     if hasattr(options, "column"):
         table = with_columns(table, options.column)
-    verification = verify(table, read_runs(options.runs))
+    verification = verify(table, open_runs(options.runs))
     if hasattr(options, "out"):
         verification_files(verification, options.out, complete=options.complete)
     console = Console()
@@ -86,12 +86,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _load_table(against: str) -> PublishedTable:
     """Return a published table by its name, a user's own from its file, or one of earlier runs."""
-    from mkbench.runs.finished_runs import find_runs, read_runs  # noqa: PLC0415
+    from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
     from mkbench.studies.reproduction.earlier_runs import table_of_runs  # noqa: PLC0415
 
     path = Path(against)
     if against not in published_names() and path.is_dir():
-        return table_of_runs(read_runs(find_runs([path])), path)
+        return table_of_runs(open_runs([path]), path)
     own = against not in published_names() and path.suffix == ".json"
     return read_table(path) if own else load_published(against)
 

@@ -15,7 +15,7 @@ _LARGE_SHARE = 0.1
 
 
 def check_bank(bank: ConceptBank, path: Path | None) -> Iterator[Remark]:
-    """Remark on the number of descriptors.
+    """Remark on the number of descriptors, and of facts that they state where that is known.
 
     Args:
         bank: the bank.
@@ -30,7 +30,8 @@ def check_bank(bank: ConceptBank, path: Path | None) -> Iterator[Remark]:
             f"{counted(len(variants), 'descriptor')} that differ from another in capitals alone, such as "
             f"{variants[0]!r}; they count as different ones: write them alike"
         )
-    yield ok(f"{Path(bank.source).name}: {counted(entries, 'entry', 'entries')}, {len(bank):,} unique{repeats}")
+    facts = "" if bank.groups is None else f", which state {counted(len(set(bank.groups)), 'fact')}"
+    yield ok(f"{Path(bank.source).name}: {counted(entries, 'entry', 'entries')}, {len(bank):,} unique{facts}{repeats}")
 
 
 def check_size(bank: ConceptBank, needed: Mapping[str, int]) -> Iterator[Remark]:

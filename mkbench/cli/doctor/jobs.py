@@ -69,8 +69,9 @@ def needed_descriptors(settings: Mapping[str, Any]) -> dict[str, int]:
     """
     needed = {f"--model.{name}": settings.get(name) for name in ("num_language_concepts", "pool")}
     explainers = settings.get("explainers")
-    if explainers:  # then the pool of the default explainers means nothing
-        pools = [explainer.get("init_args", {}).get("pool") for explainer in explainers]
+    if explainers:  # each has a pool of its own, that of the run, or none
+        given = [explainer.get("init_args", {}) for explainer in explainers]
+        pools = [settings.get("pool") if own["pool"] is None else own["pool"] for own in given if "pool" in own]
         needed["--model.pool"] = max((pool for pool in pools if pool is not None), default=None)
     return {option: number for option, number in needed.items() if isinstance(number, int)}
 

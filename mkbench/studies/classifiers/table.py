@@ -1,19 +1,14 @@
 """Table of trained classifiers: a row for each of a model."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, explainer_label, find_metric
 from mkbench.runs.schema import RunResults
 from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
 from mkbench.studies.mutual_knowledge.table import CSV_MODEL, CSV_RANDOM_WEIGHTS, MODEL
-from mkbench.studies.presentation import Presentation
-from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
+from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds
 
 _ZERO_SHOT = "zero-shot"
 
@@ -58,13 +53,13 @@ def note(runs: Sequence[Run]) -> str:
     """Say what the columns hold.
 
     >>> note([])
-    'Shares of the images; 95 % intervals over images.'
+    'Shares of the images; 95 % intervals over images (Wilson).'
     """
     images = {run.results["data"]["images"] for run in runs}
     of = f"{images.pop():,}" if len(images) == 1 else "the"
     firsts = {next(iter(run.results["settings"]["heads"])) for run in runs}
     first = f" First: {explainer_label(firsts.pop())}; differences are paired." if len(firsts) == 1 else ""
-    return f"Shares of {of} images; 95 % intervals over images.{first}"
+    return f"Shares of {of} images; 95 % intervals over images (Wilson).{first}"
 
 
 def classifiers_table(rows: Sequence[dict[str, Any]], *, caption: str = "") -> ResultTable:
@@ -87,22 +82,3 @@ def classifiers_table(rows: Sequence[dict[str, Any]], *, caption: str = "") -> R
         *own_columns(rows, lambda row: row["own"]),
     ]
     return ResultTable(columns, rows, notes=[caption], section=MODEL.cell, layouts=(BESIDE, BELOW))
-
-
-def present_classifiers(runs: Sequence[Run]) -> Presentation:
-    """Return the table of trained classifiers, for a page."""
-    table = classifiers_table(classifier_rows(runs), caption=note(runs))
-    return Presentation("Classifiers", [replace(table, title="Zero-shot and trained classifiers")])
-
-
-def write_classifiers(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
-    """Write ``classifiers.csv`` and ``classifiers.md`` of finished runs and return their table for the console.
-
-    Args:
-        runs: runs of ``BaselineAccuracy``.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-    """
-    table = classifiers_table(classifier_rows(runs), caption=note(runs))
-    write_table(table, folder, "classifiers")
-    return to_console(table, width=width)

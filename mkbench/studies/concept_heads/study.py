@@ -14,7 +14,7 @@ from mkbench.heads.concept_heads import ConceptHeads, find_concept_heads
 from mkbench.heads.head_values import Head, unit_heads
 from mkbench.heads.labels import read_labels
 from mkbench.heads.store import ContributionStore, open_store
-from mkbench.metrics.functional import bootstrap_interval
+from mkbench.metrics.functional import bootstrap_interval, wilson_interval
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate, explainer_label, sort_explainers
@@ -64,8 +64,11 @@ class ClassConceptHeads:
         if not compared.any():
             return {}
         ahead = (self.concept_heads.own > self.concept_heads.others).double()
-        values = {"carried": ahead[compared], "beaten": self.concept_heads.beaten[compared]}
-        return {name: Estimate(float(each.mean()), bootstrap_interval(each)) for name, each in values.items()}
+        ahead, beaten = ahead[compared], self.concept_heads.beaten[compared]
+        return {
+            "carried": Estimate(float(ahead.mean()), wilson_interval(int(ahead.sum()), len(ahead))),
+            "beaten": Estimate(float(beaten.mean()), bootstrap_interval(beaten)),
+        }
 
 
 def find_class_heads(model: ConceptHeadModel, embed: EmbedBank) -> tuple[list[ClassConceptHeads], tuple[str, ...]]:

@@ -1,12 +1,13 @@
 """Table of mutual knowledge and head metrics side by side: a row for each model and explainer."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rich.console import Group
 from rich.text import Text
 
+from mkbench.metrics.entry import Display
 from mkbench.studies.concept_heads.choice import CONTROL, HEAD_METRICS
+from mkbench.studies.metric_columns import metric_column, own_columns
 from mkbench.studies.mutual_knowledge.table import (
     CSV_EXPLAINER,
     CSV_MODEL,
@@ -14,27 +15,17 @@ from mkbench.studies.mutual_knowledge.table import (
     MODEL,
     PARTS,
     Row,
+    bench_notes,
     caption,
     information_columns,
     top1_column,
 )
 from mkbench.tables import Column, Layout, ResultTable, csv_bounds, to_console
 
-#: Heading of each metric of heads, and whether more is better.
-_HEADINGS = {
-    **dict(
-        zip(
-            HEAD_METRICS,
-            (("entanglement", False), ("association", True), ("CCS", True), ("high CCS", None), ("CCR", None)),
-            strict=True,
-        )
-    ),
-    **dict(zip(CONTROL, (("carried", True), ("beaten", True)), strict=True)),
-}
 _CSV_NAMES = {"ccs@5": "high_ccs"}  # what differs in the file for programs
 _HEADS_NOTE = (
     "Over heads: entanglement (label shared with an earlier head), association (texts fit the label), CCS (texts out "
-    "of five that do), high CCS (all five do), CCR (concepts that several high-CCS heads share, by such heads)."
+    "of five that do), CCS@5 (all five do), CCR (concepts that several heads of CCS 5 share, by such heads)."
 )
 _CARRIED_NOTE = (
     "Over classes: carried (their own mutual concepts project more on the head that carries them most than those of "
@@ -46,7 +37,7 @@ _CARRIED_NOTE = (
 def concept_heads_table(rows: Sequence[Row], *, notes: Sequence[str] = ()) -> ResultTable:
     """Declare the table of both systems.
 
-    A narrow terminal gets a table for each system, a still narrower one no intervals.
+    A narrow terminal gets a table for each system, then one for the control too, a still narrower one no intervals.
 
     Args:
         rows: from ``concept_head_rows``.
@@ -59,24 +50,30 @@ def concept_heads_table(rows: Sequence[Row], *, notes: Sequence[str] = ()) -> Re
     about += [Column(None, key, csv=key) for key in ("estimator", "images", "head_images")]
     breaks = {"mutual_information": "MI\n↑", "auc": "AUC\n↑", "chance": "chance\nAUC", "excess": "excess\nAUC ↑"}
     knowledge = [top1_column(console="top-1\n% ↑"), *information_columns(rows, console=breaks)]
-    heads = [_head_column(key) for key in _HEADINGS]
-    parts = [[column.title for column in columns] for columns in (knowledge, heads)]
-    fixed_notes = [_HEADS_NOTE, _CARRIED_NOTE, *notes]
+    heads, control = [*map(_head_column, HEAD_METRICS)], [*map(_control_column, CONTROL)]
+    own = own_columns(rows, lambda row: row["own"])
+    knowledge_titles, head_titles, control_titles = (
+        [column.title for column in columns] for columns in ([*knowledge, *own], heads, control)
+    )
+    two, three = [knowledge_titles, head_titles + control_titles], [knowledge_titles, head_titles, control_titles]
+    fixed_notes = [*bench_notes(rows), _HEADS_NOTE, _CARRIED_NOTE, *notes]
     return ResultTable(
-        [*about, MODEL, PARTS, *knowledge, *heads],
+        [*about, MODEL, PARTS, *knowledge, *own, *heads, *control],
         rows,
-        notes=[caption(rows), *fixed_notes],
-        short_notes=[caption(rows, intervals=False), *fixed_notes],
+        notes=[caption(rows, beside=False), *fixed_notes],
+        short_notes=[caption(rows, intervals=False, beside=False), *fixed_notes],
         notes_width="terminal",
         section=MODEL.cell,
-        layouts=(Layout("below"), Layout("below", parts), Layout("none", parts)),
+        layouts=(Layout("below"), Layout("below", two), Layout("below", three), Layout("none", two)),
     )
 
 
-def _head_column(key: str) -> Column:
-    heading, better = _HEADINGS[key]
-    column = Column(heading, key, decimals=2, higher_is_better=better, csv=csv_bounds(_CSV_NAMES.get(key, key)))
-    return replace(column, console_heading=column.title.replace(" ", "\n", 1))
+def _head_column(metric: str) -> Column:
+    return metric_column(metric, metric, csv=csv_bounds(_CSV_NAMES.get(metric, metric)))
+
+
+def _control_column(key: str) -> Column:
+    return metric_column(Display(key, "", 2, True), key, csv=csv_bounds(key))
 
 
 def concept_heads_console(rows: Sequence[Row], *, notes: Sequence[str] = (), width: int = 120) -> Group:

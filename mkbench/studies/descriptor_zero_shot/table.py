@@ -4,16 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Group
-
+from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
-from mkbench.studies.presentation import Presentation
+from mkbench.studies.metric_columns import OwnMetric, metric_column, own_columns, own_metrics
 from mkbench.systems.records.descriptor_zero_shot import COMPARED, VARIANTS
-from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds, to_console, write_table
+from mkbench.tables import BELOW, BESIDE, Column, ResultTable, csv_bounds
 
 _SPLITS = {
     "train": "mined and chosen with images that are not evaluated",
@@ -40,6 +38,7 @@ class DescriptorRow:
         hurt: classes that keep to their own descriptors; None where nothing was mined.
         no_descriptors: classes that the concept bank lacks.
         truncated: texts that were cut short.
+        own: a user's own metrics of the model, by name.
     """
 
     model: str
@@ -52,6 +51,7 @@ class DescriptorRow:
     hurt: int | None
     no_descriptors: int
     truncated: int
+    own: dict[str, OwnMetric]
 
 
 def descriptor_row(run: Run) -> DescriptorRow:
@@ -78,6 +78,7 @@ def descriptor_row(run: Run) -> DescriptorRow:
         hurt=fallbacks["descriptions"]["hurt"] if mined else None,
         no_descriptors=fallbacks["descriptions"]["no_descriptors"],
         truncated=fallbacks["text"]["truncated"],
+        own=own_metrics(results),
     )
 
 
@@ -85,11 +86,13 @@ def notes(rows: Sequence[DescriptorRow]) -> list[str]:
     """Say what the columns hold, by which protocol, and what went otherwise than described.
 
     >>> notes([])
-    ['Top-1 accuracy and differences in points, with 95 % intervals over images (paired).']
+    ['Top-1 accuracy (Wilson) and differences in points (paired bootstrap), with 95 % intervals over images.']
     """
     images = {row.images for row in rows}
     of = f" of {images.pop():,} images" if len(images) == 1 else ""
-    said = [f"Top-1 accuracy{of} and differences in points, with 95 % intervals over images (paired)."]
+    said = [
+        f"Top-1 accuracy{of} (Wilson) and differences in points (paired bootstrap), with 95 % intervals over images."
+    ]
     if any("shuffled" in row.accuracies for row in rows):
         said.append(_CONTROLS)
     for split in dict.fromkeys(row.split for row in rows if row.split):
@@ -125,7 +128,9 @@ def _difference_column(minus: str) -> Column:
     def difference(line: _Line) -> Estimate | None:
         return line.row.differences.get((line.variant, minus))
 
-    return Column(f"− {minus}", difference, decimals=1, signed=True, whole=True, absent="")
+    return Column(
+        f"− {minus}", difference, decimals=CATALOGUE["top1"].display.decimals, signed=True, whole=True, absent=""
+    )
 
 
 def descriptor_table(rows: Sequence[DescriptorRow]) -> ResultTable:
@@ -137,18 +142,21 @@ def descriptor_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         rows: from ``descriptor_row``.
 
     >>> [column.title for column in descriptor_table([]).shown]
-    ['model', 'split', 'by', 'top-1 %', '− base', '− descriptors']
+    ['model', 'split', 'by', 'top-1 % ↑', '− base', '− descriptors']
     """
     columns = [
         Column("model", lambda line: line.row.model, text=True, once=True),
         Column("split", lambda line: line.row.split or None, text=True, once=True),
         Column("by", lambda line: line.variant, text=True),
-        Column("top-1 %", lambda line: line.row.accuracies[line.variant], decimals=1, whole=True),
+        metric_column("top1", lambda line: line.row.accuracies[line.variant], scale=1, whole=True),
         *map(_difference_column, ("base", "descriptors")),
     ]
+    lines = [_Line(row, variant) for row in rows for variant in row.accuracies]
+    # A user's own metrics are of the model, however its classes are described.
+    columns += [replace(column, once=True) for column in own_columns(lines, lambda line: line.row.own)]
     return ResultTable(
         columns,
-        [_Line(row, variant) for row in rows for variant in row.accuracies],
+        lines,
         notes=notes(rows),
         section=lambda line: id(line.row),
         layouts=(BESIDE, BELOW),
@@ -178,26 +186,6 @@ def descriptor_run_table(rows: Sequence[DescriptorRow]) -> ResultTable:
         Column(None, attrgetter("hurt"), csv="hurt_classes"),
         *map(_accuracy_csv, VARIANTS),
         *starmap(_difference_csv, COMPARED),
+        *own_columns(rows, lambda row: row.own),
     ]
     return ResultTable(columns, rows)
-
-
-def present_descriptor_zero_shot(runs: Sequence[Run]) -> Presentation:
-    """Return the table of descriptor zero-shot, for a page."""
-    table = descriptor_table([descriptor_row(run) for run in runs])
-    return Presentation("Descriptor zero-shot", [replace(table, title="Accuracy by what describes the classes")])
-
-
-def write_descriptor_zero_shot(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
-    """Write ``descriptor_zero_shot.csv`` and ``.md`` of finished runs and return their table for the console.
-
-    Args:
-        runs: runs of ``DescriptorZeroShot``.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-    """
-    rows = [descriptor_row(run) for run in runs]
-    table = descriptor_table(rows)
-    write_table(table, folder, "descriptor_zero_shot", ("md",))
-    write_table(descriptor_run_table(rows), folder, "descriptor_zero_shot", ("csv",))
-    return to_console(table, width=width)

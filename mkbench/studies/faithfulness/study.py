@@ -1,4 +1,4 @@
-"""Rows of the faithfulness table: removal curves and agreement with ground truth."""
+"""Rows of the faithfulness table: removal curves, agreement with ground truth and stability."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.results import Estimate, explainer_names, find_metric, model_label
 from mkbench.runs.schema import RunResults
 from mkbench.studies.control_marks import mark_notes, missed_controls
+from mkbench.studies.metric_columns import own_metrics
 from mkbench.tables import show_estimate
 
 Row = Mapping[str, Any]
@@ -15,11 +16,16 @@ Row = Mapping[str, Any]
 
 #: Metrics of removal curves, as means over the steps.
 REMOVAL = ("deletion", "insertion", "accuracy_drop", "accuracy_increase")
+#: Metrics of an image's second explanation.
+STABILITY = tuple(
+    f"{cause}_{kind}" for cause in ("noise", "reseed") for kind in ("jaccard", "auc_correlation", "auc_flips")
+)
 #: Metrics with a column in print, in its order.
 SHOWN = (
     *REMOVAL,
     *("descriptor_precision", "descriptor_recall", "part_iou", "mutual_precision", "importance_calibration"),
     *("corloc", "kept_region_top1", "concept_entropy"),
+    *STABILITY,
 )
 #: Metrics that every run has, so that they alone make no row.
 _OF_EVERY_RUN = ("concept_entropy", "part_count")
@@ -30,6 +36,7 @@ CSV_METRICS = (
     *("part_count", "descriptor_precision", "descriptor_precision_chance", "descriptor_recall"),
     *("descriptor_recall_bound", "part_iou", "mutual_precision", "mutual_precision_permuted"),
     *("importance_calibration", "corloc", "corloc_whole_image", "kept_region_top1", "concept_entropy"),
+    *STABILITY,
 )
 _REMOVAL = (
     "Deletion and insertion: area under the class score, 2.5 cos(image, class), while parts are blurred one by one or "
@@ -38,8 +45,14 @@ _REMOVAL = (
     "of the paper too, which grow with the number of parts, and that number."
 )
 _RECALL = "No number of concepts allows a recall above descriptor_recall_bound in the CSV."
-_FOREGROUND = "CorLoc and kept-region top-1 are of the foreground, whatever the parts."
+_FOREGROUND = "CorLoc and kept-region top-1 are of the foreground, whatever the parts; their intervals are Wilson's."
 _ENTROPY = "Concept entropy: of the descriptors over an image's parts, in nats; higher where parts are told apart."
+_NOISE = (
+    "Noise: the same after one grey level of noise. Concepts kept: concepts named both times over concepts named "
+    "either time; AUC correlation: of the AUC of each image's own curve, over images; AUC flips: share of images whose "
+    "AUC goes from 0 to above or back."
+)
+_RESEED = "Reseed: the same with another seed, for explainers that draw something."
 _INTERVALS = "95 % intervals over images."
 _MOST_NAMED = 4  # runs of the same value
 _MUTUAL = "Mutual precision: share of the concepts that both encoders name that the image shows."
@@ -58,8 +71,8 @@ def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
 
     Returns:
         Rows with the keys ``model``, ``random_weights``, ``explainer``, ``estimates`` (metric -> ``Estimate``, of those
-        of ``CSV_METRICS`` that the run has) and ``not_separated`` (metric -> controls that
-        are no worse: the interval of the difference holds 0).
+        of ``CSV_METRICS`` that the run has), ``not_separated`` (metric -> controls that are no worse: the interval of
+        the difference holds 0) and ``own`` (``OwnMetric`` by name).
 
     Example:
         >>> results = {
@@ -103,6 +116,7 @@ def _row(results: RunResults, explainer: str) -> dict[str, Any]:
         "explainer": explainer,
         "estimates": {metric: estimate for metric, estimate in found.items() if estimate is not None},
         "not_separated": missed_controls(results, explainer),
+        "own": own_metrics(results, explainer),
     }
 
 
@@ -131,6 +145,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
         _MUTUAL: "mutual_precision",
         _FOREGROUND: "corloc",
         _ENTROPY: "concept_entropy",
+        _NOISE: "noise_jaccard",
+        _RESEED: "reseed_jaccard",
     }
     lines = [" ".join([*(text for text, metric in about.items() if metric in there), _INTERVALS])]
     lines += mark_notes(

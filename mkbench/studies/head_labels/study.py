@@ -30,6 +30,7 @@ from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, read_object, write_json
 from mkbench.runs.schema import MetricResult, RunResults, find_fault
 from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
+from mkbench.systems.base import BenchmarkSystem
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 SCHEMA_VERSION = 1
@@ -197,7 +198,7 @@ def read_report(run: Run) -> HeadReport | None:
     return HeadReport(run.results, document, tuple(shares[head] for head in heads))
 
 
-def require_own_weights(run: Path, results: RunResults, system: HeadDecomposition) -> None:
+def require_own_weights(run: Path, results: RunResults, system: BenchmarkSystem) -> None:
     """Check that a system has the weights that a run was made with.
 
     Args:

@@ -1,8 +1,6 @@
 """Tables of labelled heads: the metrics of a run, its heads one by one, and several runs side by side."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Group
 from rich.text import Text
@@ -12,9 +10,8 @@ from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, find_metric, model_label
 from mkbench.runs.schema import MetricResult, RunResults
 from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
-from mkbench.studies.head_labels.study import HeadReport, read_report
+from mkbench.studies.head_labels.study import HeadReport
 from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
-from mkbench.studies.presentation import Presentation
 from mkbench.tables import (
     BELOW,
     BESIDE,
@@ -24,7 +21,6 @@ from mkbench.tables import (
     ResultTable,
     csv_bounds,
     to_console,
-    write_table,
 )
 
 #: Metrics with a column in the table of runs.
@@ -33,8 +29,8 @@ COLUMNS = (
     *("entanglement", "association", "concept_consistency"),
 )
 _NOTE = (
-    "heads alone: top-1 with everything but the heads of the last layers replaced by its mean; their texts alone: and "
-    "the heads by what their texts keep of them; CCS: texts out of five that fit a head's label; brackets: 95 %."
+    "heads alone: top-1 with all but the heads of the last layers replaced by its mean; their texts alone: the same, "
+    "with only what a head's texts keep of it; CCS: texts out of five that fit a head's label; brackets: 95 %."
 )
 _PERMUTED = "permuted labels: the same labels shuffled over the heads; ✔ higher than that."
 
@@ -125,34 +121,3 @@ def runs_table(runs: Sequence[Run]) -> ResultTable:
 def _notes(runs: Sequence[Run]) -> list[str]:
     missing = ", ".join(run.label for run in runs if find_metric(run.results, "entanglement") is None)
     return [_NOTE, *([f"Not described yet: {missing}; `mkbench heads` does it."] if missing else [])]
-
-
-def present_heads(runs: Sequence[Run]) -> Presentation:
-    """Return the table of runs, and the heads and metrics of each run whose heads are described, for a page.
-
-    Raises:
-        DataError: a file of heads is damaged.
-    """
-    tables = [replace(runs_table(runs), title="Heads of each model")]
-    details = []
-    for run in runs:
-        report = read_report(run)
-        if report is not None:
-            details.append(replace(heads_table(report), title=f"Heads of {run.label}, layer after layer"))
-            details.append(replace(metrics_table(report.results), title=f"Metrics of the heads of {run.label}"))
-    return Presentation("Attention heads", tables, details=details)
-
-
-def write_heads(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
-    """Write ``heads.csv`` and ``heads.md`` of finished runs and return their table for the console.
-
-    Metrics that only ``mkbench heads`` adds are absent before it.
-
-    Args:
-        runs: runs of ``HeadDecomposition``.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-    """
-    table = runs_table(runs)
-    write_table(table, folder, "heads")
-    return to_console(table, width=width)

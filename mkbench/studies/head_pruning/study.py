@@ -17,7 +17,7 @@ from mkbench.runs.run_folder import PRUNING, write_json
 from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_pruning.choice import PruningOptions, choose_sets
 from mkbench.studies.head_pruning.run_batches import run_batches
-from mkbench.studies.head_removal.scores import estimate_change, estimate_sets
+from mkbench.studies.head_removal.scores import estimate_change, estimate_sets, estimate_share
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 SCHEMA_VERSION = 1
@@ -115,8 +115,8 @@ def score_effect(effect: PruningEffect) -> Mapping[str, dict[str, Any]]:
     Returns:
         ``all_heads``, ``without`` the set, and without ``random`` sets: their mean, and of several their ``range``.
         ``change`` and ``random_change`` against all heads, and ``change_from_random`` of the set against the mean of
-        the random ones, -1..1, below 0 where accuracy is lost. Each has a ``value`` and its 95 % bootstrap ``interval``
-        over images; those of changes are paired.
+        the random ones, -1..1, below 0 where accuracy is lost. Each has a ``value`` and its 95 % ``interval`` over
+        images: Wilson's of a share, the bootstrap's of the mean of random sets and, paired, of changes.
 
     >>> from mkbench.heads import RandomSets
     >>> right, wrong = torch.tensor([True, True]), torch.tensor([False, False])
@@ -129,8 +129,9 @@ def score_effect(effect: PruningEffect) -> Mapping[str, dict[str, Any]]:
     values, draws = correct.mean(dim=1, keepdim=True), bootstrap_means(correct.T)[..., None]
     full, pruned, random = slice(0, 1), slice(1, 2), slice(2, None)
     compared = {"change": (pruned, full), "random_change": (random, full), "change_from_random": (pruned, random)}
-    means = {"all_heads": full, "without": pruned, "random": random}
+    shares = {"all_heads": effect.full, "without": effect.pruned}
     return {
-        **{name: estimate_sets(values[rows], draws[:, rows])[0] for name, rows in means.items()},
+        **{name: estimate_share(int(right.sum()), len(right)) for name, right in shares.items()},
+        "random": estimate_sets(values[random], draws[:, random])[0],
         **{name: estimate_change(values, draws, *rows)[0] for name, rows in compared.items()},
     }

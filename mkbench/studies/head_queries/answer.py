@@ -32,6 +32,7 @@ class Answer:
         heads: whose neighbors they are; empty for maps.
         images: (top, 3, S, S) uint8, of the neighbors; None for maps.
         query: (3, S, S) uint8, the image that was asked with; None for a text.
+        patch_size: side of a patch of the maps, in pixels of the query; None: the largest that fits.
     """
 
     analysis: str
@@ -41,6 +42,7 @@ class Answer:
     heads: Sequence[Head] = ()
     images: Tensor | None = None
     query: Tensor | None = None
+    patch_size: int | None = None
 
     @property
     def name(self) -> str:

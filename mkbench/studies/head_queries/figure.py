@@ -39,7 +39,13 @@ def answer_figure(answer: Answer) -> Figure:
         )
     topic = isinstance(found, TopicMap)
     asked = f"“{found.text}” in {found.heads}" if isinstance(found, TopicMap) else _against(found.texts)
-    return signed_maps_figure(f"{asked} ({similarity})", list(found.maps.items()), image=answer.query, overlay=topic)
+    return signed_maps_figure(
+        f"{asked} ({similarity})",
+        list(found.maps.items()),
+        image=answer.query,
+        overlay=topic,
+        patch_size=answer.patch_size,
+    )
 
 
 def _against(texts: tuple[str, str]) -> str:

@@ -130,7 +130,8 @@ class HeadRun:
         )
         question = {**query.describe(), "text": text, "head": head and list(head), "similarity": similarity}
         title = f"“{text}” in {query.name}, {found.heads}"
-        return Answer("topic-segmentation", question, title, found, query=query.pixels)
+        patch_size = self.backbone.patch_size
+        return Answer("topic-segmentation", question, title, found, query=query.pixels, patch_size=patch_size)
 
     def contrastive_segmentation(self, *, image: str, texts: Sequence[str], similarity: Similarity) -> Answer:
         """Map where in an image all heads of all layers write one text rather than another.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mkbench.heads.head_removal import GroupScores, group_scores, resample_group_scores
 from mkbench.heads.head_values import Head
+from mkbench.metrics.functional import wilson_interval
 
 #: All heads; without the chosen ones; without as many random ones of the same layers, one set for each seed.
 ALL, WITHOUT, RANDOM = "all heads", "without", "random"
@@ -69,8 +70,9 @@ def compare_sets(correct: Tensor, groups: ImageGroups, sets: HeadSets) -> dict[s
     Returns:
         ``sets``: for each comparison ``name``, ``heads`` (of each of its sets), ``scores`` (``accuracy``,
         ``balanced``, ``worst_group``, ``groups`` by name; shares 0..1, the mean over its sets, with the 95 % interval
-        over images and, of several sets, their ``range``), ``change`` against all heads, and, without the chosen
-        heads, ``change_from_random``. Intervals of changes are paired: both sides see the same images. Among the
+        over images, Wilson's of a group without a single set of heads, and, of several sets, their ``range``),
+        ``change`` against all heads, and, without the chosen heads, ``change_from_random``. Intervals of changes are
+        paired: both sides see the same images. Among the
         scores, where there are both kinds of groups, is their ``gap``: the mean accuracy of those on the tied
         background less that of the others, -1..1; what a shortcut gains, 0 without one.
         ``scan``: ``accuracy`` and ``worst_group`` without one head at a time.
@@ -93,6 +95,8 @@ def compare_sets(correct: Tensor, groups: ImageGroups, sets: HeadSets) -> dict[s
         rows = sets.rows(name)
         entry: dict[str, Any] = {"name": name, "heads": [[list(head) for head in heads] for heads in chosen]}
         entry["scores"] = _name_columns(estimate_sets(columns[rows], draws[:, rows]), names)
+        if len(chosen) == 1:
+            entry["scores"]["groups"] = _group_shares(correct[rows.start], groups)
         for key, other in (("change", first), ("change_from_random", random)):
             if rows != other and (key == "change" or name == WITHOUT):
                 entry[key] = _name_columns(estimate_change(columns, draws, rows, other), names)
@@ -131,6 +135,15 @@ def estimate_sets(values: Tensor, draws: Tensor) -> list[dict[str, Any]]:
     return entries
 
 
+def estimate_share(successes: int, trials: int) -> dict[str, Any]:
+    """Return the ``value`` of a share of images, 0..1, and its 95 % ``interval`` (Wilson's).
+
+    >>> estimate_share(4, 4)["value"], round(estimate_share(4, 4)["interval"][0], 2)
+    (1.0, 0.51)
+    """
+    return {"value": successes / trials, "interval": [*wilson_interval(successes, trials)]}
+
+
 def estimate_change(values: Tensor, draws: Tensor, rows: slice, other: slice) -> list[dict[str, Any]]:
     """Return the means of some sets less those of others; their range over sets would mix the two, and is left out.
 
@@ -159,6 +172,12 @@ def _name_columns(columns: Sequence[dict[str, Any]], names: Sequence[str]) -> di
     own = dict(zip(SUMMARIES, columns, strict=False))
     known = {name: column for name, column in own.items() if not math.isnan(column["value"])}
     return {**known, "groups": dict(zip(names, columns[len(SUMMARIES) :], strict=True))}
+
+
+def _group_shares(correct: Tensor, groups: ImageGroups) -> dict[str, dict[str, Any]]:
+    """Return the accuracy of each group, from which images (K,) of all groups are classified rightly."""
+    of_group = {name: correct[groups.of_images == group] for group, name in enumerate(groups.names)}
+    return {name: estimate_share(int(right.sum()), len(right)) for name, right in of_group.items()}
 
 
 def _scan(scores: GroupScores, sets: HeadSets, *, start: int) -> list[dict[str, Any]]:

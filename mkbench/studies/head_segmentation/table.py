@@ -1,16 +1,13 @@
 """Table of segmentation by heads: three lines for each model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
-
-from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric
 from mkbench.runs.schema import ControlEntry, RunResults
-from mkbench.studies.presentation import Presentation
+from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
 from mkbench.tables import (
     BELOW,
@@ -20,8 +17,6 @@ from mkbench.tables import (
     Column,
     ResultTable,
     csv_bounds,
-    to_console,
-    write_table,
 )
 
 _LABELS = {"heads": "all heads", "attention": "raw attention"}
@@ -57,10 +52,10 @@ def notes(runs: Sequence[Run]) -> list[str]:
     """Say what the columns hold, and what went otherwise than described.
 
     >>> notes([])[0]
-    'Maps of the class less the average class, cut at their mean; shares of all pixels, AP averaged over images.'
+    'Maps of the class less the average class, cut at their mean; shares of all pixels, mAP averaged over images.'
     """
     said = [
-        "Maps of the class less the average class, cut at their mean; shares of all pixels, AP averaged over images.",
+        "Maps of the class less the average class, cut at their mean; shares of all pixels, mAP averaged over images.",
         "✔: on the same images all heads do better (95 % interval of the difference); brackets: 95 % over images.",
     ]
     for run in runs:
@@ -105,16 +100,9 @@ class _Line:
         return Estimate(more["difference"], (low, high))
 
 
-def _score_columns(metric: str, heading: str) -> list[Column]:
+def _score_columns(metric: str) -> list[Column]:
     return [
-        Column(
-            heading,
-            lambda line: line.score(metric),
-            decimals=3,
-            whole=True,
-            higher_is_better=True,
-            csv=csv_bounds(metric),
-        ),
+        metric_column(metric, lambda line: line.score(metric), whole=True, csv=csv_bounds(metric)),
         Column(None, lambda line: line.heads_more(metric), csv=csv_bounds(f"{metric}_heads_more")),
     ]
 
@@ -126,7 +114,7 @@ def segmentation_table(runs: Sequence[Run]) -> ResultTable:
         runs: runs of ``HeadSegmentation``.
 
     >>> [column.title for column in segmentation_table([]).shown]
-    ['model', 'images', 'map', 'pixel accuracy ↑', 'mean IoU ↑', 'AP ↑']
+    ['model', 'images', 'map', 'pixel accuracy ↑', 'mIoU ↑', 'mAP ↑']
     """
     columns = [
         Column(None, lambda line: line.run.label, csv="model"),
@@ -136,30 +124,14 @@ def segmentation_table(runs: Sequence[Run]) -> ResultTable:
         Column("map", lambda line: method_label(line.method, line.run.results["settings"]), text=True),
         Column(None, lambda line: line.method, csv="map"),
     ]
-    for metric, heading in zip(SCORES, ("pixel accuracy", "mean IoU", "AP"), strict=True):
-        columns += _score_columns(metric, heading)
+    for metric in SCORES:
+        columns += _score_columns(metric)
+    lines = [_Line(run, method) for run in runs for method in METHODS]
+    columns += own_columns(lines, lambda line: own_metrics(line.run.results, line.method))
     return ResultTable(
         columns,
-        [_Line(run, method) for run in runs for method in METHODS],
+        lines,
         notes=notes(runs),
         section=lambda line: id(line.run),
         layouts=(BESIDE, BELOW, NO_INTERVALS),
     )
-
-
-def present_segmentation(runs: Sequence[Run]) -> Presentation:
-    """Return the table of segmentation by heads, for a page."""
-    return Presentation("Segmentation by heads", [replace(segmentation_table(runs), title="Segmentation by heads")])
-
-
-def write_segmentation(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
-    """Write ``segmentation.csv`` and ``segmentation.md`` of finished runs and return their table for the console.
-
-    Args:
-        runs: runs of ``HeadSegmentation``.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-    """
-    table = segmentation_table(runs)
-    write_table(table, folder, "segmentation")
-    return to_console(table, width=width)

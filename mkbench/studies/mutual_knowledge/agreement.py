@@ -1,8 +1,9 @@
 """Rank agreement of models between ways of scoring them, by Kendall's tau."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -10,12 +11,17 @@ from numpy.typing import NDArray
 
 from mkbench.metrics.functional import kendall_tau, kendall_tau_interval
 from mkbench.runs.results import Estimate, explainer_label
-from mkbench.studies.mutual_knowledge.pairs import ImageValues
+from mkbench.studies.mutual_knowledge.image_values import ImageValues
 from mkbench.tables import show_estimate
 
 #: Fewest models of which an agreement is said.
 FEWEST_MODELS = 3
 _FEWEST_IMAGES = 2  # an interval over a single image is none
+_CONCEPTS = "AUC over concepts"
+
+_Values = NDArray[np.float64]
+#: Reads one score of every image; None where a run has none.
+_Score = Callable[[ImageValues], _Values | None]
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,8 @@ class Agreement:
 
     Attributes:
         explainer: its name.
-        score: what the AUC is compared with.
+        score: the one score.
+        other: the other score.
         models: number of models.
         images: number of images that all of them have.
         tau: Kendall's tau-b, with its 95 % interval over images.
@@ -32,6 +39,7 @@ class Agreement:
 
     explainer: str
     score: str
+    other: str
     models: int
     images: int
     tau: Estimate
@@ -39,46 +47,95 @@ class Agreement:
     def sentence(self) -> str:
         """Say it in a line."""
         return (
-            f"{explainer_label(self.explainer)}: AUC and {self.score} rank {self.models} models with Kendall's tau "
-            f"{show_estimate(self.tau, 2)} (95 % interval over {self.images} images; 1: the same order)."
+            f"{explainer_label(self.explainer)}: {self.score} and {self.other} rank {self.models} models with "
+            f"Kendall's tau {show_estimate(self.tau, 2)} (95 % interval over {self.images} images; 1: the same order)."
         )
 
 
 def rank_agreements(explainer: str, models: Sequence[ImageValues]) -> list[Agreement]:
-    """Compare the ranks of models by AUC with those by excess AUC, and by AUC over concepts where there is one.
+    """Compare the ranks of models by AUC with those by excess AUC, over concepts, and by the other estimators.
 
     Args:
         explainer: its name.
         models: what it measured, of each model.
 
     Returns:
-        Nothing for fewer than three models, or for those that share less than two images.
+        Nothing for fewer than three models, or for those that share less than two images; scores that some model does
+        not have are left out.
 
     Example:
         >>> ids = np.array(["toy/a", "toy/b"])
         >>> values = {auc: np.array([[auc, 1.0, 0.0]] * 2) for auc in (1.0, 2.0, 3.0)}
         >>> models = [ImageValues(ids, own, grouped=np.array([auc] * 2)) for auc, own in values.items()]
-        >>> [(found.score, found.tau.value) for found in rank_agreements("pca", models)]
+        >>> [(found.other, found.tau.value) for found in rank_agreements("pca", models)]
         [('AUC over concepts', 1.0)]
     """
-    shared = reduce(np.intersect1d, [model.sample_ids for model in models]) if models else np.zeros(0)
-    if len(models) < FEWEST_MODELS or len(shared) < _FEWEST_IMAGES:
-        return []
-    rows = [np.isin(model.sample_ids, shared) for model in models]
-    auc, excess = (
-        np.stack([model.values[own, column] for model, own in zip(models, rows, strict=True)], axis=1)
-        for column in (0, 1)
-    )
-    scores = {"excess AUC": excess}
-    grouped = [model.grouped[own] for model, own in zip(models, rows, strict=True) if model.grouped is not None]
-    if len(grouped) == len(models):
-        scores["AUC over concepts"] = np.stack(grouped, axis=1)
-    found = {name: _tau(auc, values) for name, values in scores.items()}
-    return [Agreement(explainer, name, len(models), len(shared), tau) for name, tau in found.items() if tau is not None]
+    others: dict[str, _Score] = {"excess AUC": lambda model: model.values[:, 1], _CONCEPTS: _grouped}
+    for name in dict.fromkeys(name for model in models for name in model.estimated):
+        others[f"AUC by the estimator {name}"] = partial(_estimated, name)
+    auc = _score_table(models, lambda model: model.values[:, 0])
+    found = (_agreement(explainer, ("AUC", name), auc, _score_table(models, read)) for name, read in others.items())
+    return [one for one in found if one is not None]
 
 
-def _tau(first: NDArray[np.float64], second: NDArray[np.float64]) -> Estimate | None:
-    """Tau of means over images, from (images, models); None where a score ties all models."""
+def grouping_agreements(explainer: str, groupings: Mapping[str, Mapping[str, ImageValues]]) -> list[Agreement]:
+    """Compare the ranks of models by AUC over concepts between ways of grouping descriptors, such as thresholds.
+
+    Args:
+        explainer: its name.
+        groupings: a grouping, as it is printed -> model -> what was measured with it.
+
+    Returns:
+        An agreement for every two groupings that three models or more have in common; as ``rank_agreements``.
+
+    Example:
+        >>> ids, none = np.array(["toy/a", "toy/b"]), np.zeros((2, 3))
+        >>> runs = {str(auc): ImageValues(ids, none, grouped=np.array([auc] * 2)) for auc in (1.0, 2.0, 3.0)}
+        >>> found, = grouping_agreements("pca", {"0.9": runs, "0.95": runs})
+        >>> found.score, found.other, found.tau.value
+        ('AUC over concepts (0.9)', 'AUC over concepts (0.95)', 1.0)
+    """
+    found = []
+    for (one, first), (other, second) in combinations(groupings.items(), 2):
+        both = [name for name in first if name in second]
+        table = _score_table([of_model[name] for of_model in (first, second) for name in both], _grouped)
+        if table is not None:
+            halves = table[:, : len(both)], table[:, len(both) :]
+            found.append(_agreement(explainer, (f"{_CONCEPTS} ({one})", f"{_CONCEPTS} ({other})"), *halves))
+    return [one for one in found if one is not None]
+
+
+def _grouped(model: ImageValues) -> _Values | None:
+    return model.grouped
+
+
+def _estimated(name: str, model: ImageValues) -> _Values | None:
+    return model.estimated.get(name)
+
+
+def _score_table(models: Sequence[ImageValues], read: _Score) -> _Values | None:
+    """One score of the images that all models have, (images, models); None where a model has no such score."""
+    columns = [read(model) for model in models]
+    if not models or any(column is None for column in columns):
+        return None
+    shared = reduce(np.intersect1d, [model.sample_ids for model in models])
+    of_shared = [
+        column[np.isin(model.sample_ids, shared)]
+        for model, column in zip(models, columns, strict=True)
+        if column is not None
+    ]
+    return np.stack(of_shared, axis=1)
+
+
+def _agreement(
+    explainer: str, names: tuple[str, str], first: _Values | None, second: _Values | None
+) -> Agreement | None:
+    """Tau of means over images, from (images, models); None for too few of them, or where a score ties all models."""
+    if first is None or second is None or len(first) < _FEWEST_IMAGES or first.shape[1] < FEWEST_MODELS:
+        return None
     one, two = torch.from_numpy(first).double(), torch.from_numpy(second).double()
     value = float(kendall_tau(one.mean(dim=0), two.mean(dim=0)))
-    return None if np.isnan(value) else Estimate(value, kendall_tau_interval(one, two))
+    if np.isnan(value):
+        return None
+    tau = Estimate(value, kendall_tau_interval(one, two))
+    return Agreement(explainer, *names, first.shape[1], len(first), tau)

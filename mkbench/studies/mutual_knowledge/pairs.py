@@ -4,42 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import nan
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mkbench.metrics.functional import bootstrap_intervals, cluster_bootstrap_interval, holm_adjusted, paired_p_value
-from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate
+from mkbench.studies.mutual_knowledge.image_values import ImageValues
 
 #: Keys of what is compared, with their headings: AUC and excess AUC in nats, accuracy in points (percent).
 QUANTITIES = {"auc": "AUC", "excess": "excess AUC", "top1": "top-1 points"}
-_COLUMNS = ("sample_id", "explainer", "class_index", "top1", "curve", "chance_curve")
-_GROUPED = pa.schema([("grouped_curve", pa.list_(pa.float64()))])
 #: Adjusted p-values below this tell two models apart.
 LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class ImageValues:
-    """Values of each image of a run, by one explainer.
-
-    Attributes:
-        sample_ids: (n,) names of the images, sorted, preceded by the name of the data set.
-        values: (n, 3) float64, columns as in ``QUANTITIES``; NaN where an image has no value.
-        classes: (n,) int64, their classes; None for images without labels.
-        grouped: (n,) float64 AUC with descriptors that state the same counted once; None where the run has none.
-    """
-
-    sample_ids: NDArray[np.str_]
-    values: NDArray[np.float64]
-    classes: NDArray[np.int64] | None = None
-    grouped: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,45 +57,6 @@ class Pair:
             return None
         low, high = difference.interval
         return not low <= 0 <= high and not self.p_values.get(key, 0.0) >= LEVEL
-
-
-def read_image_values(run: Path, data_name: str) -> dict[str, ImageValues]:
-    """Read what each explainer measured on each image of a run; empty where the run has no group files.
-
-    Args:
-        run: folder of a finished run.
-        data_name: name of its data set, so that images of two data sets are never taken for the same.
-
-    Raises:
-        DataError: a group file is damaged.
-    """
-    rows = read_columns(run, _COLUMNS, optional=_GROUPED)
-    return {
-        explainer: _image_values(rows.filter(pc.equal(rows["explainer"], explainer)), data_name)
-        for explainer in rows["explainer"].unique().to_pylist()
-    }
-
-
-def _image_values(rows: pa.Table, data_name: str) -> ImageValues:
-    auc, chance = (_padded_means(rows[name]) for name in ("curve", "chance_curve"))
-    top1 = np.asarray(pc.cast(rows["top1"], pa.float64()).to_numpy(), dtype=np.float64) * 100  # null becomes NaN
-    names = pc.binary_join_element_wise(data_name, rows["sample_id"], "/")
-    sample_ids = np.asarray(names.to_numpy(zero_copy_only=False), dtype=np.str_)
-    order = np.argsort(sample_ids, kind="stable")
-    classes, grouped = rows["class_index"], rows["grouped_curve"]
-    return ImageValues(
-        sample_ids[order],
-        np.stack([auc, auc - chance, top1], axis=1)[order],
-        None if classes.null_count else classes.to_numpy()[order],
-        None if grouped.null_count or not len(rows) else _padded_means(grouped)[order],
-    )
-
-
-def _padded_means(curves: pa.ChunkedArray) -> NDArray[np.float64]:
-    """(images,) means of ragged curves, padded with 0 to the longest: their mean is the AUC of the set."""
-    lengths, rows = pc.list_value_length(curves).to_numpy(), pc.list_parent_indices(curves).to_numpy()
-    sums = np.bincount(rows, weights=pc.list_flatten(curves).to_numpy(), minlength=len(lengths))
-    return np.asarray(sums / lengths.max(), dtype=np.float64)
 
 
 def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> list[Pair]:

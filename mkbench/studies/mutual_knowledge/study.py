@@ -9,8 +9,9 @@ from typing import Any, cast
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.schema import Environment, RunResults
-from mkbench.studies.mutual_knowledge.agreement import rank_agreements
-from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs, read_image_values
+from mkbench.studies.mutual_knowledge.agreement import Agreement, grouping_agreements, rank_agreements
+from mkbench.studies.mutual_knowledge.image_values import ImageValues, read_image_values
+from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs
 from mkbench.studies.mutual_knowledge.seed_spread import seed_notes
 from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, PARTS, bench_rows
 from mkbench.tables import Column, ResultTable
@@ -148,7 +149,7 @@ def pair_up(comparison: Comparison, runs: Sequence[Run]) -> tuple[list[Pair], tu
     """
     if len(runs) < 2:
         return [], ()
-    values = [read_image_values(run.folder, str(run.results["data"]["name"])) for run in runs]
+    values = [read_image_values(run) for run in runs]
     notes = [
         f"No pairs with {run.label}: {run.folder} has no group files."
         for run, own in zip(runs, values, strict=True)
@@ -166,5 +167,25 @@ def pair_up(comparison: Comparison, runs: Sequence[Run]) -> tuple[list[Pair], tu
                 f"{label}: {missing} of {missing + len(found)} pairs of runs share no image; they are left out."
             )
         pairs += found
-        notes += [one.sentence() for one in rank_agreements(explainer, [own for _, own in models])]
+        measured = [(run, own[explainer]) for run, own in zip(runs, values, strict=True) if explainer in own]
+        notes += [agreement.sentence() for agreement in _agreements(explainer, measured)]
     return pairs, tuple(notes)
+
+
+def _agreements(explainer: str, measured: Sequence[tuple[Run, ImageValues]]) -> list[Agreement]:
+    """Rank agreements between scores, of the first run of each model, and between groupings of descriptors."""
+    first: dict[str, ImageValues] = {}
+    groupings: dict[str, dict[str, ImageValues]] = {}
+    for run, own in measured:
+        model = f"{run.results['model']['name']} {run.results['model']['fingerprint']}"
+        first.setdefault(model, own)
+        groupings.setdefault(_grouping(run.results), {}).setdefault(model, own)
+    return [*rank_agreements(explainer, list(first.values())), *grouping_agreements(explainer, groupings)]
+
+
+def _grouping(results: RunResults) -> str:
+    """How a run groups descriptors, as it is printed."""
+    choice = results["settings"].get("concept_groups")
+    if isinstance(choice, int | float):
+        return f"cosine {choice:g}"
+    return {"auto": "of the data", "none": "none", None: "none"}.get(choice, f"of the file {choice}")

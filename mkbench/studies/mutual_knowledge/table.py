@@ -33,6 +33,10 @@ _GAINS = {"gained": WHOLE_IMAGE, "gained_over_random": RANDOM}
 #: What a key of a row that not every table has means.
 _EXPLAINED = {
     "gained": "gained by parts: AUC minus that of as many descriptors nearest to the whole image, without parts",
+    "image_auc": (
+        "AUC: all curves padded with 0 to the longest of the set, so that a subset is on another scale; AUC per image: "
+        "each curve as long as it is"
+    ),
     "grouped": "AUC, concepts: descriptors that state the same count once",
     "concepts": "concepts N: different descriptors found in an image",
     "hit_share": "hits K / N: share of them that are language concepts of its class",
@@ -131,18 +135,23 @@ CSV_MODEL, CSV_EXPLAINER = Column(None, "model", csv="model"), Column(None, "exp
 CSV_RANDOM_WEIGHTS = Column(None, "random_weights", csv="random_weights")
 
 
-def caption(rows: Sequence[Row], *, intervals: bool = True) -> str:
+def caption(rows: Sequence[Row], *, intervals: bool = True, beside: bool = True) -> str:
     r"""Say what the columns hold.
+
+    Args:
+        rows: from ``bench_rows``.
+        intervals: whether the table shows them.
+        beside: whether it has the columns beside MI and AUC.
 
     >>> print(caption([{"estimator": "shannon"}]).replace("; ", "\n"))
     MI and AUC in nats (estimator: shannon)
-    95 % intervals over images
+    95 % intervals over images (top-1: Wilson)
     chance AUC: language concepts of other classes.
     """
     estimators = "; ".join(sorted({row["estimator"] for row in rows}))
     estimators = estimators.replace("paper", "paper, an overlap score rather than Shannon information")
-    about = "95 % intervals over images" if intervals else "a wider terminal shows 95 % intervals"
-    explained = [text for key, text in _EXPLAINED.items() if _has(rows, key)]
+    about = "95 % intervals over images (top-1: Wilson)" if intervals else "a wider terminal shows 95 % intervals"
+    explained = [text for key, text in _EXPLAINED.items() if beside and _has(rows, key)]
     return f"MI and AUC in nats (estimator: {estimators}); {'; '.join([about, _CHANCE_NOTE, *explained])}."
 
 
@@ -199,6 +208,9 @@ def _beside(rows: Sequence[Row]) -> list[Column]:
     )
     columns = {
         "gained": gained,
+        "image_auc": metric_column(
+            "mutual_information_image_auc", "image_auc", decimals=decimals, csv=csv_bounds("image_auc")
+        ),
         "grouped": metric_column(
             _METRICS["grouped"], _marked("grouped"), decimals=decimals, csv=csv_bounds("grouped_auc")
         ),
@@ -215,7 +227,6 @@ def _for_programs() -> list[Column]:
     names = {
         "gained_over_random": "gained_over_random_parts",
         "grouped_mutual_information": "grouped_mutual_information",
-        "image_auc": "image_auc",
         "language_precision_permuted": "language_precision_permuted",
     }
     return [
@@ -237,7 +248,9 @@ def bench_notes(rows: Sequence[Row]) -> list[str]:
     '§ no better than the whole image witho'
     """
     marked = [_METRICS[key] for key in ("mutual_information", "auc", "excess", "grouped")]
-    return mark_notes({control for row in rows for name in marked for control in row["not_separated"].get(name, ())})
+    return mark_notes(
+        {control for row in rows for name in marked for control in row.get("not_separated", {}).get(name, ())}
+    )
 
 
 def bench_table(

@@ -21,7 +21,7 @@ _OPTIONAL = (
 )
 
 
-def write_comparison(runs: Sequence[Run], folder: str | Path, *, width: int = 120) -> Group:
+def write_comparison(runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> Group:
     """Write the comparison of runs and return it for the console.
 
     Writes ``table.csv``, ``table.md`` (with the ranks), ``table.tex`` and ``ranks.csv``; ``pairs.csv`` and ``pairs.md``
@@ -31,7 +31,7 @@ def write_comparison(runs: Sequence[Run], folder: str | Path, *, width: int = 12
 
     Args:
         runs: finished runs.
-        folder: where to write; made where it is missing.
+        folder: where to write; made where it is missing; None writes nothing.
         width: columns of the terminal.
 
     Returns:
@@ -46,27 +46,32 @@ def write_comparison(runs: Sequence[Run], folder: str | Path, *, width: int = 12
         >>> model = {"name": "a", "parameters": 1, "random_weights": False}
         >>> results = {"model": model, "settings": {"estimator": "paper"}, "metrics": [], "curves": {}}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     group = write_comparison([Run(Path("a"), "a", results, {})], folder)
+        ...     group = write_comparison([Run(Path("a"), "a", results, {})], Path(folder))
         ...     sorted(path.name for path in Path(folder).iterdir())
         ['ranks.csv', 'table.csv', 'table.md', 'table.tex']
     """
     documents = [run.labelled() for run in runs]
     comparison = compare([(document, run.environment) for document, run in zip(documents, runs, strict=True)])
     pairs, notes = pair_up(comparison, runs)
-    target = Path(folder)
-    for name in _OPTIONAL:  # one of an earlier comparison would be taken for this one's
-        (target / name).unlink(missing_ok=True)
-    write_table(bench_table(comparison.rows), target, "table", ("csv", "tex"))
-    write_text_atomically(target / "table.md", comparison_markdown(comparison))
-    write_table(ranks_table(comparison), target, "ranks", ("csv",))
     decimals = nat_decimals(comparison.rows)
-    if pairs:
-        write_table(pairs_table(pairs, decimals=decimals, notes=notes), target, "pairs")
-    for stem, plot in comparison_plots(comparison, documents).items():
-        save_figure(plot.draw(), target / stem)
+    if folder is not None:
+        _write_tables(comparison, folder)
+        if pairs:
+            write_table(pairs_table(pairs, decimals=decimals, notes=notes), folder, "pairs")
+        for stem, plot in comparison_plots(comparison, documents).items():
+            save_figure(plot.draw(), folder / stem)
     tables = [bench_table(comparison.rows, block="explainer", notes=[*comparison.notes, *notes])]
     tables += [neighbors_table(pairs, decimals=decimals)] if pairs else []
     return Group(*(to_console(table, width=width) for table in tables))
+
+
+def _write_tables(comparison: Comparison, folder: Path) -> None:
+    """Write the tables that every comparison has, and delete what of an earlier one would be taken for this one's."""
+    for name in _OPTIONAL:
+        (folder / name).unlink(missing_ok=True)
+    write_table(bench_table(comparison.rows), folder, "table", ("csv", "tex"))
+    write_text_atomically(folder / "table.md", comparison_markdown(comparison))
+    write_table(ranks_table(comparison), folder, "ranks", ("csv",))
 
 
 def comparison_markdown(comparison: Comparison) -> str:

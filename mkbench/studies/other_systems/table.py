@@ -1,16 +1,11 @@
 """Table of all metrics of runs whose systems have no study of their own: a row for each metric of each run."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-from rich.console import Group
 
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, explainer_label, find_metric
-from mkbench.studies.presentation import Presentation
-from mkbench.tables import BELOW, BESIDE, NO_INTERVALS, Cell, Column, ResultTable, csv_bounds, to_console, write_table
+from mkbench.tables import BELOW, BESIDE, NO_INTERVALS, Cell, Column, ResultTable, csv_bounds
 
 _NOTE = "Each metric in its own unit, with its 95 % interval over images; ↑ more is better, ↓ less is better."
 _ARROWS = {True: " ↑", False: " ↓", None: ""}
@@ -76,21 +71,3 @@ def metrics_table(runs: Sequence[Run]) -> ResultTable:
 def _model(row: dict[str, Any]) -> str:
     name: str = row["model"].removesuffix(f" {RANDOM_WEIGHTS}")
     return name + (f" {RANDOM_WEIGHTS}" if row["random_weights"] else "")
-
-
-def present_other_systems(runs: Sequence[Run]) -> Presentation:
-    """Return the table of all metrics of runs, for a page."""
-    return Presentation("All metrics", [replace(metrics_table(runs), title="All metrics")])
-
-
-def write_other_systems(runs: Sequence[Run], folder: Path, *, width: int = 120) -> Group:
-    """Write ``metrics.csv`` and ``metrics.md`` of finished runs and return their table for the console.
-
-    Args:
-        runs: finished runs of any system.
-        folder: where to write; made where it is missing.
-        width: columns of the terminal.
-    """
-    table = metrics_table(runs)
-    write_table(table, folder, "metrics")
-    return to_console(table, width=width)

@@ -41,6 +41,27 @@ def control_estimates(results: RunResults, column: Column) -> dict[str, Estimate
     return {control: estimate.scaled(column.scale) for control, estimate in found.items() if estimate is not None}
 
 
+def control_lines(table: PublishedTable, runs: Sequence[Run]) -> list[str]:
+    """Name the runs whose AUC is compared without the controls that say what parts are worth.
+
+    Args:
+        table: the published table.
+        runs: the compared runs.
+
+    Returns:
+        A line for each control that runs lack; nothing for tables without an AUC.
+    """
+    aucs = [column for column in table.columns.values() if column.metric == _AUC and column.explainer]
+    lacking = {
+        control: [run.label for run in runs if find_metric(run.results, _AUC, control) is None] for control in CONTROLS
+    }
+    return [
+        f"No control {control} beside the AUC of {', '.join(labels)}; the configuration of the protocol has it."
+        for control, labels in lacking.items()
+        if aucs and labels
+    ]
+
+
 def fallback_lines(table: PublishedTable, runs: Sequence[Run]) -> list[str]:
     """Say in which shares of images the rules for special cases applied, for the explainers of a table.
 

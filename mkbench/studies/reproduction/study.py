@@ -11,7 +11,7 @@ from mkbench.runs.results import RANDOM_WEIGHTS, Estimate, find_metric, model_la
 from mkbench.runs.schema import RunResults
 from mkbench.studies.reproduction.published import PublishedTable
 from mkbench.studies.reproduction.reasons import look_up, reasons_not_comparable
-from mkbench.studies.reproduction.remarks import control_estimates, fallback_lines, padding_lines
+from mkbench.studies.reproduction.remarks import control_estimates, control_lines, fallback_lines, padding_lines
 
 Verdict = Literal["match", "mismatch", "not comparable"]
 VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "not comparable")
@@ -64,7 +64,7 @@ class Verification:
         not_run: models of the table of which no run was given.
         not_measured: (model, column) of published numbers of which no run was given although the model was run: of
             variants that are missing.
-        remarks: what is to be known of the runs: rules for special cases, and the scale of subsets.
+        remarks: what is to be known of the runs: missing controls, rules for special cases, and the scale of subsets.
     """
 
     table: PublishedTable
@@ -130,7 +130,7 @@ def verify(table: PublishedTable, runs: Sequence[Run]) -> Verification:
         if model in models and key in row and (model, key) not in measured
     ]
     not_run = [model for model in table.rows if model not in models]
-    remarks = (*fallback_lines(table, runs), *padding_lines(table, runs))
+    remarks = (*control_lines(table, runs), *fallback_lines(table, runs), *padding_lines(table, runs))
     return Verification(table, tuple(cells), tuple(not_run), tuple(not_measured), remarks)
 
 

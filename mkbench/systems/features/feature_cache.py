@@ -26,8 +26,8 @@ from mkbench.progress import counting_bar
 from mkbench.systems.features.feature_set import FeatureChunk, FeatureSet
 
 _INDEX = "index.json"
-_VERSION = 1
-#: Images whose pixels tell whether a data set is still the same.
+_VERSION = 2
+#: Images whose pixels tell whether a data set without files is still the same.
 _PROBES = 16
 #: What `describe` says of a data set that its features do not depend on.
 _IRRELEVANT = ("bank", "templates", "class_list", "class_names_sha256")
@@ -41,9 +41,9 @@ class FeatureCache:
     far below what a step of training changes. Embeddings, a hundredth of the size, stay in fp32. Files are mapped into
     memory, so that a data set may be larger than it.
 
-    A folder is used only if its index names the same weights, features, sample ids and options, and the pixels of 16
-    probed images are the same; any other is encoded again and replaced. It appears whole or not at all. A single
-    image that was edited under its old name may go unseen: delete the folder then.
+    A folder is used only if its index names the same weights, features, sample ids and options, and the files of all
+    images are the same, or, where they come from no files, the pixels of 16 of them; any other is encoded again and
+    replaced. It appears whole or not at all.
 
     Args:
         folder: where data sets are kept; None holds the features in memory.
@@ -162,7 +162,7 @@ def _plain(name: str) -> str:
 
 
 def _key(backbone: Backbone, data: ClassGroupDataModule, kind: Kind) -> dict[str, Any]:
-    """Say what features depend on: ``identity`` names it, ``probes`` shows whether the images are still the same."""
+    """Say what features depend on: ``identity`` names it, ``images`` shows whether the images are still the same."""
     described = {name: value for name, value in data.describe().items() if name not in _IRRELEVANT}
     samples = [[spec.class_index, spec.sample_ids] for spec in data.specs]
     identity = {
@@ -172,7 +172,13 @@ def _key(backbone: Backbone, data: ClassGroupDataModule, kind: Kind) -> dict[str
         "data": described,
         "samples": hashlib.sha256(json.dumps(samples).encode()).hexdigest(),
     }
-    return json.loads(json.dumps({"identity": identity, "probes": _probe(backbone, data)}))  # type: ignore[no-any-return]
+    return json.loads(json.dumps({"identity": identity, "images": _content(data) or _probe(backbone, data)}))  # type: ignore[no-any-return]
+
+
+def _content(data: ClassGroupDataModule) -> str | None:
+    """Hash the files of all images; None where they come from no files."""
+    groups = {spec.key: data.content(spec) for spec in data.specs}
+    return None if None in groups.values() else hashlib.sha256(json.dumps(groups).encode()).hexdigest()
 
 
 def _probe(backbone: Backbone, data: ClassGroupDataModule) -> str:
@@ -193,7 +199,7 @@ def _read(place: Path, key: dict[str, Any]) -> FeatureSet:
         index = json.loads((place / _INDEX).read_text(encoding="utf-8"))
         if index["identity"] != key["identity"]:
             raise _StaleError("features of another model or data set")
-        if index["probes"] != key["probes"]:
+        if index["images"] != key["images"]:
             raise _StaleError("features of other images under the same names")
         return FeatureSet([_read_chunk(place, number, said) for number, said in enumerate(index["chunks"])])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

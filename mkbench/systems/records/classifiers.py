@@ -19,7 +19,7 @@ from mkbench.systems.records.metric_rows import (
     layout_results,
     unreadable_images,
 )
-from mkbench.systems.records.rankings import top5_column
+from mkbench.systems.records.rankings import image_columns, ranked_columns
 
 #: Metrics of every classifier.
 _METRICS = ("top1", "top5")
@@ -60,17 +60,10 @@ def classified_record(
         >>> row["top1"], row["top5"], row["top1_linear-probe"]
         (False, None, True)
     """
-    label = group.class_index
-    columns: dict[str, Any] = {
-        "sample_id": list(group.sample_ids),
-        "class_index": [label] * len(group),
-        "class_name": [None if label is None else class_names[label]] * len(group),
-    }
+    columns = image_columns(group, class_names)
     for head in (None, *heads):
-        classes = ranking[head].tolist() if len(group) else []
-        columns[_column("predicted_index", head)] = [best[0] for best in classes]
-        columns[_column("top1", head)] = [best[0] == label for best in classes]
-        columns[_column("top5", head)] = top5_column(classes, label, len(class_names))
+        ranked = ranked_columns(ranking.get(head), group.class_index, len(class_names))
+        columns |= zip((_column(name, head) for name in _RENAMED), ranked, strict=True)
     return GroupRecord(group.key, pa.table(columns, schema=_schema(heads)), {}, group.unreadable)
 
 

@@ -14,12 +14,11 @@ from mkbench.metrics.metric_results import difference_result
 from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
-    OwnedRows,
-    TableRows,
     join_rows,
     layout_results,
     unreadable_images,
 )
+from mkbench.systems.records.rankings import image_columns, ranked_columns, ranking_rows
 
 
 class VariantColumns(NamedTuple):
@@ -28,7 +27,7 @@ class VariantColumns(NamedTuple):
     Attributes:
         predicted: of the predicted class.
         top1: whether it is the class of the image.
-        top5: whether that is among the five nearest.
+        top5: whether that is among the five nearest; null with five classes or fewer.
     """
 
     predicted: str
@@ -64,21 +63,14 @@ def image_record(
         >>> group = ClassGroup(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 1, 0, ("owl/1.png",))
         >>> record = image_record(group, {"base": torch.tensor([[0, 1]])}, ["bat", "owl"], ["base"])
         >>> [record.rows.to_pylist()[0][name] for name in ("class_name", "top1", "top5")]
-        ['owl', False, True]
+        ['owl', False, None]
     """
-    label = group.class_index
-    columns: dict[str, Any] = {
-        "sample_id": list(group.sample_ids),
-        "class_index": [label] * len(group),
-        "class_name": [None if label is None else class_names[label]] * len(group),
-    }
+    columns = image_columns(group, class_names)
     schema = IMAGE_SCHEMA
     for variant in variants:
         names = VARIANTS[variant]
-        rankings = predicted[variant].tolist() if len(group) else []
-        columns[names.predicted] = [ranking[0] for ranking in rankings]
-        columns[names.top1] = [ranking[0] == label for ranking in rankings]
-        columns[names.top5] = [label in ranking for ranking in rankings]
+        ranked = ranked_columns(predicted.get(variant), group.class_index, len(class_names))
+        columns |= zip(names, ranked, strict=True)
         for name in names:
             if name not in schema.names:
                 schema = schema.append(pa.field(name, pa.int64() if name == names.predicted else pa.bool_()))
@@ -89,11 +81,6 @@ def image_layout(variants: Sequence[str], own: Sequence[MetricEntry] = ()) -> La
     """Return the metrics of a run: the accuracy of each variant, and a user's own."""
     columns = {*IMAGE_SCHEMA.names, *(column for variant in variants for column in VARIANTS[variant])}
     return {None: metrics_of(columns, own=own)}
-
-
-def image_rows(rows: pa.Table) -> OwnedRows:
-    """Return the columns of the model."""
-    return {None: TableRows(rows)}
 
 
 def summarise_images(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -> dict[str, Any]:
@@ -110,7 +97,7 @@ def summarise_images(records: Sequence[GroupRecord], own: Sequence[MetricEntry] 
         ``images`` and ``unreadable``; without any image there are no metrics.
     """
     table = join_rows(records)
-    rows = image_rows(table)
+    rows = ranking_rows(table)
     variants = [variant for variant, names in VARIANTS.items() if names.top1 in table.column_names]
     pairs = [[VARIANTS[one].top1 for one in pair] for pair in COMPARED if len(table) and set(pair) <= set(variants)]
     return {

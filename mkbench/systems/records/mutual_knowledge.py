@@ -10,7 +10,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.scorers.base import trim_rows
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
-from mkbench.systems.records.rankings import top5_column
+from mkbench.systems.records.rankings import ranked_image_columns
 
 
 def _explainer_rows(
@@ -51,17 +51,8 @@ def group_record(
         class_names: names in class order.
         measured: columns that the run's scorers fill, with their types.
     """
-    group, label = result.group, result.group.class_index
-    right = (result.ranking == label).cpu() if label is not None else None
-    nothing = [None] * len(group)
-    shared: dict[str, list[Any]] = {
-        "sample_id": list(group.sample_ids),
-        "class_index": [label] * len(group),
-        "class_name": [None if label is None else class_names[label]] * len(group),
-        "predicted_index": result.ranking[:, 0].tolist(),
-        "top1": nothing if right is None else right[:, 0].tolist(),
-        "top5": top5_column(result.ranking.tolist(), label, len(class_names)),
-    }
+    group = result.group
+    shared = ranked_image_columns(group, result.ranking, class_names)
     tables = [_explainer_rows(explained, shared, measured or {}) for explained in result.explained.values()]
     fallbacks = {"foreground": result.foreground.fallbacks} | {
         name: explained.explanation.fallbacks for name, explained in result.explained.items()

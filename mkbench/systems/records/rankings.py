@@ -1,7 +1,7 @@
 """Rows and accuracy of runs that classify images and explain none of them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from torch import Tensor
@@ -43,6 +43,55 @@ def top5_column(ranking: Sequence[Sequence[int]], label: int | None, classes: in
     return [label in best if known else None for best in ranking]
 
 
+class RankedColumns(NamedTuple):
+    """Columns of one classifier, a value for each image.
+
+    Attributes:
+        predicted: its predicted class.
+        top1: whether that is the class of the image; None without labels.
+        top5: see ``top5_column``.
+    """
+
+    predicted: list[int]
+    top1: list[bool | None]
+    top5: list[bool | None]
+
+
+def ranked_columns(ranking: Tensor | None, label: int | None, classes: int) -> RankedColumns:
+    """Return what one classifier says of images of one class.
+
+    Args:
+        ranking: (B, up to 5) int64, classes of each image, best first; None: of no image.
+        label: the class of the images; None: not known.
+        classes: how many classes there are.
+
+    Example:
+        >>> import torch
+        >>> ranked_columns(torch.tensor([[0, 1], [1, 0]]), 1, 2)
+        RankedColumns(predicted=[0, 1], top1=[False, True], top5=[None, None])
+    """
+    ranked: list[list[int]] = [] if ranking is None else ranking.tolist()
+    first = [best[0] for best in ranked]
+    right = [None if label is None else predicted == label for predicted in first]
+    return RankedColumns(first, right, top5_column(ranked, label, classes))
+
+
+def image_columns(group: ClassGroup, class_names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the columns that say which image a row is of, and of which class."""
+    label = group.class_index
+    return {
+        "sample_id": list(group.sample_ids),
+        "class_index": [label] * len(group),
+        "class_name": [None if label is None else class_names[label]] * len(group),
+    }
+
+
+def ranked_image_columns(group: ClassGroup, ranking: Tensor | None, class_names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the columns of the images of a group, and of what the model takes them for."""
+    ranked = ranked_columns(ranking, group.class_index, len(class_names))
+    return image_columns(group, class_names) | dict(zip(("predicted_index", "top1", "top5"), ranked, strict=True))
+
+
 def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Sequence[str]) -> GroupRecord:
     """Return the rows of a group, one for each image; without labels, what depends on them is null.
 
@@ -58,17 +107,7 @@ def ranking_record(group: ClassGroup, ranking: Tensor | None, class_names: Seque
         >>> row["class_name"], row["predicted_index"], row["top1"], row["top5"]
         ('owl', 0, False, None)
     """
-    ranked: list[list[int]] = [] if ranking is None else ranking.tolist()
-    label = group.class_index
-    known = label is not None
-    columns: dict[str, Any] = {
-        "sample_id": list(group.sample_ids),
-        "class_index": [label] * len(group),
-        "class_name": [None if label is None else class_names[label]] * len(group),
-        "predicted_index": [classes[0] for classes in ranked],
-        "top1": [classes[0] == label if known else None for classes in ranked],
-        "top5": top5_column(ranked, label, len(class_names)),
-    }
+    columns = ranked_image_columns(group, ranking, class_names)
     return GroupRecord(group.key, pa.table(columns, schema=RANKING_SCHEMA), {}, group.unreadable)
 
 

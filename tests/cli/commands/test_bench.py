@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from toy_data import CONFIGS
 
 from mkbench.cli import trainer as cli
@@ -83,8 +85,51 @@ def test_fault_of_a_model_costs_no_other(monkeypatch: pytest.MonkeyPatch, capsys
     assert run_bench(config, Path("nowhere")) == 1
     assert done == ["--model.backbone=small"]
     error = capsys.readouterr().err
-    assert "Traceback" in error  # a fault nobody expected shows where it happened
-    assert "mkbench: large failed: out of memory" in error
+    assert "Traceback" not in error
+    assert "mkbench: large failed: out of memory (out of memory); give a smaller --model.encoder_chunk" in error
+    monkeypatch.setenv("MKBENCH_DEBUG", "1")
+    assert run_bench(config, Path("nowhere")) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def collapse(model: Path) -> None:
+    """Let the model give one embedding for whatever image."""
+    weights = load_file(model / "open_clip_model.safetensors")
+    weights["visual.ln_post.weight"] = torch.zeros_like(weights["visual.ln_post.weight"])
+    weights["visual.ln_post.bias"] = torch.ones_like(weights["visual.ln_post.bias"])
+    save_file(weights, model / "open_clip_model.safetensors")
+
+
+def diverge(model: Path) -> None:
+    """Let the weights of a model be NaN."""
+    weights = load_file(model / "open_clip_model.safetensors")
+    save_file({name: value * torch.nan for name, value in weights.items()}, model / "open_clip_model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (collapse, "Expected embeddings of second that differ between images, found the same for all of 2"),
+        (diverge, "Expected finite weights of second, found NaN or infinity in"),
+    ],
+)
+def test_spoilt_model_is_named_and_costs_no_other(
+    bench: Callable[..., Any], tiny_model: Path, second_model: Path, spoil: Callable[[Path], None], said: str
+) -> None:
+    spoil(second_model)
+    outcome = bench(f"local-dir:{second_model}", f"local-dir:{tiny_model}")
+    assert outcome.code == 1
+    assert said in outcome.error
+    assert "Traceback" not in outcome.error
+    assert (outcome.run / "results.json").is_file()
+
+
+def test_option_of_a_message_about_another_run_works(bench: Callable[..., Any], tiny_model: Path) -> None:
+    assert bench(f"local-dir:{tiny_model}").code == 0
+    refused = bench(f"local-dir:{tiny_model}", options=["--model.seed=1"])
+    assert "--results.overwrite true" in refused.error
+    outcome = bench(f"local-dir:{tiny_model}", options=["--model.seed=1", "--results.overwrite", "true"])
+    assert (outcome.code, outcome.results()["settings"]["seed"]) == (0, 1)
 
 
 def test_misspelt_option_is_told_once(bench: Callable[..., Any], tiny_model: Path, second_model: Path) -> None:

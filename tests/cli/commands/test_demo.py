@@ -39,6 +39,13 @@ def test_demo_says_what_comes_next(command: Callable[..., Any], started: dict[st
     assert "runs/demo/<model>/" in outcome.output
 
 
+def test_stopped_demo_goes_on_and_overwrites_when_asked(command: Callable[..., Any], started: dict[str, Any]) -> None:
+    command("demo")
+    assert started["overwrite"] is False
+    command("demo", "--overwrite")
+    assert started["overwrite"] is True
+
+
 def test_failure_is_passed_on(command: Callable[..., Any], started: dict[str, Any]) -> None:
     started["code"] = 1
     assert command("demo").code == 1

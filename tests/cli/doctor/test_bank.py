@@ -10,6 +10,7 @@ from mkbench import load_backbone
 from mkbench.cli.doctor.bank import alike_when_cut, check_bank, check_lengths, check_size, too_long
 from mkbench.concepts import load_bank
 from mkbench.concepts.bank import bank_entries
+from mkbench.datamodules import Critters
 
 from .conftest import said, states
 from .test_model import Linear
@@ -46,6 +47,11 @@ def test_a_bank_that_came_from_no_file(write_bank: Callable[[], Path]) -> None:
 
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason="needs the published bank in ../shared")
+def test_a_bank_with_known_facts_says_how_many() -> None:
+    (remark,) = check_bank(Critters().bank, None)
+    assert remark == ("ok", "critters: 247 entries, 247 unique, which state 108 facts")
+
+
 def test_the_published_bank_has_4229_unique_descriptors() -> None:
     (remark,) = check_bank(load_bank(PUBLISHED), PUBLISHED)
     assert remark == ("ok", "descriptors_imagenet.json: 5,800 entries, 4,229 unique; 1,571 repeats left out")

@@ -79,4 +79,6 @@ def test_descriptors_that_the_settings_ask_for() -> None:
     settings = {"num_language_concepts": 5, "pool": 500, "explainers": explainers}
     assert needed_descriptors(settings) == {"--model.num_language_concepts": 5, "--model.pool": 30}
     assert needed_descriptors({**settings, "explainers": explainers[2:]}) == {"--model.num_language_concepts": 5}
+    explainers[1] = {"class_path": "mkbench.concepts.PartsExplainer", "init_args": {"pool": None}}  # that of the run
+    assert needed_descriptors(settings) == {"--model.num_language_concepts": 5, "--model.pool": 500}
     assert needed_descriptors({}) == {}

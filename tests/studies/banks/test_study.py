@@ -38,9 +38,8 @@ def test_accuracies_are_those_of_the_run(data: ImageFolder, tmp_path: Path) -> N
     metrics = {metric["name"]: metric["value"] for metric in runs[0].results["metrics"]}
     for row in rows:
         assert row.top1 is not None
-        assert row.top5 is not None
         assert row.top1.value == 100 * (metrics[f"top1_{row.way}"] or 0)
-        assert row.top5.value == 100  # three classes
+        assert row.top5 is None  # three classes
     with pytest.raises(UsageError, match="Expected one run over each bank"):
         analyse_banks([data.bank], WordBackbone(), [*runs, *runs])
 

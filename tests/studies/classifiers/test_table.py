@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.classifiers.table import classifier_rows, note, write_classifiers
+from mkbench.studies.classifiers.table import classifier_rows, note
+from mkbench.studies.classifiers.write import write_classifiers
 
 
 def make_run(label: str = "ViT-B/16", *, images: int = 50_000, random_weights: bool = False) -> Run:

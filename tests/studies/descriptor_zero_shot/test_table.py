@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
+from own_metric import own_metric
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
@@ -11,8 +12,8 @@ from mkbench.studies.descriptor_zero_shot.table import (
     descriptor_row,
     descriptor_run_table,
     descriptor_table,
-    write_descriptor_zero_shot,
 )
+from mkbench.studies.descriptor_zero_shot.write import write_descriptor_zero_shot
 from mkbench.tables import to_console, to_csv, to_markdown
 
 
@@ -135,3 +136,14 @@ def test_files_are_written(tmp_path):
         "descriptor_zero_shot.csv",
         "descriptor_zero_shot.md",
     ]
+
+
+def test_metric_of_a_user_is_a_column():
+    own = run()
+    own.results["metrics"].append(own_metric(None, 0.25))
+    rows = [descriptor_row(own), descriptor_row(run())]
+    header, _, first, *_ = to_markdown(descriptor_table(rows)).splitlines()
+    assert header.endswith(" dark % ↓ |")
+    assert first.endswith("| 25.0 [12.5, 37.5] |")
+    with_it, without = csv.DictReader(io.StringIO(to_csv(descriptor_run_table(rows))))
+    assert (with_it["darkness"], without["darkness"]) == ("0.25", "")

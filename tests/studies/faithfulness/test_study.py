@@ -34,6 +34,14 @@ def test_concept_entropy_stands_beside_what_was_measured() -> None:
     assert "Concept entropy: of the descriptors" in notes([row])[0]
 
 
+def test_stability_is_shown_with_what_it_means() -> None:
+    (row,) = faithfulness_rows([make_results(("noise_jaccard", "pca", 0.7), ("noise_auc_flips", "pca", 0.1))])
+    assert shown_metrics([row]) == ["noise_jaccard", "noise_auc_flips"]
+    about = notes([row])[0]
+    assert "Noise: the same after one grey level of noise." in about
+    assert "Reseed" not in about
+
+
 def test_explainers_are_ranked_by_the_mean_and_controls_are_last() -> None:
     metrics = [
         ("deletion", "pca", 1.5),

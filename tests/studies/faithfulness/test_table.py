@@ -6,16 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from own_metric import own_metric
 from result_documents import make_results
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.faithfulness.study import CSV_METRICS, SHOWN, faithfulness_rows
-from mkbench.studies.faithfulness.table import faithfulness_table, write_faithfulness
+from mkbench.studies.faithfulness.study import CSV_METRICS, SHOWN, STABILITY, faithfulness_rows
+from mkbench.studies.faithfulness.table import faithfulness_table
+from mkbench.studies.faithfulness.write import write_faithfulness
 from mkbench.tables import to_console, to_csv, to_latex, to_markdown
 
 MISSED = [("deletion", "pca", "reversed"), ("deletion", "pca", "random"), ("part_iou", "kmeans", "random")]
-OF_EXPLAINERS = [metric for metric in CSV_METRICS if metric.partition("_")[0] not in ("corloc", "kept")]
+OTHERS = ("corloc", "kept", "noise", "reseed")
+OF_EXPLAINERS = [metric for metric in CSV_METRICS if metric.partition("_")[0] not in OTHERS]
 
 
 def full_results() -> Any:
@@ -33,7 +36,7 @@ def show(width: int, results: Any) -> str:
 
 def test_markdown_cells() -> None:
     lines = to_markdown(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
-    assert lines[0].count("|") == len(SHOWN) + 3
+    assert lines[0].count("|") == len(SHOWN) - len(STABILITY) + 3
     cells = [cell.strip() for cell in lines[2].strip("|").split(" | ")]
     assert cells[:4] == ["ViT-B/16", "PCA", "-0.25†‡ [-0.35, -0.15]", "-0.25 [-0.35, -0.15]"]
     assert cells[8:11] == ["-0.250 [-0.350, -0.150]", "-0.250 [-0.350, -0.150]", "-0.25 [-0.35, -0.15]"]
@@ -65,12 +68,12 @@ def test_csv_has_every_scale_bound_and_control() -> None:
 
 def test_latex() -> None:
     lines = to_latex(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
-    assert rf"\begin{{tabular}}{{ll{'r' * len(SHOWN)}}}" in lines
+    assert rf"\begin{{tabular}}{{ll{'r' * (len(SHOWN) - len(STABILITY))}}}" in lines
     body = [line for line in lines if not line.startswith("%")]
     assert r"deletion $\downarrow$ & insertion $\uparrow$" in body[2]
     first = r"ViT-B/16 & PCA & $-$0.25$^\dagger$$^\ddagger$ {\scriptsize[$-$0.35, $-$0.15]} & $-$0.25 {\scriptsize["
     assert body[4].startswith(first)
-    assert all(line.count("&") == len(SHOWN) + 1 for line in (body[2], *body[4:6]))
+    assert all(line.count("&") == len(SHOWN) - len(STABILITY) + 1 for line in (body[2], *body[4:6]))
     assert [line[2:9] for line in lines if line.startswith("% †") or line.startswith("% ‡")] == ["† no be", "‡ no be"]
 
 
@@ -87,6 +90,14 @@ def test_terminals_of_any_width_keep_numbers_whole() -> None:
         assert "-0.25†‡" in text
         assert "calibration" in text
         assert "precision" in text
+
+
+def test_stability_has_tables_of_its_own_on_narrow_terminals() -> None:
+    results = make_results(*((metric, "kmeans", 0.5) for metric in STABILITY), ("part_iou", "kmeans", 0.25))
+    text = show(80, results)
+    assert len([line for line in text.splitlines() if "K-means" in line]) == 3
+    assert text.count("0.500") == len(STABILITY)
+    assert "correlation, noise" in text
 
 
 def test_only_removal_was_measured() -> None:
@@ -124,3 +135,15 @@ def test_compare_shows_the_table_of_a_run_that_measured(
     outcome = command("compare", "runs", "--out=table")
     assert "kept-region" not in outcome.output
     assert not (tmp_path / "table" / "faithfulness.csv").exists()
+
+
+def test_metric_of_a_user_is_a_column() -> None:
+    results = make_results(("part_iou", "pca", 0.1), ("part_iou", "kmeans", 0.2))
+    results["metrics"] += [own_metric("pca", 0.25), own_metric("kmeans", 0.5)]
+    table = faithfulness_table(faithfulness_rows([results]))
+    header, _, first, second, *_ = to_markdown(table).splitlines()
+    assert header.endswith(" dark % ↓ |")
+    assert [line.rpartition(" | ")[2] for line in (first, second)] == ["25.0 [12.5, 37.5] |", "50.0 [37.5, 62.5] |"]
+    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert [(row["darkness"], row["darkness_low"]) for row in rows] == [("0.25", "0.125"), ("0.5", "0.375")]
+    assert "dark" in show(60, results)

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,12 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from mkbench.errors import DataError
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, Source
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.head_labels.study import HeadReport
-from mkbench.studies.head_labels.table import present_heads, show_report, write_heads
-from mkbench.tables import to_markdown
+from mkbench.studies.head_labels.table import show_report
+from mkbench.studies.head_labels.write import write_heads
 
 
 def printed(content: RenderableType) -> list[str]:
@@ -76,39 +73,3 @@ def test_runs_stand_side_by_side_with_what_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / "heads.md").read_text(encoding="utf-8").startswith("| model | images | heads | top-1 % ↑ |")
     rows = list(csv.DictReader((tmp_path / "heads.csv").read_text(encoding="utf-8").splitlines()))
     assert (rows[0]["entanglement"], rows[0]["entanglement_high"], rows[1]["entanglement"]) == ("0.25", "0.5", "")
-
-
-def describe(run: Path, *, heads: int = 2) -> None:
-    """Texts and labels of two heads, as `mkbench heads` writes them; of the texts perhaps other heads."""
-    LabelDocument((head(0, "colour", (True, True)), head(1, None, None)), (), {}, {}).write(run / "labels.json")
-    texts = [{"text": "a red ball", "explained_variance": 0.5}, {"text": "a blue sky", "explained_variance": 0.25}]
-    entries = [{"layer": 11, "head": number, "texts": texts} for number in range(heads)]
-    (run / "heads.json").write_text(json.dumps({"schema_version": 1, "heads": entries}), encoding="utf-8")
-
-
-def test_page_shows_the_heads_of_runs_that_are_described(tmp_path: Path) -> None:
-    described, fresh = (Run(tmp_path / name, name, results(), {}) for name in ("a", "b"))
-    described.folder.mkdir()
-    describe(described.folder)
-    shown = present_heads([described, fresh])
-    assert [table.title for table in shown.tables] == ["Heads of each model"]
-    assert [table.title for table in shown.details] == ["Heads of a, layer after layer", "Metrics of the heads of a"]
-    assert "| 11 | 0 | colour | 2 | 75% | a red ball; a blue sky |" in to_markdown(shown.details[0])
-
-
-def change_texts(run: Path) -> None:
-    (run / "heads.json").write_text('{"heads": [{"layer": "eleven", "head": 0, "texts": []}]}', encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (change_texts, r"heads\[0\].layer to be an integer, found a string"),
-        (lambda run: describe(run, heads=3), "of the same heads, found others"),
-    ],
-)
-def test_page_of_damaged_heads_is_refused(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
-    describe(tmp_path)
-    spoil(tmp_path)
-    with pytest.raises(DataError, match=said):
-        present_heads([Run(tmp_path, "a", results(), {})])

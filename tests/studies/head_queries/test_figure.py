@@ -28,6 +28,9 @@ def test_map_of_a_text_is_laid_over_the_image() -> None:
     figure = answer_figure(Answer("m", {}, "", found, query=IMAGE))
     assert heading(figure) == "“an owl” in layer 3 head 1 (dot)"
     assert "an owl, over the image" in [text.get_text() for text in figure.axes[0].texts]
+    assert list(figure.axes[3].images[1].get_extent()) == [0, 8, 8, 0]
+    figure = answer_figure(Answer("m", {}, "", found, query=IMAGE, patch_size=3))
+    assert list(figure.axes[3].images[1].get_extent()) == [0, 6, 3, 0]
 
 
 def test_both_differences_of_two_texts_are_drawn_on_one_scale() -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_metric import own_metric
 from rich.console import Console, RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.head_segmentation.table import segmentation_table, write_segmentation
+from mkbench.studies.head_segmentation.table import segmentation_table
+from mkbench.studies.head_segmentation.write import write_segmentation
 from mkbench.systems.records.head_segmentation import METHODS, SCORES
-from mkbench.tables import to_console
+from mkbench.tables import to_console, to_csv
 
 VALUES = {"heads": 0.75, "attention": 0.5, "random_heads": 0.625}
 
@@ -100,3 +102,11 @@ def test_files(tmp_path: Path) -> None:
     text = (tmp_path / "segmentation.md").read_text(encoding="utf-8")
     assert "| ViT | 7 | all heads | 0.750 [0.625, 0.875] |" in text
     assert "brackets: 95 % over images" in text
+
+
+def test_metric_of_a_user_is_a_column(tmp_path: Path) -> None:
+    own = [own_metric(method, value) for method, value in VALUES.items()]
+    table = segmentation_table([run(metrics=[*run().results["metrics"], *own])])
+    assert [column.title for column in table.shown][-1] == "dark % ↓"
+    rows = list(csv.DictReader(StringIO(to_csv(table))))
+    assert [(row["map"], row["darkness"]) for row in rows] == [(name, str(value)) for name, value in VALUES.items()]

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from group_rows import row, write_rows
 
-from mkbench.errors import DataError
 from mkbench.metrics.functional import paired_bootstrap_difference
-from mkbench.studies.mutual_knowledge.pairs import QUANTITIES, ImageValues, compare_pairs, read_image_values
+from mkbench.studies.mutual_knowledge.image_values import ImageValues
+from mkbench.studies.mutual_knowledge.pairs import QUANTITIES, compare_pairs
 
 
 def _values(ids, seed, count=3):
@@ -77,36 +76,3 @@ def test_clear_of_zero_means_that_the_interval_leaves_it_out(shift, clear):
     (pair,) = compare_pairs("pca", [("a", ImageValues(values.sample_ids, values.values + shift)), ("b", values)])
     assert pair.apart("auc") is clear
     assert pair.differences["auc"].value == pytest.approx(shift)
-
-
-def test_values_of_images(tmp_path):
-    # The longest curve of PCA has 4 entries. Image a: 6 + 3 + 0 over 4; chance 2 over 4. Image b: 8 over 4.
-    rows = [
-        row("b", [4.0, 3.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0], top1=False),
-        row("a", [6.0, 3.0, 0.0], [2.0, 0.0, 0.0]),
-        row("a", [1.0, 0.0], explainer="kmeans"),
-    ]
-    write_rows(tmp_path, rows[:1], key="00000-000")
-    write_rows(tmp_path, rows[1:], key="00001-000")
-    values = read_image_values(tmp_path, "toy")
-    assert set(values) == {"pca", "kmeans"}
-    assert values["pca"].sample_ids.tolist() == ["toy/a", "toy/b"]
-    assert values["pca"].values.tolist() == [[2.25, 1.75, 100.0], [2.0, 1.5, 0.0]]
-    assert values["kmeans"].values.tolist() == [[0.5, 0.5, 100.0]]  # its own longest curve
-
-
-def test_images_without_a_label_have_no_accuracy(tmp_path):
-    write_rows(tmp_path, [row("a", [0.0], top1=None)])
-    (values,) = read_image_values(tmp_path, "toy").values()
-    np.testing.assert_array_equal(values.values, [[0.0, 0.0, np.nan]])
-
-
-def test_run_without_group_files_has_no_values(tmp_path):
-    assert read_image_values(tmp_path / "nowhere", "toy") == {}
-
-
-def test_damaged_group_file_is_named(tmp_path):
-    write_rows(tmp_path, [row("a", [0.0])])
-    (tmp_path / "groups" / "00000-000.parquet").write_bytes(b"none")
-    with pytest.raises(DataError, match=r"00000-000\.parquet, found a damaged one"):
-        read_image_values(tmp_path, "toy")

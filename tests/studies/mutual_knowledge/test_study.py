@@ -1,6 +1,11 @@
+import pyarrow as pa
 import pytest
 from compared_documents import COMPARED, compared
+from group_rows import row
+from result_documents import results
 
+from mkbench.runs.finished_runs import Run
+from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord, write_group
 from mkbench.studies.mutual_knowledge.study import compare, pair_up
 
 
@@ -51,6 +56,32 @@ def test_same_names_of_images_in_two_data_sets_are_not_the_same_images(bench):
     bench[0].results["data"]["name"] = "elsewhere"
     pairs, _ = pair_up(compare([(run.results, run.environment) for run in bench]), bench)
     assert {(pair.first, pair.second) for pair in pairs} == {("high", "other")}
+
+
+def write_grouped(folder, grouped):
+    """A run of the images a and b, with half of a score as their AUC over concepts."""
+    rows = [row(name, [value, 0.0]) for name, value in zip("ab", (1.0, grouped), strict=True)]
+    table = pa.Table.from_pylist(
+        [dict.fromkeys(ROW_SCHEMA.names) | each | {"grouped_curve": [grouped, 0.0]} for each in rows],
+        schema=pa.schema([*ROW_SCHEMA, ("grouped_curve", pa.list_(pa.float64()))]),
+    )
+    write_group(folder, GroupRecord("00000-000", table))
+
+
+def test_ranks_over_thresholds_count_every_model_once(tmp_path):
+    runs = []
+    for threshold, scores in {0.9: (1.0, 2.0, 3.0), 0.95: (1.0, 3.0, 2.0)}.items():
+        for name, score in zip("abc", scores, strict=True):
+            document = results(name, pca={"auc": 1.0, "excess": score})
+            document["settings"]["concept_groups"] = threshold
+            runs.append(Run(tmp_path / f"{name}-{threshold}", f"{name} {threshold}", document, {}))
+            write_grouped(runs[-1].folder, score)
+    _, notes = pair_up(compare([(run.labelled(), {}) for run in runs]), runs)
+    said = [note.partition(" [")[0] for note in notes]
+    # Of the pairs ab, ac and bc of models, the thresholds agree on two.
+    over = "AUC over concepts (cosine 0.9) and AUC over concepts (cosine 0.95)"
+    assert f"PCA: {over} rank 3 models with Kendall's tau 0.33" in said
+    assert "PCA: AUC and AUC over concepts rank 3 models with Kendall's tau 1.00" in said
 
 
 def test_nothing_to_compare():

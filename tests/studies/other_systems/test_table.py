@@ -3,7 +3,8 @@ from pathlib import Path
 from result_documents import results
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.other_systems.table import metric_rows, write_other_systems
+from mkbench.studies.other_systems.table import metric_rows
+from mkbench.studies.other_systems.write import write_other_systems
 
 
 def make_run(**more):

@@ -41,6 +41,15 @@ def test_runs_without_controls_have_no_column():
     results = reproduction("ViT-B/16")
     verification = verify(load_published(TABLE), [Run(Path("vit"), "ViT-B/16", results, {})])
     assert "control" not in to_markdown(verification_table(verification))
+    assert verification.remarks == tuple(
+        f"No control {control} beside the AUC of ViT-B/16; the configuration of the protocol has it."
+        for control in ("random", "whole-image")
+    )
+
+
+def test_table_without_an_auc_asks_for_no_control():
+    results = reproduction("ViT-B/16", "mutual-knowledge-table5")
+    verification = verify(load_published("mutual-knowledge-table5"), [Run(Path("vit"), "ViT-B/16", results, {})])
     assert verification.remarks == ()
 
 

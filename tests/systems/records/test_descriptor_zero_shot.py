@@ -8,7 +8,7 @@ from mkbench.metrics.functional import bootstrap_interval
 from mkbench.runs.group_files import read_group, write_group
 from mkbench.systems.records.descriptor_zero_shot import VARIANTS, image_record, summarise_images
 
-NAMES = ["bat", "owl"]
+NAMES = ["bat", "owl", "ant", "bee", "cow", "dog"]
 
 
 def group(label, images, unreadable=()):
@@ -111,6 +111,13 @@ def test_two_ways_without_mining():
     names = [metric["name"] for metric in summarise_images([rows])["metrics"]]
     assert names == ["top1", "top5", "top1_descriptors", "top5_descriptors"]
     assert rows.rows.schema.field("predicted_descriptors").type == pa.int64()
+
+
+def test_no_top5_of_five_classes_or_fewer():
+    predicted = {"base": torch.tensor([[0, 1, 2, 3, 4]]), "mined": torch.tensor([[1, 0, 2, 3, 4]])}
+    told = image_record(group(1, 1), predicted, NAMES[:5], list(predicted))
+    assert [told.rows[name].to_pylist() for name in ("top1", "top5", "top5_mined")] == [[False], [None], [None]]
+    assert [metric["name"] for metric in summarise_images([told])["metrics"]] == ["top1", "top1_mined"]
 
 
 def test_top5_counts_the_class_anywhere_among_the_nearest():

@@ -51,7 +51,7 @@ def explained() -> dict[str, Any]:
 def described() -> dict[str, Any]:
     group = ClassGroup(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), 0, 0, ("a", "b"))
     found = dict.fromkeys(VARIANTS, torch.tensor([[0, 1], [1, 0]]))
-    return summarise_images([image_record(group, found, ["bat", "owl"], list(VARIANTS))])
+    return summarise_images([image_record(group, found, list("abcdef"), list(VARIANTS))])
 
 
 def segmented() -> dict[str, Any]:

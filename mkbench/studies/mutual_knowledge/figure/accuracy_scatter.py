@@ -98,7 +98,8 @@ def _legend_keys(panel: _Panel) -> list[Line2D]:
     for index, (name, points) in enumerate(panel.items()):
         trend = _trend(points)
         note = "no line" if trend is None else f"r = {signed(trend.r)}"
-        keys.append(series_key(index, f"{explainer_label(name)}, {note}", linewidth=0.9))
+        width = 0.0 if trend is None else 0.9
+        keys.append(series_key(index, f"{explainer_label(name)}, {note}", linewidth=width))
     if len(panel) > 1:
         keys.append(Line2D([], [], linestyle="none", label="points of a model are shifted sideways to be told apart"))
     if any(point.random_weights for points in panel.values() for point in points):

@@ -78,6 +78,7 @@ def dynamics_figure(results: Sequence[RunResults]) -> Figure:
     row = _TOP + _HEIGHT + _BOTTOM
     with print_style():
         page = Page(PAGE_WIDTH, row * ceil(len(explainers) / _COLUMNS))
+        panels = []
         for index, name in enumerate(explainers):
             down, across = divmod(index, _COLUMNS)
             labels = _labels(results, name)
@@ -87,6 +88,7 @@ def dynamics_figure(results: Sequence[RunResults]) -> Figure:
             axes = page.axes_at(left, top, _COLUMN - _LEFT - legend, _HEIGHT)
             keys = _draw_curves(axes, results, name, labels, looks)
             _finish(axes, results, name)
+            panels.append(axes)
             axes.legend(
                 handles=keys,
                 loc="upper left",
@@ -100,6 +102,9 @@ def dynamics_figure(results: Sequence[RunResults]) -> Figure:
                 borderaxespad=0.3,
                 labelspacing=0.4,
             )
+        highest = max(axes.get_ylim()[1] for axes in panels)
+        for axes in panels:
+            axes.set_ylim(0, highest)  # one scale, so that explainers and controls compare by eye
     return page.figure
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mkbench.concepts.controls import WHOLE_IMAGE
 from mkbench.plotting.sample import SampleView
 from mkbench.runs.results import explainer_label
 from mkbench.scorers.explained_group import GroupResult
@@ -39,6 +40,7 @@ def sample_view(
     language = knowledge.language[int(result.conditioning[index])].tolist()
     height, width = explanation.part_labels.shape[-2:]
     size = result.group.images.shape[-1]
+    found_in = "" if explainer == WHOLE_IMAGE else " parts"
     concepts = zip(image.concept_ids.tolist(), image.importance.tolist(), strict=True)
     return SampleView(
         image=result.group.images[index].cpu().numpy(),
@@ -50,5 +52,5 @@ def sample_view(
         language=[bank[i] for i in language],
         class_name=None if label is None else names[label],
         predicted_name=names[int(result.ranking[index, 0])],
-        heading=f"{model}, {explainer_label(explainer)} parts",
+        heading=f"{model}, {explainer_label(explainer)}{found_in}",
     )

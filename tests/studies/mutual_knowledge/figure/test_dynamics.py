@@ -95,6 +95,14 @@ def test_three_explainers_take_two_rows():
     assert tops[0] == tops[1] > tops[2]
 
 
+def test_panels_share_their_scale():
+    document = _run("a", 2.0)
+    document["curves"]["mutual_information"]["kmeans"] = [6.0, 3.0, 0.0]
+    left, right = dynamics_figure([document]).axes[1:]
+    assert left.get_ylim() == right.get_ylim()
+    assert right.get_ylim()[1] >= 6.0
+
+
 def test_runs_without_curves_are_refused():
     assert not has_curves([results("a")])
     with pytest.raises(ValueError, match="curve of mutual information, found none"):

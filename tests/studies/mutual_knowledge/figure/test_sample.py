@@ -2,6 +2,7 @@ from pathlib import Path
 
 from matplotlib.text import Text
 
+from mkbench.concepts import Explainer, PartsExplainer, WholeImage
 from mkbench.datamodules import Critters
 from mkbench.plotting.sample import sample_figure
 from mkbench.studies.mutual_knowledge.figure.sample import sample_view
@@ -30,6 +31,17 @@ def test_view_shows_what_the_system_found(tiny_model: Path) -> None:
     assert (view.class_name, view.heading) == (data.class_names[1], "tiny, PCA parts")
     assert view.predicted_name == data.class_names[int(result.ranking[2, 0])]
     assert (view.image == group.images[2].numpy()).all()
+
+
+def test_a_control_without_parts_is_not_said_to_have_any(tiny_model: Path) -> None:
+    data = Critters(images_per_class=1, limit_classes=2, num_workers=0)
+    explainers: list[Explainer] = [PartsExplainer("pca", pool=62), WholeImage()]
+    system = MutualKnowledge(f"local-dir:{tiny_model}", explainers=explainers, refine="none")
+    system.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
+    result = system.explain_group(data.dataset(system.geometry, data.specs)[0])
+    known = {"names": data.class_names, "bank": data.bank.descriptors, "model": "tiny"}
+    headings = [sample_view(result, 0, name, system.knowledge, **known).heading for name in ("pca", "whole-image")]
+    assert headings == ["tiny, PCA parts", "tiny, whole image"]
 
 
 def test_figure_and_mutual_information_count_the_same_concepts(tiny_model: Path) -> None:

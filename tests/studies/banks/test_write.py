@@ -2,7 +2,7 @@ from pathlib import Path
 
 from mkbench.runs.results import Estimate
 from mkbench.studies.banks.study import BankRow
-from mkbench.studies.banks.table import write_banks
+from mkbench.studies.banks.write import write_banks
 
 ROWS = [
     BankRow("birds", "descriptors", 2, 5, 0.8, 0.25, 0.125, Estimate(62.5, (50.0, 75.0)), None),

@@ -1,0 +1,1 @@
+"""Similarity of class token and patches over the layers of a model."""

@@ -1,0 +1,35 @@
+"""Files of the faithfulness table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group
+
+from mkbench.runs.finished_runs import Run
+from mkbench.studies.faithfulness.study import faithfulness_rows
+from mkbench.studies.faithfulness.table import faithfulness_table
+from mkbench.tables import publish_table
+
+_STEM, _KINDS = "faithfulness", ("csv", "md", "tex")  # of the files
+
+
+def write_faithfulness(runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> Group | None:
+    """Write the table of faithfulness, and return it for the console; nothing if no run measured any.
+
+    Writes ``faithfulness.csv``, ``faithfulness.md`` and ``faithfulness.tex``; those of an earlier table are removed.
+
+    Args:
+        runs: finished runs.
+        folder: where to write; made where it is missing; None writes nothing.
+        width: columns of the terminal.
+
+    Example:
+        >>> results = {"model": {"name": "a", "random_weights": False}, "metrics": []}
+        >>> write_faithfulness([Run(Path("a"), "a", results, {})], None) is None
+        True
+    """
+    rows = faithfulness_rows([run.labelled() for run in runs])
+    if folder is not None:
+        for kind in _KINDS:
+            (folder / f"{_STEM}.{kind}").unlink(missing_ok=True)
+    return publish_table(faithfulness_table(rows), folder, _STEM, _KINDS, width=width) if rows else None

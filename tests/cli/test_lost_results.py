@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_data import CONFIGS
+
+import mkbench
+from mkbench.cli.lost_results import restore_results
+from mkbench.cli.main import main
+from mkbench.errors import DataError, UsageError
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, predict_words: list[str]) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    words = [word for word in predict_words if not word.startswith("--results.root")]
+    assert main([*words, f"--results.root={folder}", "--results.name=mine"]) == 0
+    return folder / "mine"
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A finished run that a test may spoil."""
+    return Path(shutil.copytree(finished, tmp_path / "bench" / "mine"))
+
+
+@pytest.mark.parametrize("damage", [None, "", "{", "[]", '{"schema_version": 1}'])
+def test_lost_or_damaged_results_are_those_of_the_run(finished: Path, run: Path, damage: str | None) -> None:
+    if damage is None:
+        (run / "results.json").unlink()
+    else:
+        (run / "results.json").write_text(damage, encoding="utf-8")
+    assert [one.label for one in mkbench.read_runs(run)] == ["mine"]
+    assert (run / "results.json").read_bytes() == (finished / "results.json").read_bytes()
+
+
+@pytest.mark.parametrize("words", [["compare"], ["verify", "--against", "RUN"]])
+def test_commands_restore_results(command: Callable[..., Any], finished: Path, run: Path, words: list[str]) -> None:
+    (run / "results.json").unlink()
+    outcome = command(*(finished if word == "RUN" else word for word in words), run)
+    assert (outcome.code, outcome.error) == (0, "")
+    assert (run / "results.json").read_bytes() == (finished / "results.json").read_bytes()
+
+
+def test_missing_group_is_no_finished_run(run: Path) -> None:
+    (run / "results.json").unlink()
+    (run / "groups" / "00001-000.parquet").unlink()
+    with pytest.raises(DataError, match=r"found 1 of 3 class groups missing, such as 00001-000; run its `mkbench pred"):
+        restore_results([run])
+    shutil.copytree(run, run.parent / "other")
+    within_a_bench = pytest.warns(UserWarning, match="Left out: Expected a finished run")
+    with within_a_bench, pytest.raises(DataError, match="found unfinished ones"):
+        restore_results([run.parent])
+
+
+def test_results_are_not_built_from_another_model_or_a_strangers_class(run: Path, tmp_path: Path) -> None:
+    (run / "results.json").unlink()
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    manifest["model"]["fingerprint"] = "another"
+    (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(DataError, match=r"found others: model\.fingerprint"):
+        restore_results([run])
+    config = (run / "config.yaml").read_text(encoding="utf-8")
+    (run / "config.yaml").write_text(config.replace("mkbench.systems", "strange.systems"), encoding="utf-8")
+    with pytest.raises(UsageError, match="--trust-config"):
+        restore_results([run])
+
+
+def test_damage_without_a_manifest_is_said(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match="Expected JSON in"):
+        restore_results([tmp_path])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["heads", "segmentation", "descriptor_zero_shot"])
+def test_results_of_every_system_come_back(name: str, tiny_model: Path, tmp_path: Path) -> None:
+    words = ["predict", f"--config={CONFIGS / 'critters' / name}.yaml", f"--model.backbone=local-dir:{tiny_model}"]
+    words += ["--data.images_per_class=2", "--data.limit_classes=2", "--data.num_workers=0", "--figures.samples=0"]
+    words += ["--trainer.accelerator=cpu", "--progress.enabled=false", f"--results.root={tmp_path / 'runs'}"]
+    assert main(words) == 0
+    results = tmp_path / "runs" / "tiny" / "results.json"
+    before = results.read_bytes()
+    results.unlink()
+    restore_results([tmp_path / "runs" / "tiny"])
+    assert results.read_bytes() == before
