@@ -8,14 +8,10 @@ from rich.console import Group
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.run_folder import write_text_atomically
-from mkbench.runs.schema import RunResults
-from mkbench.studies.mutual_knowledge.figure.accuracy_scatter import accuracy_scatter
-from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, has_curves
-from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import neighbors_table, pairs_table
+from mkbench.studies.mutual_knowledge.present import comparison_plots
 from mkbench.studies.mutual_knowledge.study import Comparison, compare, pair_up, ranks_table
 from mkbench.studies.mutual_knowledge.table import bench_table, nat_decimals
-from mkbench.studies.reproduction.published import PublishedLine, published_line
 from mkbench.tables import to_console, to_markdown, write_table
 
 #: Files that not every comparison has.
@@ -62,7 +58,8 @@ def write_comparison(runs: Sequence[Run], folder: Path | None, *, width: int = 1
         _write_tables(comparison, folder)
         if pairs:
             write_table(pairs_table(pairs, decimals=decimals, notes=notes), folder, "pairs")
-        _write_figures(comparison, documents, folder)
+        for stem, plot in comparison_plots(comparison, documents).items():
+            save_figure(plot.draw(), folder / stem)
     tables = [bench_table(comparison.rows, block="explainer", notes=[*comparison.notes, *notes])]
     tables += [neighbors_table(pairs, decimals=decimals)] if pairs else []
     return Group(*(to_console(table, width=width) for table in tables))
@@ -87,20 +84,3 @@ def comparison_markdown(comparison: Comparison) -> str:
     notes = "".join(f"- {note}\n" for note in comparison.notes)
     text = f"{table}\nRanks among the runs of one explainer (1 is best):\n\n{ranks}"
     return text + (f"\n{notes}" if notes else "")
-
-
-def _write_figures(comparison: Comparison, documents: Sequence[RunResults], target: Path) -> None:
-    """Write the figures for which there is something to show."""
-    if any(row["top1"] and (row["auc"] or row["excess"]) for row in comparison.rows):
-        save_figure(accuracy_scatter(documents), target / "accuracy")
-    if has_family_line(documents):
-        save_figure(family_scatter(documents, published=_published_line(documents)), target / "families")
-    if len(documents) > 1 and has_curves(documents):
-        save_figure(dynamics_figure(documents), target / "dynamics")
-
-
-def _published_line(documents: Sequence[RunResults]) -> PublishedLine | None:
-    """The published line of the runs' data set, if it is the same one and the published estimator in all of them."""
-    kinds = {(str(document["data"]["name"]), document["settings"]["estimator"]) for document in documents}
-    name, estimator = next(iter(kinds))
-    return published_line(name) if len(kinds) == 1 and estimator == "paper" else None

@@ -56,6 +56,7 @@ def test_every_model_has_its_run_folder_and_the_table_a_row(
     assert folders == ["second_random-weights", "tiny"]
     assert "tiny" in outcome.output
     assert "second" in outcome.output
+    assert "<title>mkbench: tiny, second" in (tmp_path / "runs" / "report.html").read_text(encoding="utf-8")
     for suffix in ("csv", "md", "tex"):
         tables = list((tmp_path / "runs").glob(f"*.{suffix}"))
         assert tables, suffix

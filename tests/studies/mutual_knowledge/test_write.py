@@ -9,7 +9,7 @@ from published_runs import reproduction
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.mutual_knowledge import write as module
+from mkbench.studies.mutual_knowledge import present as module
 from mkbench.studies.mutual_knowledge.study import compare, pair_up
 from mkbench.studies.mutual_knowledge.write import comparison_markdown, write_comparison
 
