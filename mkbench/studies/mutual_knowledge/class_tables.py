@@ -1,16 +1,23 @@
-"""Tables of classes: the lowest and the highest AUC, the same MI with another AUC, and models that differ most."""
+"""Tables of classes: intervals over them, the lowest and the highest AUC, the same MI with another AUC, differences."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.results import Estimate, explainer_label
 from mkbench.studies.metric_columns import metric_column
+from mkbench.studies.mutual_knowledge.class_intervals import METRICS, ClassIntervals
 from mkbench.studies.mutual_knowledge.class_values import SAME_MI, ClassValue, same_information_pairs
-from mkbench.tables import Column, ResultTable
+from mkbench.tables import Cell, Column, ResultTable, csv_bounds
 
 _SHOWN = 10  # classes at each end
 _CHANCE = (
     "95 % intervals over the images of a class. The ends of a long list are partly chance: with other images, other "
     "classes would stand there."
+)
+_BOTH = (
+    "95 % intervals: over images for other images of the same classes (bootstrap; top-1: Wilson), over classes for "
+    "images of other classes (whole classes drawn)."
 )
 _MI, _AUC = "mutual_information", "mutual_information_auc"
 
@@ -122,3 +129,40 @@ def model_differences_table(
         title=f"Classes whose AUC differs most between models, {explainer_label(explainer)}",
         notes=[_CHANCE],
     )
+
+
+def intervals_table(rows: Sequence[ClassIntervals]) -> ResultTable:
+    """Declare the table of the headline metrics with intervals over images and over classes, a row for each metric.
+
+    Args:
+        rows: of runs and explainers.
+
+    >>> [column.title for column in intervals_table([]).shown]
+    ['model', 'parts', 'metric', 'over images', 'over classes']
+    """
+    columns = [
+        Column("model", lambda line: line[0].model, text=True, csv="model"),
+        Column(None, lambda line: line[0].explainer, csv="explainer"),
+        Column("parts", lambda line: explainer_label(line[0].explainer), text=True),
+        Column("metric", lambda line: metric_column(line[1], "").title, text=True),
+        Column(None, lambda line: line[1], csv="metric"),
+        Column(None, lambda line: line[0].classes, csv="classes"),
+        *_both_ways("over images", lambda line: line[0].over_images[line[1]], csv=csv_bounds("value")),
+        *_both_ways("over classes", lambda line: line[0].over_classes[line[1]], csv=csv_bounds("over_classes")),
+    ]
+    return ResultTable(
+        columns,
+        [(row, metric) for row in rows for metric in METRICS if row.over_images[metric] is not None],
+        notes=[_BOTH],
+        section=lambda line: (line[0].model, line[0].explainer),
+    )
+
+
+def _both_ways(heading: str, value: Callable[[Any], Estimate | None], *, csv: tuple[str, str, str]) -> list[Column]:
+    """A column as the metric of each row is printed, and one for programs."""
+
+    def printed(line: tuple[ClassIntervals, str]) -> Cell:
+        shown, estimate = CATALOGUE[line[1]].display, value(line)
+        return Cell(estimate and estimate.scaled(shown.scale), decimals=shown.decimals)
+
+    return [Column(heading, printed), Column(None, value, csv=csv)]

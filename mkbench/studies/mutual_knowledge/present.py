@@ -8,8 +8,10 @@ from mkbench.concepts.controls import CONTROLS
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import sort_explainers
 from mkbench.runs.schema import RunResults
+from mkbench.studies.mutual_knowledge.class_intervals import class_intervals
 from mkbench.studies.mutual_knowledge.class_tables import (
     extremes_table,
+    intervals_table,
     model_differences_table,
     same_information_table,
 )
@@ -111,7 +113,7 @@ def present_pairs(runs: Sequence[Run]) -> Presentation | None:
 def present_classes(runs: Sequence[Run]) -> Presentation | None:
     """Return the classes with the highest and the lowest AUC of each run, and those on which models differ most.
 
-    Controls are left out. None where no run has classes.
+    Controls are left out, but for the intervals over classes. None where no run has classes.
 
     Args:
         runs: finished runs.
@@ -119,7 +121,8 @@ def present_classes(runs: Sequence[Run]) -> Presentation | None:
     Raises:
         DataError: a group file is damaged.
     """
-    values = {run.label: _without_controls(read_class_values(run.folder)) for run in runs}
+    every = {run.label: read_class_values(run.folder) for run in runs}
+    values = {label: _without_controls(own) for label, own in every.items()}
     explainers = sort_explainers({name for own in values.values() for name in own})
     differences = []
     for explainer in explainers:
@@ -127,6 +130,9 @@ def present_classes(runs: Sequence[Run]) -> Presentation | None:
         if len(models) > 1:
             differences.append(model_differences_table(models, explainer))
     details = [table for label, own in values.items() for table in _of_run(label, own)]
+    intervals = [row for run in runs for row in class_intervals(run, every[run.label])]
+    if intervals:
+        details.insert(0, replace(intervals_table(intervals), title="Intervals over images and over classes"))
     return Presentation("Classes", differences, details=details) if details else None
 
 

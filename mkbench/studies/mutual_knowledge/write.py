@@ -8,6 +8,8 @@ from rich.console import Group
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.run_folder import write_text_atomically
+from mkbench.studies.mutual_knowledge.class_intervals import read_class_intervals
+from mkbench.studies.mutual_knowledge.class_tables import intervals_table
 from mkbench.studies.mutual_knowledge.pair_table import neighbors_table, pairs_table
 from mkbench.studies.mutual_knowledge.present import comparison_plots
 from mkbench.studies.mutual_knowledge.study import Comparison, compare, pair_up, ranks_table
@@ -16,7 +18,7 @@ from mkbench.tables import to_console, to_markdown, write_table
 
 #: Files that not every comparison has.
 _OPTIONAL = (
-    *("pairs.csv", "pairs.md"),
+    *("pairs.csv", "pairs.md", "intervals.csv", "intervals.md"),
     *(f"{name}.{kind}" for name in ("accuracy", "families", "dynamics") for kind in ("png", "pdf")),
 )
 
@@ -24,7 +26,8 @@ _OPTIONAL = (
 def write_comparison(runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> Group:
     """Write the comparison of runs and return it for the console.
 
-    Writes ``table.csv``, ``table.md`` (with the ranks), ``table.tex`` and ``ranks.csv``; ``pairs.csv`` and ``pairs.md``
+    Writes ``table.csv``, ``table.md`` (with the ranks), ``table.tex`` and ``ranks.csv``; ``intervals.csv`` and ``.md``
+    with intervals over classes beside those over images, where images have classes; ``pairs.csv`` and ``pairs.md``
     where runs share images; and, each as PNG and PDF and where there is what they show, ``accuracy`` (AUC over
     accuracy), ``families`` (accuracy over AUC with a line for each family) and ``dynamics`` (curves of mutual
     information). The same runs give the same bytes.
@@ -56,6 +59,8 @@ def write_comparison(runs: Sequence[Run], folder: Path | None, *, width: int = 1
     decimals = nat_decimals(comparison.rows)
     if folder is not None:
         _write_tables(comparison, folder)
+        if intervals := read_class_intervals(runs):
+            write_table(intervals_table(intervals), folder, "intervals")
         if pairs:
             write_table(pairs_table(pairs, decimals=decimals, notes=notes), folder, "pairs")
         for stem, plot in comparison_plots(comparison, documents).items():

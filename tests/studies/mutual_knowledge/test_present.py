@@ -55,8 +55,10 @@ def test_classes_of_each_run_and_those_on_which_runs_differ(tmp_path: Path) -> N
     ]
     # Curves (1 0 0), (2 .5 0) and (3 1 0), half as much again in b: ant differs most.
     assert shown.tables[0].rows == ["ant", "bat", "owl"]
-    assert len(shown.details) == 2 * 2 * 2
-    assert shown.details[0].title == "Classes by AUC, a, PCA: all 3"
+    both, *details = shown.details
+    assert both.title == "Intervals over images and over classes"
+    assert len(details) == 2 * 2 * 2
+    assert details[0].title == "Classes by AUC, a, PCA: all 3"
 
 
 def test_runs_without_group_files_have_no_classes(tmp_path: Path) -> None:
