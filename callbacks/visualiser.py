@@ -90,7 +90,8 @@ class Visualiser(Callback):
                         patch_size=pl_module.backbone.patch_size,
                     )
                 )
-                save_figure(figure, folder / f"sample-{name}-{explainer}")
+                sample_id = outputs.group.sample_ids[index]
+                save_figure(figure, folder / f"sample-{name}-{explainer}", title=sample_id)
 
     def _draw_segmented(self, trainer: L.Trainer, system: HeadSegmentation, answer: SegmentedGroup) -> None:
         """Draw the chosen images of a group, and those after them."""

@@ -48,6 +48,7 @@ FIXED = {
     "table": "studies/",
     "figure": "studies/",
     "write": "studies/",
+    "present": "studies/",
 }
 #: Folders whose files are the other half of a file of the same stem one folder up.
 PAIRED = {"metrics/functional": "metrics", "systems/records": "systems"}

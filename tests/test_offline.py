@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-import huggingface_hub.constants
 import pytest
 from toy_data import CONFIGS
 
-import mkbench  # noqa: F401 - first, since it turns reports off
-
 
 @pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """Refuses every connection; what was asked for."""
     asked: list[Any] = []
+    unused = socket.socket()
 
     def refuse(self: socket.socket, address: Any) -> NoReturn:
         asked.append(address)
@@ -26,8 +27,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *name, **options: refuse(socket.socket(), name))
-    return asked
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *name, **options: refuse(unused, name))
+    yield asked
+    unused.close()
 
 
 def test_connections_are_refused(no_network: list[Any]) -> None:
@@ -37,7 +39,10 @@ def test_connections_are_refused(no_network: list[Any]) -> None:
 
 
 def test_the_hub_is_told_nothing() -> None:
-    assert huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY
+    code = "import mkbench, huggingface_hub.constants as hub; print(hub.HF_HUB_DISABLE_TELEMETRY)"
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_DISABLE_TELEMETRY"}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == "True\n"
 
 
 def test_commands_ask_for_no_connection(
@@ -47,8 +52,9 @@ def test_commands_ask_for_no_connection(
     assert (knowledge.code, knowledge.error) == (0, "")
     shutil.copytree(knowledge.run, tmp_path / "again" / "tiny")
     config = f"--config={CONFIGS / 'critters' / 'heads.yaml'}"
-    heads = [word for word in predict_words if not word.startswith(("--config", "--model.refine", "--results"))]
-    assert command(*heads, config, "--results.root=heads").code == 0
+    words = [word for word in predict_words[1:] if not word.startswith(("--config", "--model.refine", "--results"))]
+    heads = command("predict", config, *words, "--results.root=heads")
+    assert (heads.code, heads.error) == (0, "")
     for words in (
         ["heads", "heads/tiny"],
         ["compare", "runs/tiny", "again/tiny"],

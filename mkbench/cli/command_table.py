@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "bank": "mkbench.cli.commands.bank",
     "bank analyse": "mkbench.cli.commands.bank_analysis",
     "compare": "mkbench.cli.commands.compare",
+    "report": "mkbench.cli.commands.report",
     "verify": "mkbench.cli.commands.verify",
     "explain": "mkbench.cli.commands.explain",
     "models": "mkbench.cli.commands.models",

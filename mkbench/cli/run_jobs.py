@@ -140,9 +140,11 @@ def run_process(words: Sequence[str]) -> int:
 
 
 def report(runs: Sequence[Path], out: Path) -> None:
-    """Write tables and figures of finished runs to `out`, and print the tables: one for each kind of run."""
-    from mkbench.cli.run_summary import data_sentences  # noqa: PLC0415
+    """Write tables, figures and the page of finished runs to `out`; print the tables, one for each kind of run."""
+    from mkbench.report.page import write_page  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
+    from mkbench.runs.run_folder import REPORT  # noqa: PLC0415
+    from mkbench.studies.overview.study import data_sentences  # noqa: PLC0415
     from mkbench.studies.registry import write_report  # noqa: PLC0415 - these take seconds to import
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
@@ -151,3 +153,5 @@ def report(runs: Sequence[Path], out: Path) -> None:
             console.print(table)
         for sentence_of_run in data_sentences(finished):
             print(sentence_of_run)
+        write_page(finished, out / REPORT)
+        print(f"report: {out / REPORT}")

@@ -79,7 +79,7 @@ class ConceptConsistencyShare(ProportionMetric, HeadMetric):
         return concept_consistency(fits) == self.k
 
 
-class ConceptConsistencyCount(HeadMetric):
+class ConceptConsistencyCount(ProportionMetric, HeadMetric):
     """Number of heads of high (CCS 5), moderate (3) or low (at most 1) consistency.
 
     Source: Madasu et al., EMNLP 2025, arXiv 2503.11103.

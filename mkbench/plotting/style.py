@@ -98,12 +98,13 @@ class Page:
         return self.figure.add_axes(bounds)
 
 
-def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, Path]:
+def save_figure(figure: Figure, path_without_suffix: str | Path, *, title: str | None = None) -> tuple[Path, Path]:
     """Write a figure as PNG (200 dots per inch) and as PDF; the same figure gives the same bytes on any day.
 
     Args:
         figure: any matplotlib figure.
         path_without_suffix: where to write; ``.png`` and ``.pdf`` are appended, missing folders are made.
+        title: what it is of, for the metadata of both files; None for none.
 
     Returns:
         The paths of the PNG and of the PDF.
@@ -116,9 +117,11 @@ def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, 
     """
     base = Path(path_without_suffix)
     png, pdf = base.with_name(base.name + ".png"), base.with_name(base.name + ".pdf")
-    of_pdf = {"Creator": "mkbench", "Producer": "mkbench", "CreationDate": None}
+    named: dict[str, str | None] = {} if title is None else {"Title": title}
+    of_png: dict[str, str | None] = {"Software": None, **named}
+    of_pdf: dict[str, str | None] = {"Creator": "mkbench", "Producer": "mkbench", "CreationDate": None, **named}
     with print_style(), written_whole(png) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=_DPI, metadata=of_png)
     with print_style(), written_whole(pdf) as temporary:
         figure.savefig(temporary, format="pdf", metadata=of_pdf)
     return png, pdf

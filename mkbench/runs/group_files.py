@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -118,6 +118,15 @@ def _logged_digest(path: Path) -> str | None:
     return next((line[3] for line in reversed(fields) if len(line) == 4), None)
 
 
+def has_digest(run: Path, key: str) -> bool:
+    """Tell whether the log has a digest of a group file, which reading it compares with.
+
+    >>> has_digest(Path("nowhere"), "00000-000")
+    False
+    """
+    return _logged_digest(group_path(run, key)) is not None
+
+
 def _open(path: Path) -> pq.ParquetFile:
     """Open a group file after comparing it with its digest in the log.
 
@@ -169,7 +178,7 @@ def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:
 
 
 def read_columns(run: Path, names: Sequence[str], *, optional: pa.Schema | None = None) -> pa.Table:
-    """Read some columns of the rows of all finished groups of a run, group by group.
+    """Read some columns of the rows of all finished groups of a run.
 
     Args:
         run: folder of the run.
@@ -179,9 +188,28 @@ def read_columns(run: Path, names: Sequence[str], *, optional: pa.Schema | None 
     Raises:
         DataError: a group file is damaged.
     """
-    own = pa.schema([ROW_SCHEMA.field(name) for name in names])
-    schema = pa.unify_schemas([own, optional or pa.schema([])])
-    tables = [schema.empty_table()]
+    empty = _schema_of(names, optional).empty_table()
+    groups = (rows for _, rows in stream_columns(run, names, optional=optional))
+    return pa.concat_tables([empty, *groups]).combine_chunks()
+
+
+def stream_columns(
+    run: Path, names: Sequence[str], *, optional: pa.Schema | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """Read some columns of the rows of a run, one group after another, so that memory holds one of them.
+
+    Args:
+        run: folder of the run.
+        names: of columns of ``ROW_SCHEMA``.
+        optional: columns that not every run has; null where one has not.
+
+    Yields:
+        Key and rows of each finished group, in the order of the keys.
+
+    Raises:
+        DataError: a group file is damaged.
+    """
+    schema = _schema_of(names, optional)
     for key in finished_groups(run):
         path = group_path(run, key)
         try:
@@ -190,7 +218,12 @@ def read_columns(run: Path, names: Sequence[str], *, optional: pa.Schema | None 
                 table = file.read(columns=there, use_threads=False).replace_schema_metadata(None)
             for name in set(schema.names) - set(there):
                 table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
-            tables.append(table.select(schema.names).cast(schema))
+            rows = table.select(schema.names).cast(schema)
         except _DAMAGES as error:
             raise _damaged(path, error) from error
-    return pa.concat_tables(tables).combine_chunks()
+        yield key, rows
+
+
+def _schema_of(names: Sequence[str], optional: pa.Schema | None) -> pa.Schema:
+    own = pa.schema([ROW_SCHEMA.field(name) for name in names])
+    return pa.unify_schemas([own, optional or pa.schema([])])

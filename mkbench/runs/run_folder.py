@@ -15,15 +15,17 @@ RESULTS, ENVIRONMENT, MANIFEST, CONFIG = "results.json", "environment.json", "ma
 DESCRIPTORS = "descriptors.json"
 #: What runs that decompose attention heads have beside these.
 CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.json", "answers.jsonl"
+#: The page of a run, or of those of a bench.
+REPORT = "report.html"
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"
 
 #: Of a process that was killed while it wrote.
 _TEMPORARY = (
-    *(".*.json.*", ".config.yaml.*", ".run.lock.*"),
+    *(".*.json.*", ".config.yaml.*", ".run.lock.*", f".{REPORT}.*"),
     *(f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*", f"{FIGURES}/.*.png.*", f"{FIGURES}/.*.pdf.*"),
 )
 #: With what followed from fewer groups, or from other ones.
-_LEFT_BEHIND = (*_TEMPORARY, RESULTS, HEADS, LABELS, HEAD_REMOVAL, PRUNING)
+_LEFT_BEHIND = (*_TEMPORARY, RESULTS, HEADS, LABELS, HEAD_REMOVAL, PRUNING, REPORT)
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),

@@ -1,16 +1,19 @@
 """Tables as HTML."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
-from mkbench.tables.cells import one_line
+from mkbench.tables.cells import PrintedCell, one_line
 from mkbench.tables.result_table import Column, ResultTable
 
 
 def to_html(table: ResultTable) -> str:
     """Write a table as a plain HTML ``<table>``, a body for each section, and a paragraph for each note.
 
-    All text is escaped. Cells of numbers have the class ``number``.
+    All text is escaped. Headings have a ``scope``, for screen readers; so has the first cell of a row where it is a
+    text. Cells of numbers have the class ``number``; the interval and the remark of a cell are a ``<span>`` of the
+    class ``interval`` or ``remark``. Every row prints all its cells, since a page may sort them.
 
     Args:
         table: the table.
@@ -18,23 +21,39 @@ def to_html(table: ResultTable) -> str:
     >>> columns = [Column("model", "name", text=True), Column("n", "n")]
     >>> print(to_html(ResultTable(columns, [{"name": "a<b", "n": 3}])), end="")
     <table>
-    <thead><tr><th>model</th><th class="number">n</th></tr></thead>
+    <thead><tr><th scope="col">model</th><th scope="col" class="number">n</th></tr></thead>
     <tbody>
-    <tr><td>a&lt;b</td><td class="number">3</td></tr>
+    <tr><th scope="row">a&lt;b</th><td class="number">3</td></tr>
     </tbody>
     </table>
     """
-    columns = table.shown
+    columns = [replace(column, once=False) for column in table.shown]
     caption = [f"<caption>{escape(table.title)}</caption>"] if table.title else []
-    head = f"<thead>{_row('th', columns, (column.title for column in columns))}</thead>"
+    head = [f"<thead><tr>{''.join(map(_heading, columns))}</tr></thead>"]
     body: list[str] = []
     for section in table.printed(columns):
-        body += ["<tbody>", *(_row("td", columns, (cell.join() for cell in cells)) for cells in section), "</tbody>"]
+        body += ["<tbody>", *(_row(columns, cells) for cells in section), "</tbody>"]
     notes = [f"<p>{escape(note)}</p>" for note in table.notes]
-    return "\n".join(["<table>", *caption, head, *body, "</table>", *notes, ""])
+    return "\n".join(["<table>", *caption, *head, *body, "</table>", *notes, ""])
 
 
-def _row(tag: str, columns: Sequence[Column], texts: Iterable[str]) -> str:
-    kinds = ("" if column.text else ' class="number"' for column in columns)
-    cells = (f"<{tag}{kind}>{escape(one_line(text))}</{tag}>" for kind, text in zip(kinds, texts, strict=True))
-    return f"<tr>{''.join(cells)}</tr>"
+def _heading(column: Column) -> str:
+    return f'<th scope="col"{_kind(column)}>{escape(one_line(column.title))}</th>'
+
+
+def _kind(column: Column) -> str:
+    return "" if column.text else ' class="number"'
+
+
+def _row(columns: Sequence[Column], cells: Sequence[PrintedCell]) -> str:
+    texts = []
+    for place, (column, cell) in enumerate(zip(columns, cells, strict=True)):
+        tag, scope = ("th", ' scope="row"') if place == 0 and column.text else ("td", "")
+        texts.append(f"<{tag}{scope}{_kind(column)}>{_content(cell)}</{tag}>")
+    return f"<tr>{''.join(texts)}</tr>"
+
+
+def _content(cell: PrintedCell) -> str:
+    pieces = {"interval": cell.interval, "remark": cell.remark}
+    spans = [f'<span class="{kind}">{escape(one_line(text))}</span>' for kind, text in pieces.items() if text]
+    return " ".join([escape(one_line(cell.text + cell.marks)), *spans])

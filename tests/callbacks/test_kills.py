@@ -22,6 +22,11 @@ KILLS, RANDOM_KILLS, PAIRS = 30, 10, 20
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
+@pytest.fixture(autouse=True)
+def fonts_of_figures() -> None:
+    """Embedded fonts in every run: the whole one is made before fixtures of a test take part."""
+
+
 def start(words: list[str], prepare: Callable[[], Any] = lambda: None) -> int:
     """Run a command in a copy of this process, which has everything imported already; return its number."""
     sys.stdout.flush()

@@ -67,6 +67,7 @@ def test_run_folder_is_complete_and_nothing_else(command: Callable[..., Any], pr
         "groups.log",
         *groups,
         "manifest.json",
+        "report.html",
         "results.json",
     ]
     assert file_names(outcome.run) == files
@@ -423,7 +424,9 @@ def test_named_model_has_its_folder_and_label(command: Callable[..., Any], predi
 def test_predict_ends_with_table_folder_and_next_command(command: Callable[..., Any], predict_words: list[str]) -> None:
     first, second = command(*predict_words).output, command(*predict_words).output
     assert "excess" in first
-    assert first.endswith("finished: runs/tiny\nnext: mkbench compare runs/tiny OTHER_RUN\n")
+    assert first.endswith(
+        "finished: runs/tiny\nreport: runs/tiny/report.html\nnext: mkbench compare runs/tiny OTHER_RUN\n"
+    )
     assert second == first.replace("\nfinished: ", "\nalready finished, nothing was computed again: ")
 
 

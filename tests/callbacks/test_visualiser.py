@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from mkbench.callbacks import ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
@@ -35,6 +37,10 @@ def test_figures_are_drawn_of_classes_spread_over_the_list(
     drawn = [f"sample-00000-{name}.png" for name in ("kmeans", "pca", "random", "whole-image")]
     assert names == ["mutual-information-curve.png", *drawn]
     assert all((run / "figures" / name).stat().st_size > 5000 for name in names)
+    images = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["groups"]["00000-000"]
+    for name in drawn:
+        with Image.open(run / "figures" / name) as figure:
+            assert figure.info["Title"] in images  # so that a page can say in words what it shows
 
 
 def test_no_sample_is_drawn_if_none_is_asked_for(command: Callable[..., Any], predict_words: list[str]) -> None:
@@ -51,7 +57,7 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any, system: A
         "mkbench.callbacks.visualiser.sample_view", lambda result, index, *rest, **names: drawn.append(index)
     )
     monkeypatch.setattr("mkbench.callbacks.visualiser.sample_figure", lambda view: None)
-    monkeypatch.setattr("mkbench.callbacks.visualiser.save_figure", lambda figure, path: None)
+    monkeypatch.setattr("mkbench.callbacks.visualiser.save_figure", lambda figure, path, title: None)
     trainer: Any = SimpleNamespace(callbacks=[writer], datamodule=data)
     batch = result.group if result is not None else ClassGroup(torch.zeros(0, 3, 8, 8, dtype=torch.uint8), 0, 0, ())
     Visualiser(samples=32).on_predict_batch_end(trainer, system, result, batch, 0)

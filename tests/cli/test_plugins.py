@@ -15,11 +15,12 @@ OWN = "from toy_classes import ColourBackbone\n\nclass Mine(ColourBackbone):\n  
 
 
 @pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    loaded: dict[str, Path] = {}
+    monkeypatch.setattr(plugins, "loaded", loaded)  # what other tests loaded is none of theirs
     yield
-    for name in plugins.loaded:
+    for name in loaded:
         sys.modules.pop(name, None)
-    plugins.loaded.clear()
 
 
 @pytest.mark.parametrize("words", [["--plugins=plugin_of_test.py"], ["--plugins", "plugin_of_test.py"]])

@@ -3,6 +3,7 @@ import re
 import matplotlib
 import pytest
 from matplotlib.colors import to_rgb
+from PIL import Image
 
 from mkbench.plotting.style import PALETTE, Page, ink, print_style, save_figure, text_width, wrap_text
 
@@ -21,6 +22,13 @@ def test_saved_files_are_equal_and_carry_no_date(tmp_path):
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert b"Date" not in first[1].read_bytes()
     assert b"Software" not in first[0].read_bytes()
+
+
+def test_title_is_in_the_metadata(tmp_path):
+    png, pdf = save_figure(_figure(), tmp_path / "figure", title="größe/鱼.png")
+    with Image.open(png) as image:
+        assert image.info["Title"] == "größe/鱼.png"
+    assert b"/Title" in pdf.read_bytes()
 
 
 def test_png_has_200_dots_per_inch(tmp_path):

@@ -31,6 +31,6 @@ def test_clearing_leaves_what_is_not_of_a_run(tmp_path):
     for name in names:
         write_text_atomically(tmp_path / name, "")
     clear_run(tmp_path, finished=False)
-    assert [name for name in names if (tmp_path / name).exists()] == [names[0], names[1], names[3]]
+    assert [name for name in names if (tmp_path / name).exists()] == [names[0], names[3]]
     clear_run(tmp_path, finished=True)
     assert [name for name in names if (tmp_path / name).exists()] == ["notes.txt"]

@@ -9,7 +9,7 @@ from result_documents import results
 from rich.console import Console, RenderableType
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.registry import STUDIES, write_report
+from mkbench.studies.registry import STUDIES, Study, present, write_report
 
 
 def printed(tables: list[RenderableType]) -> str:
@@ -64,3 +64,21 @@ def test_every_system_with_a_study_exists(system: str) -> None:
 
     words = "".join(word.capitalize() for word in system.split("_"))
     assert hasattr(mkbench.systems, words)
+
+
+def test_page_shows_what_the_files_hold(tmp_path: Path) -> None:
+    own = results(top1=0.5, pca={"auc": 7.0}) | {"system": "mine"}
+    explained = results(top1=0.5, pca={"auc": 7.0})
+    runs = [Run(tmp_path, name, document, {}) for name, document in (("a", HEADS), ("b", explained), ("c", own))]
+    assert [shown.title for shown in present(runs)] == ["Attention heads", "Mutual knowledge", "All metrics"]
+
+
+@pytest.mark.parametrize("study", [study for studies in STUDIES.values() for study in studies])
+def test_every_study_has_something_to_present(study: Study) -> None:
+    assert study.present
+
+
+def test_brief_is_the_first_of_each_study(tmp_path: Path) -> None:
+    runs = [Run(tmp_path / name, name, results(name, top1=0.5, pca={"auc": 7.0}), {}) for name in "ab"]
+    assert [shown.title for shown in present(runs)] == ["Mutual knowledge", "Models compared"]
+    assert [shown.title for shown in present(runs, brief=True)] == ["Mutual knowledge"]

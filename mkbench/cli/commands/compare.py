@@ -43,9 +43,9 @@ def run(options: argparse.Namespace) -> int:
         DataError: a damaged run, or one that lacks class groups.
     """
     from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
-    from mkbench.cli.run_summary import data_sentences  # noqa: PLC0415
     from mkbench.runs.finished_runs import require_whole  # noqa: PLC0415
     from mkbench.studies.concept_heads.write import write_concept_heads  # noqa: PLC0415 - these take seconds to import
+    from mkbench.studies.overview.study import data_sentences  # noqa: PLC0415
     from mkbench.studies.registry import write_report  # noqa: PLC0415
 
     runs, console = open_runs(options.runs, trust=options.trust_config), Console()

@@ -12,6 +12,7 @@ HELP = "benchmark the four bundled models on the bundled images, in minutes, wit
 _NEXT = """
 Run folder and figures of each model: {out}/<model>/
 Tables (CSV, Markdown, LaTeX), differences between models, and figures: {out}/
+All of it to look at and to send, in one file: {out}/report.html
 ImageNet and the paper's 13 models:
   mkbench doctor --config configs/paper/table3.yaml --data.root IMAGENET --data.bank descriptors_imagenet.json
 Your own images, a folder for each class:

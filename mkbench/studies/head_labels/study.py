@@ -3,23 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypedDict, cast, get_args
 
 import torch
 from torch import Tensor
 
 from mkbench.concepts import ConceptBank
 from mkbench.errors import DataError, UsageError
-from mkbench.heads.labels import Judge, LabelContext, LabelDocument, Labeller, head_texts, label_heads
+from mkbench.heads.labels import (
+    Judge,
+    LabelContext,
+    LabelDocument,
+    Labeller,
+    head_texts,
+    label_heads,
+    read_labels,
+)
 from mkbench.heads.run_text_spans import rebuild, span_heads
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.heads.text_span import TextSpan
 from mkbench.metrics.catalogue import CATALOGUE, metrics_of
 from mkbench.metrics.metric_results import Result, metric_results
+from mkbench.runs.finished_runs import Run
 from mkbench.runs.manifest import read_manifest
 from mkbench.runs.results import read_results
-from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, write_json
-from mkbench.runs.schema import MetricResult, RunResults
+from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, read_object, write_json
+from mkbench.runs.schema import MetricResult, RunResults, find_fault
 from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
 from mkbench.systems.base import BenchmarkSystem
 from mkbench.systems.head_decomposition import HeadDecomposition
@@ -75,6 +84,21 @@ class HeadOptions:
             raise UsageError(f"Expected --span to be one of {', '.join(get_args(Span))}, found {self.span!r}.")
         if self.rank is not None and (self.span == "weights" or self.rank < 1):
             raise UsageError(f"Expected --rank of 1 or more, beside --span data alone, found {self.rank}.")
+
+
+class _Text(TypedDict):
+    text: str
+    explained_variance: float
+
+
+class _Head(TypedDict):
+    layer: int
+    head: int
+    texts: list[_Text]
+
+
+class _Texts(TypedDict):
+    heads: list[_Head]
 
 
 @dataclass(frozen=True)
@@ -145,6 +169,33 @@ def explain_heads(
     write_json(run / RESULTS, merged)
     explained = span.explained_variance.double().sum(dim=1).tolist()
     return HeadReport(merged, document, tuple(explained))
+
+
+def read_report(run: Run) -> HeadReport | None:
+    """Read what ``explain_heads`` wrote to a run; None before it.
+
+    Args:
+        run: a finished run of ``HeadDecomposition``.
+
+    Raises:
+        DataError: a damaged file, or texts and labels of other heads.
+    """
+    path = run.folder / HEADS
+    texts = read_object(path)
+    if texts is None or not (run.folder / LABELS).is_file():
+        return None
+    fault = find_fault(texts, _Texts)
+    if fault is not None:
+        raise DataError(f"Expected in {path} {fault}; run `mkbench heads` again.")
+    document = read_labels(run.folder / LABELS)
+    shares = {
+        (entry["layer"], entry["head"]): sum(text["explained_variance"] for text in entry["texts"])
+        for entry in texts["heads"]
+    }
+    heads = [(head.texts.layer, head.texts.head) for head in document.heads]
+    if set(heads) != set(shares):
+        raise DataError(f"Expected {path} and {LABELS} of the same heads, found others; run `mkbench heads` again.")
+    return HeadReport(run.results, document, tuple(shares[head] for head in heads))
 
 
 def require_own_weights(run: Path, results: RunResults, system: BenchmarkSystem) -> None:

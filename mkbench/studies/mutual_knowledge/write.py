@@ -8,19 +8,17 @@ from rich.console import Group
 from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.run_folder import write_text_atomically
-from mkbench.runs.schema import RunResults
-from mkbench.studies.mutual_knowledge.figure.accuracy_scatter import accuracy_scatter
-from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, has_curves
-from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
+from mkbench.studies.mutual_knowledge.class_intervals import read_class_intervals
+from mkbench.studies.mutual_knowledge.class_tables import intervals_table
 from mkbench.studies.mutual_knowledge.pair_table import neighbors_table, pairs_table
+from mkbench.studies.mutual_knowledge.present import comparison_plots
 from mkbench.studies.mutual_knowledge.study import Comparison, compare, pair_up, ranks_table
 from mkbench.studies.mutual_knowledge.table import bench_table, nat_decimals
-from mkbench.studies.reproduction.published import PublishedLine, published_line
 from mkbench.tables import to_console, to_markdown, write_table
 
 #: Files that not every comparison has.
 _OPTIONAL = (
-    *("pairs.csv", "pairs.md"),
+    *("pairs.csv", "pairs.md", "intervals.csv", "intervals.md"),
     *(f"{name}.{kind}" for name in ("accuracy", "families", "dynamics") for kind in ("png", "pdf")),
 )
 
@@ -28,7 +26,8 @@ _OPTIONAL = (
 def write_comparison(runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> Group:
     """Write the comparison of runs and return it for the console.
 
-    Writes ``table.csv``, ``table.md`` (with the ranks), ``table.tex`` and ``ranks.csv``; ``pairs.csv`` and ``pairs.md``
+    Writes ``table.csv``, ``table.md`` (with the ranks), ``table.tex`` and ``ranks.csv``; ``intervals.csv`` and ``.md``
+    with intervals over classes beside those over images, where images have classes; ``pairs.csv`` and ``pairs.md``
     where runs share images; and, each as PNG and PDF and where there is what they show, ``accuracy`` (AUC over
     accuracy), ``families`` (accuracy over AUC with a line for each family) and ``dynamics`` (curves of mutual
     information). The same runs give the same bytes.
@@ -60,9 +59,12 @@ def write_comparison(runs: Sequence[Run], folder: Path | None, *, width: int = 1
     decimals = nat_decimals(comparison.rows)
     if folder is not None:
         _write_tables(comparison, folder)
+        if intervals := read_class_intervals(runs):
+            write_table(intervals_table(intervals), folder, "intervals")
         if pairs:
             write_table(pairs_table(pairs, decimals=decimals, notes=notes), folder, "pairs")
-        _write_figures(comparison, documents, folder)
+        for stem, plot in comparison_plots(comparison, documents).items():
+            save_figure(plot.draw(), folder / stem)
     tables = [bench_table(comparison.rows, block="explainer", notes=[*comparison.notes, *notes])]
     tables += [neighbors_table(pairs, decimals=decimals)] if pairs else []
     return Group(*(to_console(table, width=width) for table in tables))
@@ -87,20 +89,3 @@ def comparison_markdown(comparison: Comparison) -> str:
     notes = "".join(f"- {note}\n" for note in comparison.notes)
     text = f"{table}\nRanks among the runs of one explainer (1 is best):\n\n{ranks}"
     return text + (f"\n{notes}" if notes else "")
-
-
-def _write_figures(comparison: Comparison, documents: Sequence[RunResults], target: Path) -> None:
-    """Write the figures for which there is something to show."""
-    if any(row["top1"] and (row["auc"] or row["excess"]) for row in comparison.rows):
-        save_figure(accuracy_scatter(documents), target / "accuracy")
-    if has_family_line(documents):
-        save_figure(family_scatter(documents, published=_published_line(documents)), target / "families")
-    if len(documents) > 1 and has_curves(documents):
-        save_figure(dynamics_figure(documents), target / "dynamics")
-
-
-def _published_line(documents: Sequence[RunResults]) -> PublishedLine | None:
-    """The published line of the runs' data set, if it is the same one and the published estimator in all of them."""
-    kinds = {(str(document["data"]["name"]), document["settings"]["estimator"]) for document in documents}
-    name, estimator = next(iter(kinds))
-    return published_line(name) if len(kinds) == 1 and estimator == "paper" else None

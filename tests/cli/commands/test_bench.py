@@ -56,6 +56,7 @@ def test_every_model_has_its_run_folder_and_the_table_a_row(
     assert folders == ["second_random-weights", "tiny"]
     assert "tiny" in outcome.output
     assert "second" in outcome.output
+    assert "<title>mkbench: tiny, second" in (tmp_path / "runs" / "report.html").read_text(encoding="utf-8")
     for suffix in ("csv", "md", "tex"):
         tables = list((tmp_path / "runs").glob(f"*.{suffix}"))
         assert tables, suffix
@@ -77,7 +78,7 @@ def test_fault_of_a_model_costs_no_other(monkeypatch: pytest.MonkeyPatch, capsys
     def run_trainer(words: list[str]) -> None:
         if "--model.backbone=large" in words:
             raise RuntimeError("out of memory")
-        done.append(words[-3])
+        done.extend(word for word in words if word.startswith("--model.backbone"))
 
     monkeypatch.setattr(cli, "run_trainer", run_trainer)
     config = BenchConfig(PROTOCOL, ({"backbone": "large"}, {"backbone": "small"}))

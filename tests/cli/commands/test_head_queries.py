@@ -257,7 +257,7 @@ def test_model_is_loaded_once(command: Callable[..., Any], run: Path, monkeypatc
             "contrastive-segmentation RUN --image ID --texts owl _",
             "a text of at least one word, found an empty",
         ),
-        ("topic-segmentation . --image ID --text owl", "Expected the folder of a run of mkbench.systems.HeadDecomp"),
+        ("topic-segmentation . --image ID --text owl", "folder of a finished run with results.json, found none at ."),
     ],
 )
 def test_mistakes_are_said_in_one_sentence(

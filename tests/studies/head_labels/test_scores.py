@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, ShuffledLabels, Source
+from mkbench.metrics.functional.wilson import wilson_interval
 from mkbench.studies.head_labels.scores import consistency_by_head, score_heads
 
 HAND = Source("hand")
@@ -87,7 +88,7 @@ def test_counts_have_the_interval_of_counts() -> None:
     assert by_name["ccs_high"]["value"] == 10
     share = by_name["ccs@5"]["interval"]
     assert by_name["ccs_high"]["interval"] == pytest.approx([48 * bound for bound in share])
-    assert by_name["ccs_low"]["interval"] == [0, 0]
+    assert by_name["ccs_low"]["interval"] == pytest.approx([48 * bound for bound in wilson_interval(0, 48)])
 
 
 def test_threshold_is_a_choice() -> None:

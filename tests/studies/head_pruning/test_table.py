@@ -42,9 +42,9 @@ def printed(document: dict[str, Any], width: int) -> list[str]:
 
 def test_a_row_for_each_set_and_what_it_means() -> None:
     lines = printed(example(2), 140)
-    assert lines[0] == "zero-shot top-1, % of 4 images; with all heads \u2191 100.0 [100.0, 100.0]"
+    assert lines[0] == "zero-shot top-1, % of 4 images; with all heads \u2191 100.0 [51.0, 100.0]"
     (row,) = (" ".join(line.split()) for line in lines if line.strip().startswith("a CCS of 1 or less "))
-    assert row.startswith("a CCS of 1 or less 2 50.0 [0.0, 100.0] -50.0 [-100.0, 0.0] 50.0 (0.0 to 100.0)")
+    assert row.startswith("a CCS of 1 or less 2 50.0 [15.0, 85.0] -50.0 [-100.0, 0.0] 50.0 (0.0 to 100.0)")
     assert row.endswith(" 0.0 [-50.0, 50.0]")
     text = " ".join(lines)
     for words in (

@@ -9,7 +9,7 @@ from published_runs import reproduction
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.mutual_knowledge import write as module
+from mkbench.studies.mutual_knowledge import present as module
 from mkbench.studies.mutual_knowledge.study import compare, pair_up
 from mkbench.studies.mutual_knowledge.write import comparison_markdown, write_comparison
 
@@ -40,7 +40,7 @@ def test_files_are_written_and_the_same_each_time(bench, tmp_path):
         write_comparison(bench, tmp_path / name)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     figures = [f"{name}.{kind}" for name in ("accuracy", "dynamics") for kind in ("pdf", "png")]
-    assert names == sorted([*FILES, "pairs.csv", "pairs.md", *figures])
+    assert names == sorted([*FILES, "intervals.csv", "intervals.md", "pairs.csv", "pairs.md", *figures])
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     ranks = list(csv.DictReader(io.StringIO((tmp_path / "one" / "ranks.csv").read_text())))

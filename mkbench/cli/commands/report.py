@@ -1,0 +1,44 @@
+"""`mkbench report`: finished runs as one HTML file, or as a table of many runs to host."""
+
+import argparse
+from pathlib import Path
+
+HELP = (
+    "show finished runs in one HTML file. It opens from a disk, without a server or a network: tables to sort and "
+    "search, plots, classes, explained images, and what was run."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    about = "folder of a model's run, as runs/demo/critters-vit-s, or of a bench"
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=about)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--out", type=Path, default=Path("runs/report.html"), help="the HTML file")
+    where.add_argument(
+        "--site",
+        type=Path,
+        metavar="DIR",
+        help="write the table of many runs to host, DIR/index.html, instead; runs that were changed are refused",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page, and say where it is.
+
+    Raises:
+        UsageError: a folder without a finished run.
+        DataError: a damaged run, one that lacks class groups, or, for a site, one that was changed.
+    """
+    # These take seconds to import.
+    from mkbench.report.page import write_page  # noqa: PLC0415
+    from mkbench.report.site import write_site  # noqa: PLC0415
+    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
+
+    runs = read_runs(options.runs)
+    if options.site is not None:
+        print(f"site: {write_site(runs, options.site)}")
+        return 0
+    write_page(runs, options.out)
+    print(f"report: {options.out}")
+    return 0

@@ -1,0 +1,98 @@
+"""Check that a finished run is as it was written: digests of its rows, and results that follow from them."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from mkbench.errors import DataError
+from mkbench.runs.finished_runs import Run, require_whole
+from mkbench.runs.group_files import GroupRecord, finished_groups, has_digest, read_groups
+from mkbench.runs.manifest import read_manifest
+from mkbench.systems.records.classifiers import classified_layout, classified_rows
+from mkbench.systems.records.head_segmentation import segmentation_layout, segmentation_rows
+from mkbench.systems.records.metric_rows import Layout, OwnedRows, join_rows
+from mkbench.systems.records.rankings import ranking_layout, ranking_rows
+from mkbench.systems.records.summary import explained_layout, explained_rows
+
+_SAME = 1e-9  # relative; another machine may add in another order
+
+
+def _explained(table: pa.Table, run: Run) -> tuple[Layout, OwnedRows]:
+    rows = explained_rows(table)
+    return explained_layout(table.column_names, [name for name in rows if name is not None]), rows
+
+
+def _classified(table: pa.Table, run: Run) -> tuple[Layout, OwnedRows]:
+    heads = list(run.results["settings"]["heads"])
+    return classified_layout(heads), classified_rows(table, heads)
+
+
+#: System -> how its metrics follow from its rows.
+_COMPUTED: Mapping[str, Callable[[pa.Table, Run], tuple[Layout, OwnedRows]]] = {
+    "mutual_knowledge": _explained,
+    "baseline_accuracy": _classified,
+    "head_decomposition": lambda table, run: (ranking_layout(), ranking_rows(table)),
+    "head_segmentation": lambda table, run: (segmentation_layout(), segmentation_rows(table)),
+}
+
+
+def require_untampered(run: Run) -> None:
+    """Refuse a run that was changed after it was written.
+
+    Each class group of the manifest must have its digest in the log and be the file of that digest; model, data and
+    settings of the results must be those of the manifest; and of mkbench's own systems, every metric that follows from
+    the rows must have the value that it has in the results. Metrics of a user's own, and of heads, are not computed
+    again.
+    This finds slips and careless edits: whoever writes rows, log and results anew is not found.
+
+    Args:
+        run: a finished run.
+
+    Raises:
+        DataError: the run is not as it was written; the sentence names it.
+    """
+    require_whole([run])
+    manifest = read_manifest(run.folder)
+    if manifest is None:
+        raise _changed(run, "a manifest, found none")
+    for key in manifest.get("groups", {}):
+        if not has_digest(run.folder, key):
+            raise _changed(run, f"a digest of the class group {key} in its log, found none")
+    records = read_groups(run.folder, [key for key in finished_groups(run.folder) if key in manifest["groups"]])
+    for entry in ("model", "data", "settings"):
+        _require_recorded(run, entry, manifest.get(entry, {}))
+    if run.system in _COMPUTED:
+        _require_values(run, records)
+
+
+def _changed(run: Run, what: str) -> DataError:
+    return DataError(
+        f"Expected {run.folder} ({run.label}) as it was written, with {what}; leave it out, or run it again."
+    )
+
+
+def _require_recorded(run: Run, entry: str, recorded: Mapping[str, Any]) -> None:
+    """Compare what results and manifest say; results may say more."""
+    found: Mapping[str, Any] = run.results[entry]  # type: ignore[literal-required]
+    for name, value in recorded.items():
+        if name not in found or found[name] != value:
+            raise _changed(run, f"{entry}.{name} as in its manifest, found another in its results")
+
+
+def _require_values(run: Run, records: list[GroupRecord]) -> None:
+    """Compute the metrics that follow from the rows, without their intervals."""
+    recorded = {(metric["name"], metric["explainer"]): metric["value"] for metric in run.results["metrics"]}
+    layout, rows = _COMPUTED[run.system](join_rows(records), run)
+    for owner, entries in layout.items():
+        for entry in entries if owner in rows else ():
+            value = recorded.get((entry.name, owner))
+            if value is None:
+                continue
+            metric = entry.build()
+            metric.keep_alone()
+            metric.update_rows(rows[owner])
+            if not math.isclose(float(metric.compute()), value, rel_tol=_SAME, abs_tol=_SAME):
+                of = f" of {owner}" if owner else ""
+                raise _changed(run, f"the {entry.name}{of} of its rows, found another in its results")

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_runs import write_object, write_run
+
+
+def test_page_of_a_bench(command: Callable[..., Any], tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_run(tmp_path / "bench" / name, name)
+    outcome = command("report", "bench", "--out=pages/both.html")
+    assert (outcome.code, outcome.output, outcome.error) == (0, "report: pages/both.html\n", "")
+    assert "<title>mkbench: a, b</title>" in (tmp_path / "pages" / "both.html").read_text(encoding="utf-8")
+
+
+def test_site_of_a_bench(command: Callable[..., Any], tmp_path: Path) -> None:
+    write_run(tmp_path / "bench" / "a", "a")
+    outcome = command("report", "bench", "--site=site")
+    assert (outcome.code, outcome.output) == (0, "site: site/index.html\n")
+    assert (tmp_path / "site" / "index.html").is_file()
+    assert command("report", "bench", "--site=site", "--out=a.html").code == 2  # one or the other
+
+
+def other_version(run: Path) -> None:
+    document = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    write_object(run / "results.json", document | {"schema_version": 99})
+
+
+def unfinished(run: Path) -> None:
+    (run / "results.json").unlink()
+
+
+def damaged(run: Path) -> None:
+    (run / "results.json").write_text('{"schema_version": 1', encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        (other_version, 1, "results.json of schema version 1, found 99"),
+        (unfinished, 2, "Expected the folder of a finished run with results.json, found none at vit"),
+        (damaged, 1, "Expected JSON in vit/results.json"),
+    ],
+)
+def test_runs_that_are_none_are_refused(
+    command: Callable[..., Any], tmp_path: Path, change: Callable[[Path], None], code: int, said: str
+) -> None:
+    change(write_run(tmp_path / "vit"))
+    outcome = command("report", "vit", "--out=report.html")
+    assert (outcome.code, outcome.error.count("\n")) == (code, 1)
+    assert said in outcome.error
+    assert not list(tmp_path.glob("*report*"))
+
+
+def test_no_run_at_all(command: Callable[..., Any]) -> None:
+    outcome = command("report", "nowhere")
+    assert outcome.code == 2
+    assert "found none at nowhere" in outcome.error
