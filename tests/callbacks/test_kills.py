@@ -20,7 +20,8 @@ from mkbench.runs.run_folder import REPORT
 #: Of `environment.json`: what a clock says.
 SPEED = ("images_computed", "seconds", "images_per_second")
 KILLS, RANDOM_KILLS, PAIRS = 30, 10, 20
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+#: On a busy machine the 61 runs of the first test take longer than others may.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400), pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(autouse=True)
