@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from data_trees import write_food101, write_imagenet, write_places365
+from forced_kernels import BFLOAT16_ATTENTION
 from packed_images import write_flat, write_names, write_saved, write_shards
 from toy_data import CONFIGS, DESCRIPTORS
 from toy_features import shrink_baseline
@@ -348,6 +349,7 @@ def test_mining(
     assert config.split in outcome.output
 
 
+@BFLOAT16_ATTENTION
 @pytest.mark.parametrize("path", of_kind("fit"))
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*before.*optimizer.step")
 def test_fit(path: Path, command: Callable[..., Any], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import open_clip
 import pytest
 import torch
+from forced_kernels import BFLOAT16_ATTENTION
 from hub_cache import HubCache, hub_cache
 
 from mkbench.backbones import OpenClipBackbone, building, deferred_text, load_backbone
@@ -99,6 +100,7 @@ def test_images_need_no_text_encoder(roberta: HubCache, monkeypatch: pytest.Monk
         backbone.encode_text(TEXTS)
 
 
+@BFLOAT16_ATTENTION
 def test_a_deferred_text_tower_follows_the_model(roberta: HubCache) -> None:
     backbone = load_backbone("roberta-ViT-B-32,laion2b_s12b_b32k")
     count = backbone.num_parameters
