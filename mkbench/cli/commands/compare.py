@@ -76,7 +76,7 @@ def embed_bank(model: "ConceptHeadModel", *, trust: bool = False) -> tuple[Seque
         BackboneError: the model cannot be loaded any more.
         DataError: the bank or the model is not that of the run any more.
     """
-    from mkbench.studies.head_labels.study import require_own_weights  # noqa: PLC0415 - takes seconds to import
+    from mkbench.studies.own_weights import require_own_weights  # noqa: PLC0415 - takes seconds to import
 
     results, folder = model.knowledge.results, model.knowledge.folder
     bank = load_data(folder, trust=trust).bank

@@ -9,10 +9,10 @@ import torch
 from mkbench.backbones.towers.class_token_similarity import class_token_similarity
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.metrics.functional import bootstrap_intervals
-from mkbench.runs.group_files import finished_groups, read_groups
+from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate, model_label, read_results
-from mkbench.studies.head_labels.study import require_own_weights
-from mkbench.studies.head_pruning.run_batches import run_batches
+from mkbench.studies.own_weights import require_own_weights
+from mkbench.studies.run_batches import run_batches
 from mkbench.systems.base import BenchmarkSystem
 
 SCHEMA_VERSION = 1
@@ -71,11 +71,7 @@ def class_token_curves(
     """
     results = read_results(run)
     require_own_weights(run, results, system)
-    sample_ids = {
-        sample_id
-        for record in read_groups(run, finished_groups(run))
-        for sample_id in record.rows["sample_id"].to_pylist()
-    }
+    sample_ids = set(read_columns(run, ["sample_id"])["sample_id"].to_pylist())
     found = [
         class_token_similarity(system.backbone, images.to(system.device))
         for images, _ in run_batches(system, data, sample_ids, images_per_class=images_per_class, progress=progress)

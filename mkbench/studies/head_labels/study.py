@@ -30,7 +30,7 @@ from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import ANSWERS, HEADS, LABELS, RESULTS, read_object, write_json
 from mkbench.runs.schema import MetricResult, RunResults, find_fault
 from mkbench.studies.head_labels.scores import NUM_TEXTS, score_heads
-from mkbench.systems.base import BenchmarkSystem
+from mkbench.studies.own_weights import require_own_weights
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 SCHEMA_VERSION = 1
@@ -196,24 +196,6 @@ def read_report(run: Run) -> HeadReport | None:
     if set(heads) != set(shares):
         raise DataError(f"Expected {path} and {LABELS} of the same heads, found others; run `mkbench heads` again.")
     return HeadReport(run.results, document, tuple(shares[head] for head in heads))
-
-
-def require_own_weights(run: Path, results: RunResults, system: BenchmarkSystem) -> None:
-    """Check that a system has the weights that a run was made with.
-
-    Args:
-        run: folder of the run.
-        results: its ``results.json``.
-        system: built again.
-
-    Raises:
-        DataError: it has others.
-    """
-    if results["model"]["fingerprint"] != system.backbone.fingerprint:
-        raise DataError(
-            f"Expected {system.backbone.name} with the weights that {run} was made with, found others; restore them, "
-            "or run `mkbench predict` again with --results.overwrite true."
-        )
 
 
 def _find_span(

@@ -14,10 +14,10 @@ from mkbench.heads.store import open_store
 from mkbench.metrics.functional.bootstrap import bootstrap_means
 from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import PRUNING, write_json
-from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_pruning.choice import PruningOptions, choose_sets
-from mkbench.studies.head_pruning.run_batches import run_batches
 from mkbench.studies.head_removal.scores import estimate_change, estimate_sets, estimate_share
+from mkbench.studies.own_weights import require_own_weights
+from mkbench.studies.run_batches import run_batches
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 SCHEMA_VERSION = 1

@@ -14,10 +14,10 @@ from mkbench.heads.head_values import Head
 from mkbench.heads.neighbors import Similarity
 from mkbench.heads.store import ContributionStore
 from mkbench.runs.results import read_results
-from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_queries.answer import Answer
 from mkbench.studies.head_queries.choice import find_property, read_properties, require_head, require_words
 from mkbench.studies.head_queries.query_images import QueryImage, RunImages
+from mkbench.studies.own_weights import require_own_weights
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 

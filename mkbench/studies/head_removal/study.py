@@ -17,10 +17,10 @@ from mkbench.heads.head_values import Head
 from mkbench.heads.store import ContributionStore, open_store
 from mkbench.runs.results import read_results
 from mkbench.runs.run_folder import HEAD_REMOVAL, write_json
-from mkbench.studies.head_labels.study import require_own_weights
 from mkbench.studies.head_removal.choice import RemovalOptions, choose_heads
 from mkbench.studies.head_removal.probe import fit_probe_of_run
 from mkbench.studies.head_removal.scores import ALL, RANDOM, WITHOUT, HeadSets, ImageGroups, compare_sets
+from mkbench.studies.own_weights import require_own_weights
 from mkbench.systems.head_decomposition import HeadDecomposition
 
 SCHEMA_VERSION = 1

@@ -8,7 +8,7 @@ import torch
 
 from mkbench.datamodules import Critters, ImageFolder, UnlabelledFolder
 from mkbench.errors import DataError, UsageError
-from mkbench.studies.head_pruning.run_batches import first_images, run_batches
+from mkbench.studies.run_batches import first_images, run_batches
 from mkbench.systems import HeadDecomposition
 
 
