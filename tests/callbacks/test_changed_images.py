@@ -11,20 +11,8 @@ from typing import Any
 import pytest
 
 from mkbench.runs.group_files import read_group
-from mkbench.systems import MutualKnowledge
 
 KEYS = ["00000-000", "00001-000", "00002-000"]
-
-
-@pytest.fixture
-def explained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the groups that are computed."""
-    keys: list[str] = []
-    original = MutualKnowledge.explain_group
-    monkeypatch.setattr(
-        MutualKnowledge, "explain_group", lambda self, group: (keys.append(group.key), original(self, group))[1]
-    )
-    return keys
 
 
 def kept(run: Path) -> list[bytes]:

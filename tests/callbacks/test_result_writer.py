@@ -26,17 +26,6 @@ from mkbench.systems.records.summary import summarise
 KEYS = ["00000-000", "00001-000", "00002-000"]
 
 
-@pytest.fixture
-def explained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the groups that are computed."""
-    keys: list[str] = []
-    original = MutualKnowledge.explain_group
-    monkeypatch.setattr(
-        MutualKnowledge, "explain_group", lambda self, group: (keys.append(group.key), original(self, group))[1]
-    )
-    return keys
-
-
 @pytest.fixture(scope="module")
 def complete_run(tmp_path_factory: pytest.TempPathFactory, predict_words: list[str]) -> Path:
     folder = tmp_path_factory.mktemp("complete")
