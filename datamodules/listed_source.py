@@ -13,8 +13,6 @@ from mkbench.datamodules.image_files import AS_STORED, Decoding, read_image
 from mkbench.errors import DataError, name_some
 from mkbench.text_files import split_lines
 
-#: Names that a message spells out before it only counts.
-
 
 class ListedImage(NamedTuple):
     """One image of a list.

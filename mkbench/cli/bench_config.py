@@ -186,3 +186,12 @@ def option_word(value: Any) -> str:
     '["ring", "blur"]'
     """
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def overwrite_words(overwrite: bool) -> list[str]:
+    """Return what lets `mkbench predict` compute finished groups again; nothing leaves that to the user's own words.
+
+    >>> overwrite_words(True), overwrite_words(False)
+    (['--results.overwrite=true'], [])
+    """
+    return ["--results.overwrite=true"] if overwrite else []

@@ -8,7 +8,7 @@ from typing import Any
 
 from mkbench.cli.run_parts import load_data, load_part
 from mkbench.errors import DataError, MkbenchError
-from mkbench.runs.finished_runs import Runs, find_folders, read_runs
+from mkbench.runs.finished_runs import Runs, as_paths, find_folders, read_runs
 from mkbench.runs.group_files import finished_groups
 from mkbench.runs.manifest import differences, read_manifest
 from mkbench.runs.results import read_results
@@ -29,8 +29,7 @@ def open_runs(folders: str | Path | Iterable[str | Path], *, trust: bool = False
     >>> open_runs([])
     Runs([])
     """
-    named = [folders] if isinstance(folders, (str, Path)) else list(folders)
-    return read_runs(restore_results(map(Path, named), trust=trust))
+    return read_runs(restore_results(as_paths(folders), trust=trust))
 
 
 def restore_results(paths: Iterable[Path], *, trust: bool = False) -> list[Path]:

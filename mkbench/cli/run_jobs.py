@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-
 from mkbench.cli.bench_config import read_yaml, shown_name
 from mkbench.cli.failures import describe_failure, is_debugging
 from mkbench.cli.plugins import plugin_words
@@ -141,17 +139,7 @@ def run_process(words: Sequence[str]) -> int:
 
 def report(runs: Sequence[Path], out: Path) -> None:
     """Write tables, figures and the page of finished runs to `out`; print the tables, one for each kind of run."""
-    from mkbench.report.page import write_page  # noqa: PLC0415
-    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
-    from mkbench.runs.run_folder import REPORT  # noqa: PLC0415
-    from mkbench.studies.overview.study import data_sentences  # noqa: PLC0415
-    from mkbench.studies.registry import write_report  # noqa: PLC0415 - these take seconds to import
+    from mkbench.cli.run_summary import show_bench  # noqa: PLC0415 - takes seconds to import
 
     if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
-        console, finished = Console(), read_runs(runs)
-        for table in write_report(finished, out, width=console.width):
-            console.print(table)
-        for sentence_of_run in data_sentences(finished):
-            print(sentence_of_run)
-        write_page(finished, out / REPORT)
-        print(f"report: {out / REPORT}")
+        show_bench(runs, out)

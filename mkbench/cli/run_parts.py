@@ -3,7 +3,7 @@
 import argparse
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import yaml
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mkbench.datamodules.base import ClassGroupDataModule
     from mkbench.systems import HeadDecomposition
     from mkbench.systems.base import BenchmarkSystem
+
+_System = TypeVar("_System", bound="BenchmarkSystem")
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +68,16 @@ def load_any_system(run: Path, *, trust: bool = False) -> "BenchmarkSystem":
     if not isinstance(system, BenchmarkSystem):
         raise UsageError(f"Expected a system of mkbench in {run}, found {type(system).__name__}.")
     return system
+
+
+def on_accelerator(system: _System) -> _System:
+    """Move a system to the accelerator that `mkbench predict` would choose."""
+    # These take seconds to import.
+    from lightning.fabric import Fabric  # noqa: PLC0415
+
+    from mkbench.cli.trainer import usable_accelerator  # noqa: PLC0415
+
+    return system.to(Fabric(accelerator=usable_accelerator("auto"), devices=1).device)
 
 
 def load_data(run: Path, *, trust: bool = False) -> "ClassGroupDataModule":

@@ -169,6 +169,15 @@ def _find(paths: Iterable[Path], names: Sequence[str]) -> list[Path]:
     return list(found.values())
 
 
+def as_paths(folders: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Return one folder or several as paths.
+
+    >>> [path.as_posix() for path in as_paths("runs/demo")]
+    ['runs/demo']
+    """
+    return [Path(folders)] if isinstance(folders, (str, Path)) else [Path(folder) for folder in folders]
+
+
 def read_runs(folders: str | Path | Iterable[str | Path]) -> Runs:
     """Read finished runs.
 
@@ -182,8 +191,7 @@ def read_runs(folders: str | Path | Iterable[str | Path]) -> Runs:
         UsageError: no finished run in a folder.
         DataError: a damaged file, or one of another schema version.
     """
-    named = [folders] if isinstance(folders, (str, Path)) else list(folders)
-    found = find_runs(map(Path, named))
+    found = find_runs(as_paths(folders))
     contents = [(read_results(folder), read_environment(folder)) for folder in found]
     labels = _tell_apart([model_label(results) for results, _ in contents], found)
     return Runs(

@@ -77,6 +77,16 @@ def find_metric(results: RunResults, name: str, explainer: str | None = None) ->
     return None
 
 
+def find_shared_metric(results: RunResults, name: str, explainer: str | None) -> Estimate | None:
+    """Look a metric of an explainer up, or that of the model where it is the same for every explainer.
+
+    >>> results = {"metrics": [{"name": "top1", "explainer": None, "value": 0.5, "interval": [0.4, 0.6]}]}
+    >>> find_shared_metric(results, "top1", "pca")
+    Estimate(value=0.5, interval=(0.4, 0.6))
+    """
+    return find_metric(results, name, explainer) or find_metric(results, name)
+
+
 def explainer_names(results: RunResults) -> list[str]:
     """List the explainers of a run: PCA, K-means, then others in alphabetical order.
 

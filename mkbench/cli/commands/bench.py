@@ -6,7 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mkbench.cli.bench_config import TRAINING, BenchConfig, BenchJob, list_jobs, option_word, read_config, read_yaml
+from mkbench.cli.bench_config import (
+    TRAINING,
+    BenchConfig,
+    BenchJob,
+    list_jobs,
+    option_word,
+    overwrite_words,
+    read_config,
+    read_yaml,
+)
 from mkbench.cli.model_folders import refuse_collisions
 from mkbench.cli.run_jobs import JobsOutcome, report_outcome, run_jobs, run_predict, starts_processes
 from mkbench.errors import UsageError
@@ -61,7 +70,7 @@ def evaluate_bench(
 
     def evaluate(job: BenchJob) -> Path | None:
         root = out / job.folder
-        results = [f"--results.root={root}", *(["--results.overwrite=true"] if overwrite else [])]
+        results = [f"--results.root={root}", *overwrite_words(overwrite)]
         return run_predict(["predict", *job.words, *results], root, job.model, apart=apart)
 
     jobs = list_jobs(config, overrides)

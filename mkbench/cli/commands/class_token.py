@@ -29,11 +29,9 @@ def run(options: argparse.Namespace) -> int:
         BackboneError: a model without class token.
     """
     # These take seconds to import.
-    from lightning.fabric import Fabric  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    from mkbench.cli.run_parts import load_any_system, load_data  # noqa: PLC0415
-    from mkbench.cli.trainer import usable_accelerator  # noqa: PLC0415
+    from mkbench.cli.run_parts import load_any_system, load_data, on_accelerator  # noqa: PLC0415
     from mkbench.plotting.style import save_figure  # noqa: PLC0415
     from mkbench.runs.run_folder import ANALYSES, write_json  # noqa: PLC0415
     from mkbench.studies.class_token.figure import class_token_figure  # noqa: PLC0415
@@ -42,9 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.tables import to_console  # noqa: PLC0415
 
     trust = options.trust_config
-    system = load_any_system(options.run, trust=trust).to(
-        Fabric(accelerator=usable_accelerator("auto"), devices=1).device
-    )
+    system = on_accelerator(load_any_system(options.run, trust=trust))
     data = load_data(options.run, trust=trust)
     found = class_token_curves(options.run, system, data, images_per_class=options.images_per_class)
     console = Console()

@@ -43,12 +43,10 @@ def run(options: argparse.Namespace) -> int:
         DataError: a damaged file, other weights or other images than those of the run.
     """
     # These take seconds to import.
-    from lightning.fabric import Fabric  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
     from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
-    from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
-    from mkbench.cli.trainer import usable_accelerator  # noqa: PLC0415
+    from mkbench.cli.run_parts import load_data, load_system, on_accelerator  # noqa: PLC0415
     from mkbench.studies.head_pruning.choice import PruningOptions  # noqa: PLC0415
     from mkbench.studies.head_pruning.study import prune_run  # noqa: PLC0415
     from mkbench.studies.head_pruning.table import show_pruning  # noqa: PLC0415
@@ -61,9 +59,7 @@ def run(options: argparse.Namespace) -> int:
         images_per_class=options.images_per_class,
     )
     restore_results([options.run], trust=options.trust_config)
-    system = load_system(options.run, trust=options.trust_config).to(
-        Fabric(accelerator=usable_accelerator("auto"), devices=1).device
-    )
+    system = on_accelerator(load_system(options.run, trust=options.trust_config))
     document = prune_run(options.run, system, load_data(options.run, trust=options.trust_config), how)
     console = Console()
     console.print(show_pruning(document, width=console.width))

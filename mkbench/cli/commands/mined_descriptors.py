@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mkbench.cli.bench_config import option_word, options_of, read_models, read_yaml, shown_name
+from mkbench.cli.bench_config import option_word, options_of, overwrite_words, read_models, read_yaml, shown_name
 from mkbench.cli.config_files import find_config
 from mkbench.cli.model_folders import refuse_collisions
 from mkbench.cli.run_jobs import report_outcome, run_jobs, run_predict, starts_processes
@@ -202,7 +202,7 @@ def run_mining(config: MiningConfig, out: Path, *, overrides: Sequence[str] = ()
         for phase in PHASES:
             words = ["predict", "--config", str(out / f"{phase}.yaml"), *options_of_phase(overrides, phase)]
             words += [f"--{name}={option_word(value)}" for name, value in options_of(model).items()]
-            words += [*sources, f"--results.root={roots[phase]}", *(["--results.overwrite=true"] if overwrite else [])]
+            words += [*sources, f"--results.root={roots[phase]}", *overwrite_words(overwrite)]
             folder = run_predict(words, roots[phase], model, apart=apart)
             sources.append(f"--model.{'mined_from' if phase == 'mining' else 'held_out_from'}={folder}")
         return folder

@@ -5,7 +5,7 @@ from typing import Any
 
 from mkbench.concepts.controls import CONTROLS
 from mkbench.metrics.catalogue import CATALOGUE
-from mkbench.runs.results import Estimate, explainer_names, find_metric, model_label
+from mkbench.runs.results import Estimate, explainer_names, find_shared_metric, model_label
 from mkbench.runs.schema import RunResults
 from mkbench.studies.control_marks import mark_notes, missed_controls
 from mkbench.studies.metric_columns import own_metrics
@@ -108,7 +108,7 @@ def _rows(results: RunResults) -> list[dict[str, Any]]:
 
 def _row(results: RunResults, explainer: str) -> dict[str, Any]:
     found: dict[str, Estimate | None] = {
-        metric: find_metric(results, metric, explainer) or find_metric(results, metric) for metric in CSV_METRICS
+        metric: find_shared_metric(results, metric, explainer) for metric in CSV_METRICS
     }
     return {
         "model": model_label(results),

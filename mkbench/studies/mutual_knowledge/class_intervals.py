@@ -9,7 +9,7 @@ import torch
 
 from mkbench.metrics.functional import cluster_bootstrap_interval
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import Estimate, find_metric
+from mkbench.runs.results import Estimate, find_shared_metric
 from mkbench.studies.mutual_knowledge.class_values import ClassValue, read_class_values
 
 #: Metrics of ``results.json`` that have an interval over classes -> attribute of ``ClassValue`` that it is computed of.
@@ -65,13 +65,9 @@ def read_class_intervals(runs: Sequence[Run]) -> list[ClassIntervals]:
 
 
 def _intervals(run: Run, explainer: str, classes: Sequence[ClassValue]) -> ClassIntervals:
-    estimates = {name: _find(run, name, explainer) for name in METRICS}
+    estimates = {name: find_shared_metric(run.results, name, explainer) for name in METRICS}
     over_classes = {name: _over_classes(estimate, classes, METRICS[name]) for name, estimate in estimates.items()}
     return ClassIntervals(run.label, explainer, len(classes), estimates, over_classes)
-
-
-def _find(run: Run, metric: str, explainer: str) -> Estimate | None:
-    return find_metric(run.results, metric, explainer) or find_metric(run.results, metric)
 
 
 def _over_classes(estimate: Estimate | None, classes: Sequence[ClassValue], key: str) -> Estimate | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mkbench.metrics.functional import bootstrap_interval
 from mkbench.runs.group_files import stream_columns
 from mkbench.runs.results import Estimate
+from mkbench.studies.mutual_knowledge.image_values import curve_sums
 
 _COLUMNS = ("explainer", "class_index", "class_name", "top1", "curve")
 _FEWEST_IMAGES = 2  # an interval over a single image is none
@@ -90,13 +91,8 @@ def read_class_values(run: Path) -> dict[str, list[ClassValue]]:
 
 def _image_values(rows: pa.Table) -> NDArray[np.float64]:
     """(images, 3): MI, the sum of the curve, and whether the prediction is right."""
-    sums = np.bincount(
-        pc.list_parent_indices(rows["curve"]).to_numpy(),
-        weights=pc.list_flatten(rows["curve"]).to_numpy(),
-        minlength=len(rows),
-    )
-    columns = [pc.list_element(rows["curve"], 0).to_numpy(), sums, pc.cast(rows["top1"], pa.float64()).to_numpy()]
-    return np.stack(columns, axis=1).astype(np.float64)
+    curves, top1 = rows["curve"], pc.cast(rows["top1"], pa.float64()).to_numpy()
+    return np.stack([pc.list_element(curves, 0).to_numpy(), curve_sums(curves), top1], axis=1).astype(np.float64)
 
 
 def _of_class(name: str, values: NDArray[np.float64], longest: int) -> ClassValue:

@@ -74,9 +74,19 @@ def _image_values(rows: pa.Table, results: RunResults) -> ImageValues:
 
 def _padded_means(curves: pa.ChunkedArray) -> _Values:
     """(images,) means of ragged curves, padded with 0 to the longest: their mean is the AUC of the set."""
-    lengths, rows = pc.list_value_length(curves).to_numpy(), pc.list_parent_indices(curves).to_numpy()
-    sums = np.bincount(rows, weights=pc.list_flatten(curves).to_numpy(), minlength=len(lengths))
-    return np.asarray(sums / lengths.max(), dtype=np.float64)
+    longest: int = pc.max(pc.list_value_length(curves)).as_py()
+    return curve_sums(curves) / longest
+
+
+def curve_sums(curves: pa.ChunkedArray) -> _Values:
+    """Return the sum of each ragged curve, (images,).
+
+    >>> curve_sums(pa.chunked_array([[[2.0, 1.0], [], [4.0]]])).tolist()
+    [3.0, 0.0, 4.0]
+    """
+    rows = pc.list_parent_indices(curves).to_numpy()
+    sums = np.bincount(rows, weights=pc.list_flatten(curves).to_numpy(), minlength=len(curves))
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _by_other_estimators(hits: pa.ChunkedArray, results: RunResults) -> dict[str, _Values]:

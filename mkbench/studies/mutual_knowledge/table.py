@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from mkbench.concepts.controls import RANDOM, WHOLE_IMAGE
-from mkbench.runs.results import RANDOM_WEIGHTS, explainer_label, explainer_names, find_metric, model_label
+from mkbench.runs.results import (
+    RANDOM_WEIGHTS,
+    explainer_label,
+    explainer_names,
+    find_metric,
+    find_shared_metric,
+    model_label,
+)
 from mkbench.runs.schema import Environment, RunResults
 from mkbench.studies.control_marks import gain_over, mark_notes, marks_of, missed_controls
 from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
@@ -87,7 +94,7 @@ def _row(results: RunResults, environment: Environment, explainer: str | None) -
         "estimator": results["settings"]["estimator"],
     }
     for key, metric in _METRICS.items():
-        row[key] = find_metric(results, metric, explainer) or find_metric(results, metric)
+        row[key] = find_shared_metric(results, metric, explainer)
     for key, control in _GAINS.items():
         row[key] = None if explainer is None else gain_over(results, _AUC, explainer, control)
     return {
