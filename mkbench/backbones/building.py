@@ -45,7 +45,11 @@ def build_random(name: str, *, seed: int = 0, preprocess: Mapping[str, Any] | No
         Exception: whatever open_clip, timm or transformers raise.
     """
     with seeded(seed):
-        return _create(name, force_preprocess_cfg=preprocess)
+        model = _create(name, force_preprocess_cfg=preprocess)
+        if hasattr(model, "text_decoder"):  # open_clip leaves this weight of CoCa as the memory was
+            projection = model.text_decoder.text_projection
+            torch.nn.init.normal_(projection, std=projection.shape[0] ** -0.5)
+    return model
 
 
 def build_with_weights(name: str, path: str | Path, *, preprocess: Mapping[str, Any] | None = None) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -59,5 +60,7 @@ def test_killed_worker_ends_the_command_with_one_sentence(
     monkeypatch.setattr(source, "read", die)
     assert main([*predict_words, f"--results.root={tmp_path}", "--data.num_workers=1"]) == 1
     said = capfd.readouterr().err
-    assert "mkbench: Expected the processes that read images to end well, found one that is killed by signal" in said
+    # torch may see the signal first or the missing worker
+    how = "found one that (is killed by signal|exited unexpectedly)"
+    assert re.search(f"mkbench: Expected the processes that read images to end well, {how}", said)
     assert "Traceback" not in said

@@ -50,7 +50,7 @@ def classes(document: str, name: str) -> list[str]:
 
 def table_of_classes(page: Path) -> str:
     found = re.search(
-        r'id="(section-\d+-detail-1)"[^>]*>\s*<div[^>]*aria-label="Classes by AUC', page.read_text("utf-8")
+        r'id="(section-\d+-detail-\d+)"[^>]*>\s*<div[^>]*aria-label="Classes by AUC', page.read_text("utf-8")
     )
     assert found is not None
     return found[1]
