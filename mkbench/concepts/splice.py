@@ -4,18 +4,16 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from mkbench.concepts.descriptors import VisionConcepts
 from mkbench.concepts.explainer import GroupContext
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.linalg import unit_rows
 from mkbench.concepts.nonnegative_lasso import nonnegative_lasso
-from mkbench.concepts.whole_image import without_parts
+from mkbench.concepts.whole_image import heaviest_descriptors, without_parts
 from mkbench.errors import DataError, UsageError
 
 
@@ -160,22 +158,6 @@ class SpLiCE:
                 "this model."
             )
         return mean.to(context.image_embedding.device)
-
-
-def heaviest_descriptors(weights: Tensor, num_concepts: int) -> VisionConcepts:
-    """Return the descriptors with a weight, heaviest first, ties by lowest id.
-
-    Args:
-        weights: (B, D), from 0 on.
-        num_concepts: most descriptors Q of an image.
-
-    >>> heaviest_descriptors(torch.tensor([[0.0, 0.2, 0.5]]), 4).ids.tolist()
-    [[2, 1, -1, -1]]
-    """
-    ranked, ids = (rows[:, :num_concepts] for rows in weights.sort(dim=1, descending=True, stable=True))
-    ranked, ids = (F.pad(rows, (0, num_concepts - rows.shape[1])) for rows in (ranked, ids))
-    listed = ranked > 0
-    return VisionConcepts(torch.where(listed, ids, -1), ranked, listed.sum(dim=1))
 
 
 def _read_mean(file: Path) -> tuple[Tensor, str]:

@@ -109,6 +109,22 @@ def nearest_descriptors(context: GroupContext, compared: VisionConcepts) -> Visi
     )
 
 
+def heaviest_descriptors(weights: Tensor, num_concepts: int) -> VisionConcepts:
+    """Return the descriptors with a weight, heaviest first, ties by lowest id.
+
+    Args:
+        weights: (B, D), from 0 on.
+        num_concepts: most descriptors Q of an image.
+
+    >>> heaviest_descriptors(torch.tensor([[0.0, 0.2, 0.5]]), 4).ids.tolist()
+    [[2, 1, -1, -1]]
+    """
+    ranked, ids = (rows[:, :num_concepts] for rows in weights.sort(dim=1, descending=True, stable=True))
+    ranked, ids = (F.pad(rows, (0, num_concepts - rows.shape[1])) for rows in (ranked, ids))
+    listed = ranked > 0
+    return VisionConcepts(torch.where(listed, ids, -1), ranked, listed.sum(dim=1))
+
+
 def _fit_width(rows: Tensor, width: int) -> Tensor:
     """Cut or pad (B, D) to (B, width)."""
     return F.pad(rows[:, :width], (0, max(0, width - rows.shape[1])))

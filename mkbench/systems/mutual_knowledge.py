@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
-from mkbench.baselines import TrainedExplainer
+from mkbench.baselines import LFCBMExplainer, TrainedExplainer
 from mkbench.concepts import (
     Explainer,
     Explanations,
@@ -182,7 +182,7 @@ class MutualKnowledge(BenchmarkSystem):
                 that cannot be had.
         """
         for explainer in self.explainers:
-            if isinstance(explainer, TrainedExplainer):
+            if isinstance(explainer, TrainedExplainer | LFCBMExplainer):
                 explainer.trained.require_run(data.describe(), features=self.features)
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
         self.groups = choose_groups(self.concept_groups, data.bank, self.knowledge.prompted)
