@@ -25,6 +25,7 @@ from torch.nn import Module
 
 from mkbench.concepts import (
     AttentionRollout,
+    AttnLRP,
     ClipSurgery,
     ClusterImportance,
     Explainer,
@@ -92,6 +93,7 @@ def make_explainers() -> list[Explainer]:
         GradEclip(),
         LeGrad(),
         ClipSurgery(),
+        AttnLRP(),
         Occlusion(),
     ]
     saliency = [SaliencyParts(method, pool=62) for method in methods]

@@ -43,7 +43,8 @@ KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentati
 #: Explainers of the configurations that compare others than PCA and K-means.
 EXPLAINERS = {
     "explainer_families": {
-        *("pca", "kmeans", "cci", "gradcam", "rollout", "grad-eclip", "legrad", "clip-surgery", "occlusion", "splice"),
+        *("pca", "kmeans", "cci", "splice"),
+        *("gradcam", "rollout", "grad-eclip", "legrad", "clip-surgery", "attn-lrp", "occlusion"),
         *CONTROLS,
     },
     "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", *CONTROLS},

@@ -6,7 +6,7 @@ The names that need open_clip are imported when first used, because open_clip ta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures
+from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures, RelevancePass
 from mkbench.backbones.block_trace import BlockTrace, TracedBlock
 from mkbench.backbones.geometry import Geometry
 from mkbench.backbones.known_models import ModelEntry, find_model, model_entries
@@ -32,6 +32,7 @@ __all__ = [
     "ModelEntry",
     "OpenClipBackbone",
     "PatchFeatures",
+    "RelevancePass",
     "TracedBlock",
     "find_model",
     "load_backbone",

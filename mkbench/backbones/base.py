@@ -44,6 +44,18 @@ class AttentionPass(NamedTuple):
     weights: tuple[Tensor, ...]
 
 
+class RelevancePass(NamedTuple):
+    """An embedding, computed so that gradient times input is relevance.
+
+    Attributes:
+        embedding: (B, d) fp32, unnormalised, connected to the inputs.
+        inputs: (B, 3, S, S) fp32 normalised pixels.
+    """
+
+    embedding: Tensor
+    inputs: Tensor
+
+
 class Backbone(torch.nn.Module, ABC):
     """A frozen CLIP model: an image encoder with a patch grid, and a text encoder into the same joint space.
 
@@ -179,6 +191,19 @@ class Backbone(torch.nn.Module, ABC):
         """Return what passes the blocks of one forward pass, each block cut off from the gradients of others.
 
         A subclass that offers it can be explained by Grad-ECLIP, LeGrad and CLIP Surgery.
+
+        Args:
+            pixels: as for ``encode_image``.
+
+        Raises:
+            BackboneError: if the model does not offer it.
+        """
+        raise self._without_attention()
+
+    def embed_with_relevance(self, pixels: Tensor) -> RelevancePass:
+        """Embed images by rules under which gradient times input is relevance, in fp32.
+
+        A subclass that offers it can be explained by AttnLRP.
 
         Args:
             pixels: as for ``encode_image``.

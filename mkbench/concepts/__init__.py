@@ -1,6 +1,7 @@
 """Concepts of images and texts: pure torch, without a trainer."""
 
 from mkbench.concepts.attention_rollout import AttentionRollout
+from mkbench.concepts.attn_lrp import AttnLRP
 from mkbench.concepts.bank import ConceptBank, load_bank
 from mkbench.concepts.clip_surgery import ClipSurgery
 from mkbench.concepts.cluster_importance import ClusterImportance
@@ -46,6 +47,7 @@ __all__ = [
     "REFINEMENTS",
     "Assignment",
     "AttentionRollout",
+    "AttnLRP",
     "ClipSurgery",
     "ClusterImportance",
     "ConceptBank",

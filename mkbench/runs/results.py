@@ -21,6 +21,7 @@ EXPLAINER_LABELS = {
     "grad-eclip": "Grad-ECLIP",
     "legrad": "LeGrad",
     "clip-surgery": "CLIP Surgery",
+    "attn-lrp": "AttnLRP",
     "occlusion": "occlusion",
     "cci": "CCI",
     "splice": "SpLiCE",
