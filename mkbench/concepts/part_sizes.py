@@ -3,7 +3,9 @@
 import copy
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Self
+from typing import TypeVar
+
+_Explainer = TypeVar("_Explainer", bound="PartSizes")
 
 #: The published L, k, and pool of a bank of 4,229 descriptors.
 PART_SIZES: Mapping[str, int] = MappingProxyType({"num_parts": 5, "topk": 3, "pool": 500})
@@ -35,7 +37,7 @@ class PartSizes:
         self._left_open = frozenset(name for name, size in sizes.items() if size is None)
         self._set_sizes({name: PART_SIZES[name] if size is None else size for name, size in sizes.items()})
 
-    def sized(self, **sizes: int) -> Self:
+    def sized(self: _Explainer, **sizes: int) -> _Explainer:
         """Return this explainer with the sizes of a run where it was given none of its own.
 
         Raises:

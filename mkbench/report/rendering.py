@@ -133,4 +133,4 @@ def _environment() -> Environment:
 
 
 def _file(name: str) -> str:
-    return resources.files("mkbench.report").joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
+    return (resources.files("mkbench.report") / _TEMPLATES / name).read_text(encoding="utf-8")
