@@ -51,6 +51,7 @@ def decompose_images(
         penalty: above 0; the published 0.25 is 0.125 here, as they halve it.
         tolerance: duality gap of the solver.
 
+    >>> import torch
     >>> bank = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
     >>> decompose_images(torch.tensor([[1.0, 0.0]]), bank, torch.zeros(2), 0.25).weights.round(decimals=4)
     tensor([[0.7500, 0.0000]], dtype=torch.float64)

@@ -182,8 +182,10 @@ class MutualKnowledge(BenchmarkSystem):
                 that cannot be had.
         """
         for explainer in self.explainers:
-            if isinstance(explainer, TrainedExplainer | LFCBMExplainer):
+            if isinstance(explainer, TrainedExplainer):
                 explainer.trained.require_run(data.describe(), features=self.features)
+            elif isinstance(explainer, LFCBMExplainer):
+                explainer.trained.require_run(data.describe(), features=None)
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
         self.groups = choose_groups(self.concept_groups, data.bank, self.knowledge.prompted)
         if any(getattr(explainer, "needs_mean_embedding", False) for explainer in self.explainers):
