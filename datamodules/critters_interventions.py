@@ -13,11 +13,10 @@ import numpy as np
 from mkbench.datamodules.critters_drawing import ABSENT
 from mkbench.datamodules.critters_world import Critter, Mask, Plan, load_world, make_generator, paint
 from mkbench.errors import UsageError
+from mkbench.metrics.functional.intervention import FACTORS
 
 #: Factor of the ground under the animal, and of a part that is left out.
 BACKGROUND, REMOVED_PART = "background", "removed_part"
-#: What can be changed, one at a time: attributes of the animal, then the two others.
-FACTORS = ("colour", "pattern", "ears", "muzzle", "tail", "legs", "horns", "wings", "back", BACKGROUND, REMOVED_PART)
 #: Part -> the value of an animal without it; the other parts have none of their own.
 _WITHOUT = {"horns": "none", "wings": "none", "back": "smooth"}
 _REMOVABLE = ("ears", "muzzle", "tail", "legs", "horns", "wings", "back")

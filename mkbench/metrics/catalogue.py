@@ -17,6 +17,7 @@ from mkbench.metrics.corloc import CorLoc
 from mkbench.metrics.deletion import Deletion
 from mkbench.metrics.entanglement import Entanglement
 from mkbench.metrics.entry import Display, MetricEntry
+from mkbench.metrics.functional.intervention import FACTORS
 from mkbench.metrics.hits import ConceptCount, HitShare
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.metrics.insertion import Insertion
@@ -341,6 +342,70 @@ _SCORED = (
         "the same of the box of the whole image",
         column="localised_by_whole",
         metric=CorLoc,
+        of_model=True,
+    ),
+    _number(
+        "intervention_hit_rate",
+        _shares(True, "hit rate"),
+        "share of the descriptors that become true or false in a changed image that its explanation changes too",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_false_alarm",
+        _shares(False, "false alarm"),
+        "share of the descriptors whose truth stays in a changed image that its explanation changes",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_direction",
+        _shares(True, "direction"),
+        "share of the descriptors that change in image and explanation that change in the same direction",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_j",
+        _shares(True, "J"),
+        "hit rate minus false alarm of an explanation in which one thing of the image is changed",
+        beside="intervention_j_mispaired",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_j_mispaired",
+        _shares(None, "J, mispaired"),
+        "the same against what another change of the image changes",
+    ),
+    *(
+        _number(
+            f"intervention_j_{factor}",
+            _shares(True, f"J, {factor.replace('_', ' ')}"),
+            f"J of images of which {factor.replace('_', ' ')} is what is changed",
+            against_controls=True,
+        )
+        for factor in FACTORS
+    ),
+    _number(
+        "intervention_focus",
+        Display("focus", "", 2, True),
+        "share of the change of the importance map inside the changed pixels, over their share of the area",
+        beside="intervention_focus_mispaired",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_focus_mispaired",
+        Display("focus, mispaired", "", 2, None),
+        "the same inside the pixels that another change of the image changes",
+    ),
+    _number(
+        "intervention_score_auc",
+        _shares(True, "score AUC"),
+        "probability that the score of a descriptor moves as its truth does in a changed image, further than others",
+        beside="intervention_score_auc_mispaired",
+        of_model=True,
+    ),
+    _number(
+        "intervention_score_auc_mispaired",
+        _shares(None, "score AUC, mispaired"),
+        "the same against what another change of the image changes",
         of_model=True,
     ),
     _number(
