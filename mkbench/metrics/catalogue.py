@@ -216,6 +216,8 @@ _MUTUAL = (
 )
 _FALL = "area under the class score while parts are blurred one by one"
 _RISE = "area under the class score while parts come back into the blurred image"
+_EXACT_FALL = _FALL.replace("blurred", "taken away")
+_EXACT_RISE = _RISE.replace("blurred image", "empty scene")
 _SCORED = (
     *_removal("deletion", Deletion, "deletion_scores", "deletion", _FALL, higher_is_better=False),
     *_removal("insertion", Insertion, "insertion_scores", "insertion", _RISE, higher_is_better=True),
@@ -233,6 +235,28 @@ _SCORED = (
         "insertion_correct",
         "AccInc",
         _RISE.replace("class score", "top-1 accuracy"),
+        higher_is_better=True,
+    ),
+    *_removal(
+        "exact_deletion", Deletion, "exact_deletion_scores", "exact deletion", _EXACT_FALL, higher_is_better=False
+    ),
+    *_removal(
+        "exact_insertion", Insertion, "exact_insertion_scores", "exact insertion", _EXACT_RISE, higher_is_better=True
+    ),
+    *_removal(
+        "exact_accuracy_drop",
+        AccuracyDrop,
+        "exact_deletion_correct",
+        "exact AccDrop",
+        _EXACT_FALL.replace("class score", "top-1 accuracy"),
+        higher_is_better=False,
+    ),
+    *_removal(
+        "exact_accuracy_increase",
+        AccuracyIncrease,
+        "exact_insertion_correct",
+        "exact AccInc",
+        _EXACT_RISE.replace("class score", "top-1 accuracy"),
         higher_is_better=True,
     ),
     _number(

@@ -21,6 +21,8 @@ REMOVAL = ("deletion", "insertion", "accuracy_drop", "accuracy_increase")
 STABILITY = tuple(
     f"{cause}_{kind}" for cause in ("noise", "reseed") for kind in ("jaccard", "auc_correlation", "auc_flips")
 )
+#: Metrics of curves in which parts are taken away instead of blurred, as means over the steps.
+EXACT = tuple(f"exact_{stem}" for stem in REMOVAL)
 #: Metrics of images in which one thing is changed, with a column in print.
 INTERVENTION = (
     *("intervention_j", "intervention_hit_rate", "intervention_false_alarm", "intervention_direction"),
@@ -32,6 +34,7 @@ SHOWN = (
     *("descriptor_precision", "descriptor_recall", "part_iou", "mutual_precision", "importance_calibration"),
     *("corloc", "kept_region_top1", "concept_entropy"),
     *STABILITY,
+    *EXACT,
     *INTERVENTION,
 )
 #: Metrics that every run has, so that they alone make no row.
@@ -44,6 +47,7 @@ CSV_METRICS = (
     *("descriptor_recall_bound", "part_iou", "mutual_precision", "mutual_precision_permuted"),
     *("importance_calibration", "corloc", "corloc_whole_image", "kept_region_top1", "concept_entropy"),
     *STABILITY,
+    *EXACT,
     *INTERVENTION,
     *("intervention_j_mispaired", "intervention_focus_mispaired", "intervention_score_auc_mispaired"),
     *(f"intervention_j_{factor}" for factor in FACTORS),
@@ -63,6 +67,7 @@ _NOISE = (
     "AUC goes from 0 to above or back."
 )
 _RESEED = "Reseed: the same with another seed, for explainers that draw something."
+_TAKEN_AWAY = "Exact: the same with parts taken away, so that the scene behind the object shows, instead of blurred."
 _CHANGED = (
     "Hit rate: share of the descriptors that become true or false where one thing of an image is changed that its "
     "explanation gains or loses with them; false alarm: share of the others; J: the difference, 1 at best; direction: "
@@ -165,6 +170,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
         _ENTROPY: "concept_entropy",
         _NOISE: "noise_jaccard",
         _RESEED: "reseed_jaccard",
+        _TAKEN_AWAY: "exact_deletion",
         _CHANGED: "intervention_j",
     }
     lines = [" ".join([*(text for text, metric in about.items() if metric in there), _INTERVALS])]

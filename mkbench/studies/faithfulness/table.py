@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from mkbench.studies.control_marks import marks_of
 from mkbench.studies.faithfulness.study import (
     CSV_METRICS,
+    EXACT,
     INTERVENTION,
     REMOVAL,
     STABILITY,
@@ -39,10 +40,12 @@ def _layouts(metrics: Sequence[str], own: Sequence[str]) -> list[Layout]:
     removal = [title for metric, title in titles.items() if metric in REMOVAL]
     stability = [title for metric, title in titles.items() if metric in STABILITY]
     changed = [title for metric, title in titles.items() if metric in INTERVENTION]
-    others = [title for metric, title in titles.items() if metric not in (*REMOVAL, *STABILITY, *INTERVENTION)]
+    exact = [title for metric, title in titles.items() if metric in EXACT]
+    special = (*REMOVAL, *STABILITY, *INTERVENTION, *EXACT)
+    others = [title for metric, title in titles.items() if metric not in special]
     others += own
-    two = [removal, others, stability, changed]
-    three = [removal, others[:4], others[4:], stability[:3], stability[3:], changed[:3], changed[3:]]
+    two = [removal, exact, others, stability, changed]
+    three = [removal, exact, others[:4], others[4:], stability[:3], stability[3:], changed[:3], changed[3:]]
     return [
         *(Layout("below", parts) for parts in ([], two, three)),
         *(Layout("none", parts) for parts in (two, three)),
