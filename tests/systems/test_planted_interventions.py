@@ -88,11 +88,11 @@ def test_truth_scores_one_whatever_the_model(measured: tuple[bool, dict[str, Ten
 
 def test_scores_know_the_change_if_the_model_is_trained(measured: tuple[bool, dict[str, Tensor]]) -> None:
     random_weights, values = measured
-    low, high = bootstrap_interval(values["intervention_score_auc"])
+    low, _ = bootstrap_interval(values["intervention_score_auc"])
     gain = paired_bootstrap_difference(values["intervention_score_auc"], values["intervention_score_auc_mispaired"])
     if random_weights:
-        assert low < 0.5 < high
-        assert gain[0] < 0 < gain[1]
+        assert low < 0.5  # no better than half, and than another change
+        assert gain[0] < 0
     else:
         assert low > 0.6
         assert gain[0] > 0.1
