@@ -107,7 +107,7 @@ def stopped(stopped_once: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--model.learning_rate=0.01", "settings.model.init_args.learning_rate (0.001, now 0.01)"),
+        ("--model.learning_rate=0.01", "settings.model.init_args.learning_rate (0.003, now 0.01)"),
         ("--trainer.max_epochs=4", "settings.trainer.max_epochs (3, now 4)"),
         ("--seed_everything=1", "settings.seed_everything (0, now 1)"),
     ],
