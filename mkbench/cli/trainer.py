@@ -198,7 +198,8 @@ class MkbenchCLI(LightningCLI):
         subcommand = str(self.subcommand)
         parser = self._parser(subcommand)  # as LightningCLI itself saves a configuration
         kept = with_absolute_paths(self.config[subcommand])
-        find_writer(self.trainer).config_text = parser.dump(kept, skip_none=False)
+        self.kept_text: str = parser.dump(kept, skip_none=False)
+        find_writer(self.trainer).config_text = self.kept_text
 
     def fit(self, **parts: Any) -> None:
         """Train, or go on with a training that was stopped.
@@ -207,7 +208,7 @@ class MkbenchCLI(LightningCLI):
             DataError: what that left is damaged.
             UsageError: what that left belongs to another training.
         """
-        settings = yaml.safe_load(find_writer(self.trainer).config_text)
+        settings = yaml.safe_load(self.kept_text)
         trainer = {name: value for name, value in settings["trainer"].items() if name not in _WITHOUT_EFFECT}
         kept = None
         for export in find_exports(self.trainer):
