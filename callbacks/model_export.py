@@ -4,14 +4,14 @@ from pathlib import Path
 
 import lightning as L
 import open_clip
-from lightning.pytorch.callbacks import Callback
 
 from mkbench.backbones import save_local
+from mkbench.callbacks.training_export import TrainingExport
 from mkbench.errors import UsageError
 from mkbench.systems.contrastive import ContrastiveTraining
 
 
-class ModelExport(Callback):
+class ModelExport(TrainingExport):
     """Export of the model when training ends; weights are stored in fp16.
 
     Args:
@@ -19,7 +19,7 @@ class ModelExport(Callback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Refuse another system before it is trained in vain."""
@@ -36,4 +36,5 @@ class ModelExport(Callback):
                 "resize_mode": "squash",
             }
             config = {"model_cfg": dict(pl_module.model_config), "preprocess_cfg": preprocess}
-            save_local(pl_module.clip.cpu(), pl_module.vocabulary, config, self.folder)
+            save_local(pl_module.clip.cpu(), pl_module.vocabulary, config, self.target)
+            self.forget()

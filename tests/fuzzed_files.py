@@ -209,12 +209,12 @@ def _parse(parse: Callable[[str], Any]) -> Callable[[Path], Any]:
     return read
 
 
-def _command(name: str, *words: str) -> Callable[[Path], None]:
+def _command(name: str, *words: str, out: str = "--out") -> Callable[[Path], None]:
     """Run a command over the run that holds the file; it ends with one of the codes of a sentence."""
 
     def call(path: Path) -> None:
         run = next(folder for folder in path.parents if folder.name == "vit")
-        assert main([name, str(run), *words, "--out", str(run.parent / "out")]) in (0, 1, 2, 3)
+        assert main([name, str(run), *words, out, str(run.parent / "out")]) in (0, 1, 2, 3)
 
     return call
 
@@ -238,6 +238,7 @@ _BENCH = (
 )
 _VERIFY = _command("verify", "--against", TABLE)
 _COMPARE = _command("compare")
+_REPORT, _SITE = _command("report"), _command("report", out="--site")
 
 TARGETS = (
     Target("bank as JSON", _text("b.json", _BANK), load_bank, is_json=True),
@@ -276,4 +277,8 @@ TARGETS = (
     Target("compare with spoilt results", _run_file("results.json"), _COMPARE, is_json=True, weight=0.4),
     Target("compare with a spoilt manifest", _run_file("manifest.json"), _COMPARE, is_json=True, weight=0.2),
     Target("compare with a spoilt group", _run_file("groups/00000-000.parquet"), _COMPARE, weight=0.2),
+    Target("report with spoilt results", _run_file("results.json"), _REPORT, is_json=True, weight=0.3),
+    Target("report with a spoilt manifest", _run_file("manifest.json"), _REPORT, is_json=True, weight=0.1),
+    Target("site with spoilt results", _run_file("results.json"), _SITE, is_json=True, weight=0.3),
+    Target("site with a spoilt manifest", _run_file("manifest.json"), _SITE, is_json=True, weight=0.2),
 )

@@ -12,7 +12,7 @@ from mkbench.runs.finished_runs import Runs, as_paths, find_folders, read_runs
 from mkbench.runs.group_files import finished_groups
 from mkbench.runs.manifest import differences, read_manifest
 from mkbench.runs.results import read_results
-from mkbench.runs.run_folder import RESULTS, write_json
+from mkbench.runs.run_folder import CONFIG, RESULTS, write_json
 
 
 def open_runs(folders: str | Path | Iterable[str | Path], *, trust: bool = False) -> Runs:
@@ -54,7 +54,7 @@ def restore_results(paths: Iterable[Path], *, trust: bool = False) -> list[Path]
             read_results(run)
         except MkbenchError as error:
             manifest = read_manifest(run)
-            if manifest is None:
+            if manifest is None or not (run / CONFIG).is_file():
                 raise
             unfinished = _unfinished(run, manifest)
             if unfinished is not None and run in named:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+import yaml
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
@@ -19,6 +20,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from mkbench.backbones.local import PREFIX
 from mkbench.callbacks import GroupProgress, ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
+from mkbench.callbacks.training_export import find_exports
 from mkbench.cli.config_files import with_found_configs
 from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.option_errors import nearest_option, one_line, own_error, path_parameters
@@ -35,6 +37,11 @@ def _quieten() -> None:
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
+
+
+#: What a training is known by, beside options of the trainer other than those that change nothing of it.
+_TRAINED = ("seed_everything", "model", "data")
+_WITHOUT_EFFECT = ("callbacks", "enable_model_summary", "enable_progress_bar", "logger")
 
 
 class Trainer(L.Trainer):
@@ -191,7 +198,23 @@ class MkbenchCLI(LightningCLI):
         subcommand = str(self.subcommand)
         parser = self._parser(subcommand)  # as LightningCLI itself saves a configuration
         kept = with_absolute_paths(self.config[subcommand])
-        find_writer(self.trainer).config_text = parser.dump(kept, skip_none=False)
+        self.kept_text: str = parser.dump(kept, skip_none=False)
+        find_writer(self.trainer).config_text = self.kept_text
+
+    def fit(self, **parts: Any) -> None:
+        """Train, or go on with a training that was stopped.
+
+        Raises:
+            DataError: what that left is damaged.
+            UsageError: what that left belongs to another training.
+        """
+        settings = yaml.safe_load(self.kept_text)
+        trainer = {name: value for name, value in settings["trainer"].items() if name not in _WITHOUT_EFFECT}
+        kept = None
+        for export in find_exports(self.trainer):
+            export.settings = {**{name: settings[name] for name in _TRAINED}, "trainer": trainer}
+            kept = export.find_checkpoint()
+        self.trainer.fit(**parts, ckpt_path=kept)
 
     @staticmethod
     def _known_options(parser: LightningArgumentParser) -> list[str]:

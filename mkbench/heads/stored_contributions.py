@@ -112,6 +112,8 @@ def read_shape(
         DataError: they are not.
     """
     path = contributions_path(run, key)
+    if not path.is_file():  # a named pipe would not end
+        raise _broken(path, "no file")
     try:
         with safe_open(path, framework="pt") as file:
             said = json.loads((file.metadata() or {})[_META_KEY])

@@ -76,7 +76,8 @@ def read_gallery(run: Run, *, most: int) -> tuple[list[Picture], int]:
     Raises:
         DataError: a figure, a group file or the list of descriptors is damaged.
     """
-    paths = sorted(path for path in (run.folder / FIGURES).glob("*.png") if _NAME.fullmatch(path.name))
+    figures = (run.folder / FIGURES).glob("*.png")
+    paths = sorted(path for path in figures if _NAME.fullmatch(path.name) and path.is_file())
     pictures = [_read(path) for path in paths[:most]]
     words = read_drawn_images(run, {(one.sample_id, one.explainer) for one in pictures if one.sample_id})
     pictures = [replace(one, words=words.get((one.sample_id, one.explainer))) for one in pictures]

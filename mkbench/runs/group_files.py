@@ -110,8 +110,11 @@ def _digest(content: bytes) -> str:
 
 def _logged_digest(path: Path) -> str | None:
     """Return the digest that the log has of a group file; None where a kill, or an earlier version, left none."""
+    log = path.parent.parent / LOG
+    if not log.is_file():  # a named pipe would not end
+        return None
     try:
-        lines = (path.parent.parent / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     fields = [line.split("  ") for line in lines if f"  {path.stem}  " in line]
@@ -168,8 +171,8 @@ def _damaged(path: Path, error: Exception) -> DataError:
 
 
 def finished_groups(run: Path) -> list[str]:
-    """Return the keys of the finished groups of a run, sorted."""
-    return sorted(path.stem for path in (run / GROUPS).glob("[!.]*.parquet"))
+    """Return the keys of the finished groups of a run, sorted; what is no file, such as a named pipe, is none."""
+    return sorted(path.stem for path in (run / GROUPS).glob("[!.]*.parquet") if path.is_file())
 
 
 def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:

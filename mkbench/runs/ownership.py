@@ -95,6 +95,8 @@ def read_owner(run: Path) -> Owner | None:
     >>> read_owner(Path("nowhere")) is None
     True
     """
+    if not (run / LOCK).is_file():  # a named pipe would not end
+        return None
     try:
         content = parse_json((run / LOCK).read_text(encoding="utf-8"))
         return Owner(str(content["host"]), int(content["pid"]), str(content["started"]), str(content["since"]))

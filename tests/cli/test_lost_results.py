@@ -39,11 +39,14 @@ def test_lost_or_damaged_results_are_those_of_the_run(finished: Path, run: Path,
     assert (run / "results.json").read_bytes() == (finished / "results.json").read_bytes()
 
 
-@pytest.mark.parametrize("words", [["compare"], ["verify", "--against", "RUN"]])
+@pytest.mark.parametrize(
+    "words", [["compare"], ["verify", "--against", "RUN"], ["report"], ["report", "--site=site"], ["class-token"]]
+)
 def test_commands_restore_results(command: Callable[..., Any], finished: Path, run: Path, words: list[str]) -> None:
     (run / "results.json").unlink()
     outcome = command(*(finished if word == "RUN" else word for word in words), run)
-    assert (outcome.code, outcome.error) == (0, "")
+    assert outcome.code == 0
+    assert "mkbench:" not in outcome.error
     assert (run / "results.json").read_bytes() == (finished / "results.json").read_bytes()
 
 

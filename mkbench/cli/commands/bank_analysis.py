@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mkbench.cli.run_parts import add_trust_option
 from mkbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--template", default="{}", help="text with {} in which descriptors are encoded")
     parser.add_argument("--seed", type=int, default=0, help="of shuffled descriptors and random words")
     parser.add_argument("--out", type=Path, help="folder for banks.csv and banks.md; None writes none")
+    add_trust_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.studies.banks.study import analyse_banks  # noqa: PLC0415
     from mkbench.studies.banks.write import write_banks  # noqa: PLC0415
 
-    runs = open_runs(options.runs) if options.runs else []
+    runs = open_runs(options.runs, trust=options.trust_config) if options.runs else []
     name = options.encoder or _model_of(runs)
     encoder = _load_encoder(name)
     banks = [load_bank(path) for path in options.banks]

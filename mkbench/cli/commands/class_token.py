@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     # These take seconds to import.
     from rich.console import Console  # noqa: PLC0415
 
+    from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
     from mkbench.cli.run_parts import load_any_system, load_data, on_accelerator  # noqa: PLC0415
     from mkbench.plotting.style import save_figure  # noqa: PLC0415
     from mkbench.runs.run_folder import ANALYSES, write_json  # noqa: PLC0415
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.tables import to_console  # noqa: PLC0415
 
     trust = options.trust_config
+    restore_results([options.run], trust=trust)
     system = on_accelerator(load_any_system(options.run, trust=trust))
     data = load_data(options.run, trust=trust)
     found = class_token_curves(options.run, system, data, images_per_class=options.images_per_class)

@@ -69,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
         ablation=options.ablation,
         seeds=options.seeds,
     )
-    restore_results([options.run], trust=options.trust_config)
     trust: bool = options.trust_config
+    restore_results([run for run in (options.run, options.probe) if run is not None], trust=trust)
     system, data = load_system(options.run, trust=trust), load_data(options.run, trust=trust)
     document = remove_from_run(options.run, system, data, how, probe=options.probe)
     console = Console()

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from mkbench.cli.run_parts import add_trust_option
+
 HELP = (
     "show finished runs in one HTML file. It opens from a disk, without a server or a network: tables to sort and "
     "search, plots, classes, explained images, and what was run."
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="write the table of many runs to host, DIR/index.html, instead; runs that were changed are refused",
     )
+    add_trust_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,14 +31,14 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         UsageError: a folder without a finished run.
-        DataError: a damaged run, one that lacks class groups, or, for a site, one that was changed.
+        DataError: a run that is damaged beyond restoring, or lacks class groups, or, for a site, was changed.
     """
     # These take seconds to import.
+    from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
     from mkbench.report.page import write_page  # noqa: PLC0415
     from mkbench.report.site import write_site  # noqa: PLC0415
-    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
 
-    runs = read_runs(options.runs)
+    runs = open_runs(options.runs, trust=options.trust_config)
     if options.site is not None:
         print(f"site: {write_site(runs, options.site)}")
         return 0

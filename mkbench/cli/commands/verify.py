@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mkbench.cli.run_parts import add_trust_option
 from mkbench.errors import UsageError
 from mkbench.studies.reproduction.published import (
     FOLDER,
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=argparse.SUPPRESS, help="folder for verify.csv, verify.md and verify.json"
     )
+    add_trust_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,11 +74,11 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.studies.reproduction.study import verify  # noqa: PLC0415
     from mkbench.studies.reproduction.table import show_verification, verification_files  # noqa: PLC0415
 
-    table = _load_table(options.against)
+    table = _load_table(options.against, trust=options.trust_config)
     table = with_tolerances(table, read_tolerances(getattr(options, "tolerance", [])))
     if hasattr(options, "column"):
         table = with_columns(table, options.column)
-    verification = verify(table, open_runs(options.runs))
+    verification = verify(table, open_runs(options.runs, trust=options.trust_config))
     if hasattr(options, "out"):
         verification_files(verification, options.out, complete=options.complete)
     console = Console()
@@ -84,14 +86,14 @@ def run(options: argparse.Namespace) -> int:
     return 0 if verification.verified(complete=options.complete) else FOUND_MISMATCH
 
 
-def _load_table(against: str) -> PublishedTable:
+def _load_table(against: str, *, trust: bool) -> PublishedTable:
     """Return a published table by its name, a user's own from its file, or one of earlier runs."""
     from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
     from mkbench.studies.reproduction.earlier_runs import table_of_runs  # noqa: PLC0415
 
     path = Path(against)
     if against not in published_names() and path.is_dir():
-        return table_of_runs(open_runs([path]), path)
+        return table_of_runs(open_runs([path], trust=trust), path)
     own = against not in published_names() and path.suffix == ".json"
     return read_table(path) if own else load_published(against)
 

@@ -139,7 +139,10 @@ def test_the_table_and_what_is_written(command: Callable[..., Any], run: Path) -
         (["--heads=0.0", "--fits=1"], "Expected --fits of 0 to 5, beside --label alone, found 1."),
         (["--label=sea", "--seeds=0"], "Expected --seeds of 1 or more, found 0."),
         (["--label=sea", "--probe=runs/tiny"], "Expected --probe to be a run of other images, found runs/tiny"),
-        (["--label=sea", "--probe=nowhere"], "Expected the folder of a run of mkbench.systems.HeadDecomposition"),
+        (
+            ["--label=sea", "--probe=nowhere"],
+            "Expected the folder of a finished run with results.json, found none at nowhere",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,3 +62,39 @@ def test_no_run_at_all(command: Callable[..., Any]) -> None:
     outcome = command("report", "nowhere")
     assert outcome.code == 2
     assert "found none at nowhere" in outcome.error
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("results.json", 2),
+        ("groups/00000-000.parquet", 1),
+        *((name, 0) for name in ("manifest.json", "environment.json", "groups.log", "config.yaml", "run.lock")),
+        ("figures/sample-00000-pca.png", 0),
+    ],
+)
+def test_named_pipes_in_a_run_do_not_hang(command: Callable[..., Any], tmp_path: Path, name: str, code: int) -> None:
+    pipe = write_run(tmp_path / "vit") / name
+    pipe.parent.mkdir(exist_ok=True)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    outcome = command("report", "vit", "--out=page.html")
+    assert (outcome.code, outcome.error.count("\n")) == (code, int(code > 0))
+
+
+@pytest.mark.parametrize("place", [["--out=pages/page.html"], ["--site=pages"]])
+def test_stop_leaves_no_temporary_file(
+    command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: list[str]
+) -> None:
+    write_run(tmp_path / "vit")
+    replace = Path.replace
+
+    def stop(path: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGTERM)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", stop)
+    outcome = command("report", "vit", *place)
+    assert (outcome.code, list((tmp_path / "pages").iterdir())) == (143, [])
+    assert outcome.error.startswith("mkbench: stopped by SIGTERM")
