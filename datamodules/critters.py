@@ -13,8 +13,9 @@ from torch import Tensor
 from mkbench.concepts import ConceptBank, label_groups
 from mkbench.datamodules.base import ClassGroupDataModule, require_at_least
 from mkbench.datamodules.critters_backgrounds import find_background, find_habitat
-from mkbench.datamodules.critters_drawing import PARTS
-from mkbench.datamodules.critters_world import Critter, load_world, render
+from mkbench.datamodules.critters_drawing import PARTS, Pixels
+from mkbench.datamodules.critters_interventions import intervene, require_factors
+from mkbench.datamodules.critters_world import Critter, load_world, paint_scene, render
 from mkbench.datamodules.ground_truth import ImageGroundTruth
 from mkbench.datamodules.options import GroupOptions, Unpack
 
@@ -46,6 +47,7 @@ class CrittersSource:
         split: the split.
         per_class: images of each class.
         seed: seed of the images.
+        factors: what is changed, one thing at a time, in further images that are part of the ground truth.
 
     >>> CrittersSource("test", 2, 0).sample_ids(0)
     ['test/blorp/0000', 'test/blorp/0001']
@@ -54,6 +56,7 @@ class CrittersSource:
     split: str
     per_class: int
     seed: int
+    factors: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -66,10 +69,10 @@ class CrittersSource:
 
     def read(self, class_index: int, sample_id: str) -> Tensor:
         """Render an image as uint8 (3, H, W)."""
-        return torch.from_numpy(self._critter(class_index, sample_id).image).permute(2, 0, 1)
+        return _to_tensor(self._critter(class_index, sample_id).image)
 
     def ground_truth(self, class_index: int, sample_id: str) -> ImageGroundTruth:
-        """Return the box of the animal, the pixels of its parts, and which descriptors of the bank can be seen."""
+        """Return the animal's box and parts, the descriptors that can be seen, and the image with one thing changed."""
         critter = self._critter(class_index, sample_id)
         labels = torch.arange(1, len(PARTS) + 1, dtype=torch.uint8)[:, None, None]
         return ImageGroundTruth(
@@ -79,6 +82,8 @@ class CrittersSource:
             descriptors=torch.from_numpy(critter.ground_truth),
             descriptor_parts=_descriptor_parts(),
             class_descriptors=_class_descriptors(class_index),
+            scene=_to_tensor(paint_scene(critter)),
+            **self._changed(critter),
         )
 
     def habitat(self, class_index: int) -> str:
@@ -94,8 +99,25 @@ class CrittersSource:
         """
         return find_background(self.split, class_index, _number(sample_id))
 
+    def _changed(self, critter: Critter) -> dict[str, Any]:
+        """Return what is known of the image with each factor changed."""
+        if not self.factors:
+            return {}
+        pairs = [intervene(critter, factor, seed=self.seed) for factor in self.factors]
+        return {
+            "factors": self.factors,
+            "changed_images": torch.stack([_to_tensor(pair.critter.image) for pair in pairs]),
+            "changed_pixels": torch.stack([torch.from_numpy(pair.changed) for pair in pairs]),
+            "changed_descriptors": torch.stack([torch.from_numpy(pair.critter.ground_truth) for pair in pairs]),
+        }
+
     def _critter(self, class_index: int, sample_id: str) -> Critter:
         return _render(self.class_names[class_index], _number(sample_id), split=self.split, seed=self.seed)
+
+
+def _to_tensor(image: Pixels) -> Tensor:
+    """(H, W, 3) -> (3, H, W)."""
+    return torch.from_numpy(image).permute(2, 0, 1)
 
 
 def _number(sample_id: str) -> int:
@@ -111,11 +133,16 @@ class Critters(ClassGroupDataModule):
             20 images of a kind show its habitat, and ``"background"``, where every second one does.
         images_per_class: images of each class.
         seed: seed of the images.
+        intervention: what is changed, one thing at a time, in further images with ground truth of their own, which
+            scorers such as :class:`mkbench.scorers.InterventionScorer` compare with; any of ``colour``, ``pattern``,
+            ``ears``, ``muzzle``, ``tail``, ``legs``, ``horns``, ``wings``, ``back``, ``background`` and
+            ``removed_part``. None: nothing.
         templates: see :class:`ClassGroupDataModule`.
         options: see :class:`ClassGroupDataModule`.
 
     Raises:
-        UsageError: a number of images below 1, or what :class:`ClassGroupDataModule` refuses.
+        UsageError: a number of images below 1, something that cannot be changed, or what
+            :class:`ClassGroupDataModule` refuses.
 
     >>> data = Critters(images_per_class=3, limit_classes=2)
     >>> [spec.key for spec in data.specs], len(data.class_names)
@@ -128,6 +155,7 @@ class Critters(ClassGroupDataModule):
         split: Split = "test",
         images_per_class: int = 10,
         seed: int = 0,
+        intervention: list[str] | None = None,
         templates: str | list[str] = "critters",
         **options: Unpack[GroupOptions],
     ) -> None:
@@ -135,10 +163,11 @@ class Critters(ClassGroupDataModule):
         require_at_least(1, "images_per_class", images_per_class)
         self.name = f"critters-{split}"
         self.split, self.images_per_class, self.seed = split, images_per_class, seed
+        self.intervention = require_factors(intervention or ())
 
     def make_source(self) -> CrittersSource:
         """Return the renderer."""
-        return CrittersSource(self.split, self.images_per_class, self.seed)
+        return CrittersSource(self.split, self.images_per_class, self.seed, self.intervention)
 
     @cached_property
     def bank(self) -> ConceptBank:
@@ -156,4 +185,5 @@ class Critters(ClassGroupDataModule):
 
     def describe(self) -> dict[str, Any]:
         """Return what identifies the data, the seed with it: sample ids do not tell seeds apart."""
-        return super().describe() | {"seed": self.seed}
+        changed = {"intervention": list(self.intervention)} if self.intervention else {}
+        return super().describe() | {"seed": self.seed} | changed

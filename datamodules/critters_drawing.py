@@ -15,6 +15,8 @@ Points = NDArray[np.float64]  # (points, 2)
 Colour = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
 
+#: Value of an attribute whose part is not drawn at all, though every animal of the world has it.
+ABSENT = "absent"
 #: Parts in the order of their label: pixel value i + 1 is part i, 0 the background.
 PARTS = ("coat", "ears", "muzzle", "tail", "legs", "horns", "wings", "back")
 
@@ -220,6 +222,17 @@ BACK: Mapping[str, Shapes] = {
 }
 
 
+_SHAPES: Mapping[str, Mapping[str, Shapes]] = {
+    "ears": EARS,
+    "muzzle": MUZZLE,
+    "tail": TAIL,
+    "legs": LEGS,
+    "horns": HORNS,
+    "wings": WINGS,
+    "back": BACK,
+}
+
+
 def _pattern(canvas: Canvas, pattern: str, coat: Colour, rng: np.random.Generator) -> None:
     """Paint the markings on the visible coat."""
     within = canvas.mask("coat")
@@ -240,7 +253,7 @@ def draw_critter(canvas: Canvas, attributes: Mapping[str, str], rng: np.random.G
 
     Args:
         canvas: what to paint on.
-        attributes: attribute -> value, as in the table of classes.
+        attributes: attribute -> value, as in the table of classes, or ``ABSENT`` for a part that is left out.
         rng: where the tint of the coat and the place of the markings come from.
     """
     jitter = rng.uniform(0.85, 1.12, 3)
@@ -251,19 +264,23 @@ def draw_critter(canvas: Canvas, attributes: Mapping[str, str], rng: np.random.G
         for points, tone in shapes:
             canvas.fill(points, tone if isinstance(tone, tuple) else shade(coat, tone), part)
 
-    paint(TAIL[attributes["tail"]], "tail")
-    paint(BACK[attributes["back"]], "back")
-    paint(LEGS[attributes["legs"]], "legs")
-    paint(HORNS[attributes["horns"]], "horns")
+    def paint_part(part: str) -> None:
+        if attributes[part] != ABSENT:
+            paint(_SHAPES[part][attributes[part]], part)
+
+    paint_part("tail")
+    paint_part("back")
+    paint_part("legs")
+    paint_part("horns")
     upright = attributes["ears"] != "floppy"  # upright ears stand behind the head, floppy ones hang before it
     if upright:
-        paint(EARS[attributes["ears"]], "ears")
+        paint_part("ears")
     paint([(ellipse(0.0, 0.0, 0.34, 0.19), 1.0), (ellipse(0.26, -0.1, 0.14, 0.12, 40), 1.0)], "coat")
     paint([(ellipse(*HEAD, 0.17, 0.155), 1.06)], "coat")
     _pattern(canvas, attributes["pattern"], coat, rng)
-    paint(WINGS[attributes["wings"]], "wings")
-    paint(MUZZLE[attributes["muzzle"]], "muzzle")
+    paint_part("wings")
+    paint_part("muzzle")
     if not upright:
-        paint(EARS[attributes["ears"]], "ears")
+        paint_part("ears")
     canvas.fill(ellipse(0.41, -0.25, 0.042, 0.042), (255, 255, 255), "coat")
     canvas.fill(ellipse(0.42, -0.25, 0.022, 0.022), (10, 10, 15), "coat")

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mkbench.datamodules.critters_drawing import Colour, Pixels
+from mkbench.datamodules.critters_draws import StageDraws
 
 _SKIES: Mapping[str, tuple[Colour, Colour]] = {
     "day": ((110, 170, 235), (190, 220, 245)),
@@ -23,18 +24,19 @@ _GROUNDS: Mapping[str, Colour] = {
 }
 
 
-def draw_scene(size: int, scene: Mapping[str, str], rng: np.random.Generator) -> Pixels:
+def draw_scene(size: int, scene: Mapping[str, str], draws: StageDraws) -> Pixels:
     """Return the (size, size, 3) image of ground, sky and at most one other thing.
 
     Args:
         size: side in pixels.
         scene: the values of ``sky``, ``ground`` and ``thing``.
-        rng: where horizon, brightness, texture and places come from.
+        draws: where horizon, brightness, texture and places come from.
 
     >>> scene = {"sky": "day", "ground": "snow", "thing": "tree"}
-    >>> draw_scene(64, scene, np.random.default_rng(0)).shape
+    >>> draw_scene(64, scene, StageDraws(np.random.default_rng(0))).shape
     (64, 64, 3)
     """
+    rng = draws.at("scene")
     top, bottom = (np.asarray(colour, np.float64) for colour in _SKIES[scene["sky"]])
     fade = np.linspace(0, 1, size)[:, None, None]
     image = np.broadcast_to(top + (bottom - top) * fade, (size, size, 3)).copy()
@@ -46,11 +48,13 @@ def draw_scene(size: int, scene: Mapping[str, str], rng: np.random.Generator) ->
     image += np.asarray(cv2.resize(texture, (size, size), interpolation=cv2.INTER_LINEAR), np.float64)[..., None]
     pixels = np.clip(image, 0, 255).astype(np.uint8)
     _draw_details(pixels, scene, horizon, rng)
+    side = draws.at("thing").choice([0.13, 0.87])
+    _THINGS[scene["thing"]](pixels, int(side * size), horizon, size)
     return pixels
 
 
 def _draw_details(image: Pixels, scene: Mapping[str, str], horizon: int, rng: np.random.Generator) -> None:
-    """Stars at night, waves on the sea, blades on the meadow, and the other thing."""
+    """Stars at night, waves on the sea, blades on the meadow."""
     size = len(image)
     if scene["sky"] == "night":
         for x, y in rng.integers(0, [size, horizon], (30, 2)):
@@ -60,8 +64,6 @@ def _draw_details(image: Pixels, scene: Mapping[str, str], horizon: int, rng: np
         for x, y in rng.integers([0, horizon], [size, size], (40, 2)):
             across = (size // 16, 0) if scene["ground"] == "sea" else (0, size // 32)
             cv2.line(image, (int(x), int(y)), (int(x) + across[0], int(y) - across[1]), colour, max(1, size // 160))
-    side = rng.choice([0.13, 0.87])
-    _THINGS[scene["thing"]](image, int(side * size), horizon, size)
 
 
 def _tree(image: Pixels, x: int, y: int, size: int) -> None:

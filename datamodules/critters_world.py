@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mkbench.datamodules.critters_backgrounds import BACKGROUNDS, find_background
 from mkbench.datamodules.critters_drawing import PARTS, Canvas, Pixels, draw_critter
+from mkbench.datamodules.critters_draws import StageDraws
 from mkbench.datamodules.critters_scene import draw_scene
 
 Mask = NDArray[np.bool_]
@@ -84,6 +85,23 @@ class World:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """Plan of an image: what it is to show, and the random numbers that it is drawn with.
+
+    Attributes:
+        attributes: attribute of the animal -> its value, or ``ABSENT`` for a part that is left out.
+        scene: scene element -> its value.
+        draws: random numbers of its pose, light and noise, the same for every drawing of this plan.
+        sample_id: ``split/class/index``.
+    """
+
+    attributes: Mapping[str, str]
+    scene: Mapping[str, str]
+    draws: StageDraws
+    sample_id: str
+
+
+@dataclass(frozen=True)
 class Critter:
     """One rendered image with its ground truth.
 
@@ -91,13 +109,18 @@ class Critter:
         image: (S, S, 3) uint8 RGB.
         labels: (S, S) uint8; 0 background, i + 1 the part ``PARTS[i]``.
         ground_truth: (D,) bool; which descriptors of the bank the image shows.
-        sample_id: ``split/class/index``.
+        plan: what it was painted from.
     """
 
     image: Pixels
     labels: Pixels
     ground_truth: Mask
-    sample_id: str
+    plan: Plan
+
+    @property
+    def sample_id(self) -> str:
+        """Its name, ``split/class/index``."""
+        return self.plan.sample_id
 
     def part_mask(self, part: str) -> Mask:
         """Return (S, S) bool, the pixels of a part, of ``"background"`` or (all False) of ``"none"``."""
@@ -131,9 +154,13 @@ def load_world() -> World:
     return World(classes, descriptors, attributes, scene)
 
 
-def _generator(seed: int, split: str, class_name: str, index: int) -> np.random.Generator:
-    """Return a generator that depends on the arguments alone, in every process and on every platform."""
-    digest = hashlib.sha256(f"{seed}/{split}/{class_name}/{index}".encode()).digest()
+def make_generator(*words: object) -> np.random.Generator:
+    """Return a generator that depends on the arguments alone, in every process and on every platform.
+
+    >>> bool(make_generator(0, "test", "blorp", 1).random() == make_generator(0, "test", "blorp", 1).random())
+    True
+    """
+    digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
@@ -154,13 +181,7 @@ def render(class_name: str, index: int, *, split: str = "test", seed: int = 0) -
     >>> critter.image.shape, int(critter.labels.max()) > 0
     ((160, 160, 3), True)
     """
-    world = load_world()
-    if class_name not in world.classes:
-        raise ValueError(f"Expected a class of Critters, one of {', '.join(world.classes)}, got {class_name!r}.")
-    rng = _generator(seed, split, class_name, index)
-    background = find_background(split, world.class_names.index(class_name), index)
-    grounds = None if background is None else BACKGROUNDS[background]
-    return _draw(world.classes[class_name], rng, f"{split}/{class_name}/{index:04d}", grounds=grounds)
+    return paint(plan_image(class_name, index, split=split, seed=seed))
 
 
 def render_wild(index: int, *, split: str = "train", seed: int = 0) -> Critter:
@@ -176,26 +197,88 @@ def render_wild(index: int, *, split: str = "train", seed: int = 0) -> Critter:
     >>> render_wild(0).sample_id
     'train/wild/0000'
     """
-    rng = _generator(seed, split, "wild", index)
+    rng = make_generator(seed, split, "wild", index)
     attributes = {key: str(rng.choice(values)) for key, values in load_world().attributes.items()}
-    return _draw(attributes, rng, f"{split}/wild/{index:04d}")
+    return paint(_plan(attributes, rng, f"{split}/wild/{index:04d}"))
 
 
-def _draw(
-    attributes: Mapping[str, str], rng: np.random.Generator, sample_id: str, *, grounds: tuple[str, ...] | None = None
-) -> Critter:
-    """Draw an animal in a random pose and scene, on one of the given grounds or on any."""
+def plan_image(class_name: str, index: int, *, split: str = "test", seed: int = 0) -> Plan:
+    """Plan image ``index`` of a class; see :func:`render` for arguments and errors.
+
+    >>> plan_image("blorp", 0).scene.keys() == load_world().scene.keys()
+    True
+    """
     world = load_world()
-    possible = world.scene if grounds is None else {**world.scene, "ground": grounds}
+    if class_name not in world.classes:
+        raise ValueError(f"Expected a class of Critters, one of {', '.join(world.classes)}, got {class_name!r}.")
+    rng = make_generator(seed, split, class_name, index)
+    background = find_background(split, world.class_names.index(class_name), index)
+    grounds = None if background is None else BACKGROUNDS[background]
+    return _plan(world.classes[class_name], rng, f"{split}/{class_name}/{index:04d}", grounds=grounds)
+
+
+def _plan(
+    attributes: Mapping[str, str], rng: np.random.Generator, sample_id: str, *, grounds: tuple[str, ...] | None = None
+) -> Plan:
+    """Draw a random scene, on one of the given grounds or on any."""
+    possible = dict(load_world().scene) | ({} if grounds is None else {"ground": grounds})
     scene = {key: str(rng.choice(values)) for key, values in possible.items()}
-    size = IMAGE_SIZE * _SUPERSAMPLING
-    canvas = Canvas(draw_scene(size, scene, rng), np.zeros((size, size), np.uint8), _pose(size, scene["facing"], rng))
-    draw_critter(canvas, attributes, rng)
-    image = cv2.resize(canvas.image, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
-    lit = image * rng.uniform(0.85, 1.1) + rng.normal(0, 4, image.shape)
+    return Plan(attributes, scene, StageDraws(rng), sample_id)
+
+
+def paint(plan: Plan) -> Critter:
+    """Paint a planned image.
+
+    Args:
+        plan: from :func:`plan_image`; or that of a painted image with other values, which differs from it in these
+            alone.
+
+    >>> plan = plan_image("blorp", 0)
+    >>> bool((paint(plan).image == paint(plan).image).all())
+    True
+    """
+    canvas = paint_canvas(plan)
     labels = canvas.labels[::_SUPERSAMPLING, ::_SUPERSAMPLING].copy()
-    ground_truth = _ground_truth(world, {**attributes, **scene}, labels)
-    return Critter(np.clip(lit, 0, 255).astype(np.uint8), labels, ground_truth, sample_id)
+    ground_truth = _ground_truth(load_world(), {**plan.attributes, **plan.scene}, labels)
+    return Critter(_light(canvas.image, plan.draws), labels, ground_truth, plan)
+
+
+def paint_canvas(plan: Plan) -> Canvas:
+    """Paint scene and animal at twice the size of the image, before light and noise.
+
+    >>> paint_canvas(plan_image("blorp", 0)).labels.shape
+    (320, 320)
+    """
+    canvas = _canvas(plan)
+    draw_critter(canvas, plan.attributes, plan.draws.at("animal"))
+    return canvas
+
+
+def paint_scene(critter: Critter) -> Pixels:
+    """Paint what lies behind an animal, in the same light: (S, S, 3) uint8 RGB.
+
+    >>> critter = render("blorp", 0)
+    >>> behind = paint_scene(critter) == critter.image
+    >>> bool(behind[0, 0].all()), bool(behind.all())
+    (True, False)
+    """
+    return _light(_canvas(critter.plan).image, critter.plan.draws)
+
+
+def _canvas(plan: Plan) -> Canvas:
+    """Return the scene, ready for its animal in a random pose."""
+    size = IMAGE_SIZE * _SUPERSAMPLING
+    scene = draw_scene(size, plan.scene, plan.draws)
+    pose = _pose(size, plan.scene["facing"], plan.draws.at("pose"))
+    return Canvas(scene, np.zeros((size, size), np.uint8), pose)
+
+
+def _light(pixels: Pixels, draws: StageDraws) -> Pixels:
+    """Bring an image to its size, brighten or darken it, and add noise."""
+    image = cv2.resize(pixels, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
+    rng = draws.at("light")
+    lit = image * rng.uniform(0.85, 1.1) + rng.normal(0, 4, image.shape)
+    return np.clip(lit, 0, 255).astype(np.uint8)
 
 
 def _pose(size: int, facing: str, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """Ground truth of images: boxes, masks of parts, and visible descriptors."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +20,11 @@ class ImageGroundTruth:
         descriptor_parts: (D,) int64, the part that a descriptor speaks of, -1 for none of them; the same for all
             images of a data set.
         class_descriptors: (D,) bool, which descriptors hold for the image's class in whatever scene.
+        scene: (3, H, W) uint8, the image without its object.
+        factors: F names of what is changed, one thing at a time; the same for all images of a data set.
+        changed_images: (F, 3, H, W) uint8, the image with each of these changed.
+        changed_pixels: (F, H, W) bool, the pixels that differ; none where the change cannot be seen.
+        changed_descriptors: (F, D) bool, which descriptors of the bank each changed image shows.
 
     Raises:
         ValueError: shapes or types that do not fit each other.
@@ -34,6 +39,11 @@ class ImageGroundTruth:
     descriptors: Tensor | None = None
     descriptor_parts: Tensor | None = None
     class_descriptors: Tensor | None = None
+    scene: Tensor | None = None
+    factors: tuple[str, ...] = ()
+    changed_images: Tensor | None = None
+    changed_pixels: Tensor | None = None
+    changed_descriptors: Tensor | None = None
 
     def __post_init__(self) -> None:
         require_shape("boxes", self.boxes, (None, 4), torch.int64)
@@ -41,6 +51,11 @@ class ImageGroundTruth:
         require_shape("descriptors", self.descriptors, (None,), torch.bool)
         require_shape("descriptor_parts", self.descriptor_parts, (_length(self.descriptors),), torch.int64)
         require_shape("class_descriptors", self.class_descriptors, (_length(self.descriptors),), torch.bool)
+        require_shape("scene", self.scene, (3, None, None), torch.uint8)
+        require_shape("changed_images", self.changed_images, (len(self.factors), 3, None, None), torch.uint8)
+        require_shape("changed_pixels", self.changed_pixels, (len(self.factors), None, None), torch.bool)
+        bank = _length(self.descriptors)
+        require_shape("changed_descriptors", self.changed_descriptors, (len(self.factors), bank), torch.bool)
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,11 @@ class GroupGroundTruth:
         descriptors: (B, D) bool.
         descriptor_parts: (D,) int64, the part that a descriptor speaks of, -1 for none of them.
         class_descriptors: (D,) bool, which descriptors hold for the class of the group in whatever scene.
+        scene: (B, 3, S, S) uint8, the images without their objects.
+        factors: F names of what is changed, one thing at a time.
+        changed_images: (B, F, 3, S, S) uint8.
+        changed_pixels: (B, F, S, S) bool.
+        changed_descriptors: (B, F, D) bool.
 
     Raises:
         ValueError: shapes or types that do not fit each other.
@@ -75,6 +95,11 @@ class GroupGroundTruth:
     descriptors: Tensor | None = None
     descriptor_parts: Tensor | None = None
     class_descriptors: Tensor | None = None
+    scene: Tensor | None = None
+    factors: tuple[str, ...] = ()
+    changed_images: Tensor | None = None
+    changed_pixels: Tensor | None = None
+    changed_descriptors: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.all_boxes is not None and len(self.box_counts) != self.images:
@@ -85,6 +110,11 @@ class GroupGroundTruth:
         bank = None if self.descriptors is None else self.descriptors.shape[1]
         require_shape("descriptor_parts", self.descriptor_parts, (bank,), torch.int64)
         require_shape("class_descriptors", self.class_descriptors, (bank,), torch.bool)
+        pairs = (self.images, len(self.factors))
+        require_shape("scene", self.scene, (self.images, 3, None, None), torch.uint8)
+        require_shape("changed_images", self.changed_images, (*pairs, 3, None, None), torch.uint8)
+        require_shape("changed_pixels", self.changed_pixels, (*pairs, None, None), torch.bool)
+        require_shape("changed_descriptors", self.changed_descriptors, (*pairs, bank), torch.bool)
 
     def __len__(self) -> int:
         return self.images
@@ -96,25 +126,29 @@ class GroupGroundTruth:
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> "GroupGroundTruth":
         """Return the ground truth with every tensor changed, such as moved to a device."""
-        changed = {name: None if (value := getattr(self, name)) is None else change(value) for name in _TENSORS}
-        return GroupGroundTruth(self.images, box_counts=self.box_counts, part_names=self.part_names, **changed)
+        changed: dict[str, Any] = {
+            name: None if (value := getattr(self, name)) is None else change(value) for name in _TENSORS
+        }
+        return replace(self, **changed)
 
     def first(self, images: int) -> "GroupGroundTruth":
         """Return the ground truth of the first images."""
         counts = self.box_counts[:images]
-        return GroupGroundTruth(
-            min(images, self.images),
+        cut: dict[str, Any] = {
+            name: None if (value := getattr(self, name)) is None else value[:images] for name in _OF_IMAGES
+        }
+        return replace(
+            self,
+            images=min(images, self.images),
             all_boxes=None if self.all_boxes is None else self.all_boxes[: sum(counts)],
             box_counts=counts,
-            part_masks=None if self.part_masks is None else self.part_masks[:images],
-            part_names=self.part_names,
-            descriptors=None if self.descriptors is None else self.descriptors[:images],
-            descriptor_parts=self.descriptor_parts,
-            class_descriptors=self.class_descriptors,
+            **cut,
         )
 
 
-_TENSORS = ("all_boxes", "part_masks", "descriptors", "descriptor_parts", "class_descriptors")
+#: Tensors with a row for each image.
+_OF_IMAGES = ("part_masks", "descriptors", "scene", "changed_images", "changed_pixels", "changed_descriptors")
+_TENSORS = ("all_boxes", "descriptor_parts", "class_descriptors", *_OF_IMAGES)
 
 
 def _length(values: Tensor | None) -> int | None:
@@ -173,7 +207,7 @@ def stack_ground_truth(images: Sequence[ImageGroundTruth | None]) -> GroupGround
     if all(ground_truth is None for ground_truth in images):
         return None
     known = [ground_truth or ImageGroundTruth() for ground_truth in images]
-    kinds = {(one.part_names, one.part_masks is None, one.descriptors is None) for one in known}
+    kinds = {(one.part_names, one.factors, *(getattr(one, name) is None for name in _OF_IMAGES)) for one in known}
     if len(kinds) > 1:
         raise ValueError(f"Expected the same parts, and descriptors or none, of all images of a group, got {kinds}.")
     boxed = any(one.boxes is not None for one in known)
@@ -182,11 +216,11 @@ def stack_ground_truth(images: Sequence[ImageGroundTruth | None]) -> GroupGround
         len(known),
         all_boxes=torch.cat(boxes) if boxed else None,
         box_counts=tuple(map(len, boxes)) if boxed else (),
-        part_masks=_stack([one.part_masks for one in known]),
         part_names=known[0].part_names,
-        descriptors=_stack([one.descriptors for one in known]),
+        factors=known[0].factors,
         descriptor_parts=known[0].descriptor_parts,
         class_descriptors=known[0].class_descriptors,
+        **{name: _stack([getattr(one, name) for one in known]) for name in _OF_IMAGES},
     )
 
 

@@ -1,13 +1,14 @@
 """Resizing of ground truth, boxes and masks, along with the image."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mkbench.backbones import Geometry
 from mkbench.datamodules.ground_truth import ImageGroundTruth, require_shape
-from mkbench.datamodules.resizing import Resize, source_pixels
+from mkbench.datamodules.resizing import Resize, resize_image, source_pixels
 from mkbench.errors import DataError
 
 
@@ -42,12 +43,23 @@ def fit_ground_truth(
     if boxes is not None:
         _require_inside(boxes, shape, sample_id)
         boxes = _move_boxes(boxes, rows, columns)
-    masks = ground_truth.part_masks
-    if masks is not None:
-        require_shape("part_masks", masks, (None, *shape), torch.bool)
-        masks = masks[:, rows.clamp(min=0)][:, :, columns.clamp(min=0)]  # (parts, size, size)
-        masks = masks & (rows >= 0)[:, None] & (columns >= 0)
-    return replace(ground_truth, boxes=boxes, part_masks=masks)  # what concerns no pixels stays
+    known = {
+        name: value for name in ("part_masks", "changed_pixels") if (value := getattr(ground_truth, name)) is not None
+    }
+    masks: dict[str, Any] = {name: _move_masks(name, value, shape, rows, columns) for name, value in known.items()}
+    scene, changed = ground_truth.scene, ground_truth.changed_images
+    if scene is not None:
+        scene = resize_image(scene, geometry, resize)
+    if changed is not None:
+        changed = torch.stack([resize_image(image, geometry, resize) for image in changed])
+    return replace(ground_truth, boxes=boxes, scene=scene, changed_images=changed, **masks)
+
+
+def _move_masks(name: str, masks: Tensor, shape: tuple[int, int], rows: Tensor, columns: Tensor) -> Tensor:
+    """Masks (n, H, W) of an image -> (n, S, S), by the nearest pixel; nothing where the resized image is padded."""
+    require_shape(name, masks, (None, *shape), torch.bool)
+    moved = masks[:, rows.clamp(min=0)][:, :, columns.clamp(min=0)]
+    return moved & (rows >= 0)[:, None] & (columns >= 0)
 
 
 def _require_inside(boxes: Tensor, shape: tuple[int, int], sample_id: str) -> None:

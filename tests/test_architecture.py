@@ -59,6 +59,7 @@ ONE_IDEA = {
     "ground_truth": "what is known of an image: read, scored, computed",
     "head_pruning": "the effect of ablated heads, and the command",
     "head_removal": "accuracy without heads, and the command",
+    "intervention": "image pairs that differ in one thing: scored, computed",
     "mined_descriptors": "what was mined from images, and the command",
     "neighbors": "the images nearest to a direction: found, and drawn",
     "progress": "the bar, and the callback that moves it",

@@ -73,8 +73,9 @@ DESCRIBED = {"Food101": ["apple pie", "baklava"], "ImageNet": ["tench", "goldfis
 LIMITS = {"UnlabelledFolder": "--data.limit_images=4"}
 #: Kinds whose runs have results -> their tests that came here so far, with the metrics of these.
 SEEN: dict[str, set[str]] = {}
-#: Where the tiny model has no head whose five texts fit, there is nothing to divide by.
-SELDOM = {"concept_consistency_ratio"}
+#: Where the tiny model has no head whose five texts fit, or changes no descriptor whose truth changes, there is nothing
+#: to divide by.
+SELDOM = {"concept_consistency_ratio", "intervention_direction"}
 
 
 def read(path: Path) -> dict[str, Any]:

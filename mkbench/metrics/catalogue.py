@@ -17,6 +17,7 @@ from mkbench.metrics.corloc import CorLoc
 from mkbench.metrics.deletion import Deletion
 from mkbench.metrics.entanglement import Entanglement
 from mkbench.metrics.entry import Display, MetricEntry
+from mkbench.metrics.functional.intervention import FACTORS
 from mkbench.metrics.hits import ConceptCount, HitShare
 from mkbench.metrics.image_metric import ImageMetric
 from mkbench.metrics.insertion import Insertion
@@ -215,6 +216,8 @@ _MUTUAL = (
 )
 _FALL = "area under the class score while parts are blurred one by one"
 _RISE = "area under the class score while parts come back into the blurred image"
+_EXACT_FALL = _FALL.replace("blurred", "taken away")
+_EXACT_RISE = _RISE.replace("blurred image", "empty scene")
 _SCORED = (
     *_removal("deletion", Deletion, "deletion_scores", "deletion", _FALL, higher_is_better=False),
     *_removal("insertion", Insertion, "insertion_scores", "insertion", _RISE, higher_is_better=True),
@@ -232,6 +235,28 @@ _SCORED = (
         "insertion_correct",
         "AccInc",
         _RISE.replace("class score", "top-1 accuracy"),
+        higher_is_better=True,
+    ),
+    *_removal(
+        "exact_deletion", Deletion, "exact_deletion_scores", "exact deletion", _EXACT_FALL, higher_is_better=False
+    ),
+    *_removal(
+        "exact_insertion", Insertion, "exact_insertion_scores", "exact insertion", _EXACT_RISE, higher_is_better=True
+    ),
+    *_removal(
+        "exact_accuracy_drop",
+        AccuracyDrop,
+        "exact_deletion_correct",
+        "exact AccDrop",
+        _EXACT_FALL.replace("class score", "top-1 accuracy"),
+        higher_is_better=False,
+    ),
+    *_removal(
+        "exact_accuracy_increase",
+        AccuracyIncrease,
+        "exact_insertion_correct",
+        "exact AccInc",
+        _EXACT_RISE.replace("class score", "top-1 accuracy"),
         higher_is_better=True,
     ),
     _number(
@@ -341,6 +366,70 @@ _SCORED = (
         "the same of the box of the whole image",
         column="localised_by_whole",
         metric=CorLoc,
+        of_model=True,
+    ),
+    _number(
+        "intervention_hit_rate",
+        _shares(True, "hit rate"),
+        "share of the descriptors that become true or false in a changed image that its explanation changes too",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_false_alarm",
+        _shares(False, "false alarm"),
+        "share of the descriptors whose truth stays in a changed image that its explanation changes",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_direction",
+        _shares(True, "direction"),
+        "share of the descriptors that change in image and explanation that change in the same direction",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_j",
+        _shares(True, "J"),
+        "hit rate minus false alarm of an explanation in which one thing of the image is changed",
+        beside="intervention_j_mispaired",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_j_mispaired",
+        _shares(None, "J, mispaired"),
+        "the same against what another change of the image changes",
+    ),
+    *(
+        _number(
+            f"intervention_j_{factor}",
+            _shares(True, f"J, {factor.replace('_', ' ')}"),
+            f"J of images of which {factor.replace('_', ' ')} is what is changed",
+            against_controls=True,
+        )
+        for factor in FACTORS
+    ),
+    _number(
+        "intervention_focus",
+        Display("focus", "", 2, True),
+        "share of the change of the importance map inside the changed pixels, over their share of the area",
+        beside="intervention_focus_mispaired",
+        against_controls=True,
+    ),
+    _number(
+        "intervention_focus_mispaired",
+        Display("focus, mispaired", "", 2, None),
+        "the same inside the pixels that another change of the image changes",
+    ),
+    _number(
+        "intervention_score_auc",
+        _shares(True, "score AUC"),
+        "probability that the score of a descriptor moves as its truth does in a changed image, further than others",
+        beside="intervention_score_auc_mispaired",
+        of_model=True,
+    ),
+    _number(
+        "intervention_score_auc_mispaired",
+        _shares(None, "score AUC, mispaired"),
+        "the same against what another change of the image changes",
         of_model=True,
     ),
     _number(

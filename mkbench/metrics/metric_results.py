@@ -9,7 +9,7 @@ from mkbench.metrics.entry import MetricEntry
 from mkbench.metrics.row_metric import MeanMetric, Rows, has_value
 
 #: Ends of names of metrics that are controls of others.
-_ENDS = ("reversed", "shuffled", "permuted")
+_ENDS = ("reversed", "shuffled", "permuted", "mispaired")
 Result = dict[str, Any]
 
 
@@ -66,8 +66,9 @@ def control_results(entries: Sequence[MetricEntry], rows: Mapping[str, Rows]) ->
 
     Returns:
         As ``control_result``, of the controls ``reversed`` (the same parts in the opposite order), ``permuted`` (the
-        language concepts of other classes), and the explainers ``random`` (parts that lie anywhere) and ``whole-image``
-        (no parts): there the difference is what an explainer gains by its parts.
+        language concepts of other classes), ``mispaired`` (the truth of another change of the same image), and the
+        explainers ``random`` (parts that lie anywhere) and ``whole-image`` (no parts): there the difference is what an
+        explainer gains by its parts.
     """
     known = {entry.name: entry for entry in entries}
     found: list[Result | None] = []

@@ -1,4 +1,4 @@
-"""Deletion and insertion scorer: class score while the parts are blurred, or brought back, one by one."""
+"""Deletion and insertion scorer: class score while parts are blurred or taken away, or brought back, one by one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from mkbench.errors import UsageError
 from mkbench.metrics.functional.removal_sequence import (
     REMOVAL_MODES,
     RemovalMode,
@@ -32,26 +33,33 @@ class Removal:
 
     Source: Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016, appendix E.
 
+    Exact removal, on images whose scene without the object is known (Critters), takes a part away instead: its pixels
+    show the scene behind the object, and insertion begins with the empty scene. An image without the part is one that
+    the model may meet, a blurred one is not; the pixels of a part that lie on the scene itself stay as they are.
+
     Args:
         reversed_control: scorer the reversed order too, which doubles the forward passes: 2 (2 L + 1) for an image.
+        exact: take parts away instead of blurring them; its columns and metrics begin with ``exact_``, so that a run
+            can have both.
 
     >>> list(Removal(reversed_control=False).columns)
     ['deletion_scores', 'deletion_correct', 'insertion_scores', 'insertion_correct']
     """
 
-    name = "removal"
-    needs_ground_truth = False
     needs_explanation = True
 
-    def __init__(self, reversed_control: bool = True) -> None:
+    def __init__(self, reversed_control: bool = True, exact: bool = False) -> None:
         self.orders = (False, True) if reversed_control else (False,)
+        self.prefix = "exact_" if exact else ""
+        self.name = f"{self.prefix}removal"
+        self.needs_ground_truth = exact
 
     @property
     def columns(self) -> Mapping[str, pa.DataType]:
         """Scores and correctness at every step of both sequences, the untouched start included."""
         kinds = {"scores": pa.list_(pa.float64()), "correct": pa.list_(pa.bool_())}
         return {
-            f"{mode}_{kind}{_SUFFIXES[backwards]}": type_
+            f"{self.prefix}{mode}_{kind}{_SUFFIXES[backwards]}": type_
             for backwards in self.orders
             for mode in REMOVAL_MODES
             for kind, type_ in kinds.items()
@@ -62,7 +70,12 @@ class Removal:
         return {"reversed_control": len(self.orders) > 1}
 
     def score(self, context: ScorerContext) -> dict[str, list[Any]]:
-        """Return the curves of B images, parts + 1 entries each; None without parts, correctness without labels."""
+        """Return the curves of B images, parts + 1 entries each; None without parts, correctness without labels.
+
+        Raises:
+            UsageError: exact removal from images of which the scene is not known.
+        """
+        scenes = _require_scenes(context) if self.needs_ground_truth else None
         explanation = context.explanation
         first = explanation.descriptor_ids[..., 0]  # (images, parts)
         order = removal_order_batch(
@@ -77,8 +90,9 @@ class Removal:
         for backwards in self.orders:
             ranked = _reverse(order, counts) if backwards else order
             for mode in REMOVAL_MODES:
-                embeddings = self._encode_steps(context, ranked, counts, mode)  # (images, parts + 1, dim)
-                columns |= self._curves(context, embeddings, counts, f"{mode}_{{}}{_SUFFIXES[backwards]}")
+                embeddings = self._encode_steps(context, ranked, counts, mode, scenes)  # (images, parts + 1, dim)
+                column = f"{self.prefix}{mode}_{{}}{_SUFFIXES[backwards]}"
+                columns |= self._curves(context, embeddings, counts, column)
         return columns
 
     @staticmethod
@@ -91,7 +105,9 @@ class Removal:
         return {column.format("scores"): _curves_of_parts(scores, counts), column.format("correct"): correct}
 
     @staticmethod
-    def _encode_steps(context: ScorerContext, order: Tensor, counts: Tensor, mode: RemovalMode) -> Tensor:
+    def _encode_steps(
+        context: ScorerContext, order: Tensor, counts: Tensor, mode: RemovalMode, scenes: Tensor | None
+    ) -> Tensor:
         """Embed every step of every image, (B, L + 1, d); steps that an image does not have stay 0."""
         images, masks = context.group.images, context.explanation.part_pixels
         steps = torch.arange(order.shape[1] + 1, device=order.device)
@@ -101,9 +117,20 @@ class Removal:
             own = slice(start, start + _CHUNK)
             if not wanted[own].any():
                 continue
-            rendered = removal_images_batch(images[own], masks[own], order[own], mode=mode)
+            behind = None if scenes is None else scenes[own]
+            rendered = removal_images_batch(images[own], masks[own], order[own], mode=mode, scenes=behind)
             embeddings[own][wanted[own]] = context.encode(rendered[wanted[own]]).to(embeddings.dtype)
         return embeddings
+
+
+def _require_scenes(context: ScorerContext) -> Tensor:
+    known = context.group.ground_truth
+    if known is None or known.scene is None:
+        raise UsageError(
+            "Expected images whose scene without the object is known, for exact removal, found none in the group "
+            f"{context.group.key}; use Critters, or leave out `exact` of the scorer `Removal`."
+        )
+    return known.scene
 
 
 def _curves_of_parts(values: Tensor, counts: Tensor) -> list[list[Any] | None]:

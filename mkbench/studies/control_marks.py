@@ -12,6 +12,7 @@ MARKS = {
     RANDOM: ("‡", "parts that lie anywhere"),
     WHOLE_IMAGE: ("§", "the whole image without parts"),
     "permuted": ("¶", "the language concepts of other classes"),
+    "mispaired": ("‖", "the truth of another change of the same image"),
 }
 
 

@@ -13,6 +13,7 @@ _SIGNS = {
     # A bracket at the start of a row would be read as an option of the line break before it.
     **{"[": "{[}", "]": "{]}", "<": r"\textless{}", ">": r"\textgreater{}", "↑": r"$\uparrow$", ABSENT: "--"},
     **{"↓": r"$\downarrow$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "§": r"$^\S$", "¶": r"$^\P$"},
+    "‖": r"$^\parallel$",
 }
 
 

@@ -5,6 +5,7 @@ from torch.utils.data import DataLoader
 from mkbench.datamodules import Critters
 from mkbench.datamodules.critters import CrittersSource
 from mkbench.datamodules.critters_drawing import PARTS
+from mkbench.datamodules.critters_interventions import intervene
 from mkbench.datamodules.critters_world import load_world, render
 from mkbench.datamodules.group_loader import take_only
 from mkbench.errors import UsageError
@@ -104,3 +105,43 @@ def test_ground_truth_survives_a_worker_process(geometry):
     assert torch.equal(group.ground_truth.part_masks, expected.part_masks)
     assert torch.equal(group.ground_truth.descriptors, expected.descriptors)
     assert group.ground_truth.part_masks.shape == (2, len(PARTS), 16, 16)
+
+
+FACTORS = ["colour", "background", "removed_part"]
+
+
+def test_changed_images_are_ground_truth_and_leave_the_images_alone(geometry):
+    plain, changed = (Critters(images_per_class=2, limit_classes=1, intervention=each) for each in (None, FACTORS))
+    group, other = (data.dataset(geometry, data.specs, with_ground_truth=True)[0] for data in (changed, plain))
+    assert torch.equal(group.images, other.images)
+    known = group.ground_truth
+    assert known.factors == tuple(FACTORS)
+    assert known.changed_images.shape == (2, 3, 3, 16, 16)
+    differs = (known.changed_images != group.images[:, None]).any(2)  # (images, factors, height, width)
+    assert differs.flatten(2).any(2).all()
+    assert (differs & known.changed_pixels).flatten(2).any(2).all()
+    assert (known.changed_descriptors != known.descriptors[:, None]).any(2).all()
+    assert torch.equal(known.first(1).changed_images, known.changed_images[:1])
+    assert known.scene.shape == (2, 3, 16, 16)
+    assert (other.ground_truth.factors, other.ground_truth.changed_images) == ((), None)
+
+
+def test_ground_truth_of_a_change_is_that_of_the_changed_image():
+    source = CrittersSource("test", 1, seed=2, factors=("tail",))
+    critter = render(source.class_names[3], 0, seed=2)
+    pair = intervene(critter, "tail", seed=2)
+    known = source.ground_truth(3, source.sample_ids(3)[0])
+    assert torch.equal(known.changed_images[0].permute(1, 2, 0), torch.from_numpy(pair.critter.image))
+    assert torch.equal(known.changed_pixels[0], torch.from_numpy(pair.changed))
+    assert known.changed_descriptors[0].tolist() == pair.critter.ground_truth.tolist()
+
+
+def test_runs_with_changes_are_told_apart():
+    assert "intervention" not in Critters().describe()
+    assert Critters(intervention=FACTORS).describe()["intervention"] == FACTORS
+
+
+@pytest.mark.parametrize(("factors", "found"), [(["hat"], "hat"), (["tail", "tail"], "twice: tail, tail")])
+def test_factors_that_cannot_be_changed(factors, found):
+    with pytest.raises(UsageError, match=rf"--data\.intervention to list .*colour.*, found .*{found}"):
+        Critters(intervention=factors)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mkbench.datamodules.critters_draws import StageDraws
 from mkbench.datamodules.critters_scene import draw_scene
 from mkbench.datamodules.critters_world import load_world
 
@@ -9,7 +10,7 @@ SCENE = {"sky": "day", "ground": "rock", "thing": "none"}
 
 
 def draw(seed=0, size=SIZE, **changes):
-    return draw_scene(size, SCENE | changes, np.random.default_rng(seed))
+    return draw_scene(size, SCENE | changes, StageDraws(np.random.default_rng(seed)))
 
 
 def horizon(seed):

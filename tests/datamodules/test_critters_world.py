@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from mkbench.datamodules.critters_drawing import COATS, PARTS
-from mkbench.datamodules.critters_world import Critter, ground_truth_matrix, load_world, render, render_wild
+from mkbench.datamodules.critters_world import (
+    Critter,
+    ground_truth_matrix,
+    load_world,
+    paint,
+    paint_canvas,
+    paint_scene,
+    render,
+    render_wild,
+)
 
 WORLD = load_world()
 
@@ -179,7 +188,8 @@ def test_boxes_hold_all_parts_and_are_tight(critters):
 def test_box_of_a_toy():
     labels = np.zeros((5, 6), np.uint8)
     labels[1, 4] = labels[3, 2] = 1
-    critter = Critter(np.zeros((5, 6, 3), np.uint8), labels, np.zeros(0, bool), "toy")
+    plan = render("blorp", 0).plan
+    critter = Critter(np.zeros((5, 6, 3), np.uint8), labels, np.zeros(0, bool), plan)
     assert critter.box() == (2, 1, 4, 3)
 
 
@@ -207,3 +217,20 @@ def test_wild_animals_have_independent_parts():
     }
     assert len(combinations) == 4
     assert len({critter.sample_id for critter in wild}) == 40
+
+
+def test_scene_is_what_lies_behind_the_animal(critters):
+    for critter in list(critters.values())[::7]:
+        scene = paint_scene(critter)
+        differs = (scene != critter.image).any(axis=2)
+        animal = paint_canvas(critter.plan).labels.reshape(160, 2, 160, 2).any(axis=(1, 3))
+        assert not (differs & ~animal).any()
+        assert differs[critter.labels > 0].mean() > 0.9  # some pixels of an animal are as dark as the night
+
+
+def test_a_plan_is_painted_alike_each_time():
+    critter = render("mavvik", 1)
+    paint_scene(critter)
+    again = paint(critter.plan)
+    assert np.array_equal(again.image, critter.image)
+    assert np.array_equal(render("mavvik", 1).image, critter.image)

@@ -132,3 +132,54 @@ def test_sources_without_ground_truth_have_no_reader() -> None:
     assert reader is not None
     assert reader(0, "a") is None
     assert reader(1, "a") == ImageGroundTruth()
+
+
+# -- changed images --------------------------------------------------------------------------------------------------
+
+
+def changed_image(seed: int, **changes: Any) -> ImageGroundTruth:
+    generator = torch.Generator().manual_seed(seed)
+    known: dict[str, Any] = {
+        "scene": torch.randint(0, 256, (3, 4, 4), dtype=torch.uint8, generator=generator),
+        "factors": ("colour", "tail"),
+        "changed_images": torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8, generator=generator),
+        "changed_pixels": torch.rand(2, 4, 4, generator=generator) > 0.5,
+        "changed_descriptors": torch.rand(2, 3, generator=generator) > 0.5,
+    }
+    return make_image(seed, **(known | changes))
+
+
+CHANGED = ("scene", "changed_images", "changed_pixels", "changed_descriptors")
+
+
+def test_changed_images_are_stacked_moved_and_cut() -> None:
+    images = [changed_image(0), changed_image(1)]
+    group = stack_ground_truth(images)
+    assert group is not None
+    assert group.factors == group.first(1).factors == ("colour", "tail")
+    moved = group.map_tensors(lambda tensor: tensor.to("meta"))
+    for name in CHANGED:
+        stacked = getattr(group, name)
+        assert torch.equal(stacked[1], getattr(images[1], name))
+        assert torch.equal(getattr(group.first(1), name), stacked[:1])
+        assert getattr(moved, name).device.type == "meta"
+
+
+def test_images_with_other_changes_are_refused() -> None:
+    for other in (make_image(1), changed_image(1, factors=("tail", "colour")), changed_image(1, scene=None)):
+        with pytest.raises(ValueError, match="Expected the same parts"):
+            stack_ground_truth([changed_image(0), other])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"factors": ("tail",)}, r"Expected changed_images \(1, 3, 'any', 'any'\) torch.uint8, got \(2, 3, 4, 4\)"),
+        ({"changed_pixels": torch.zeros(2, 4, 4)}, r"Expected changed_pixels .* torch.bool, got .* torch.float32"),
+        ({"changed_descriptors": torch.zeros(2, 4) > 0}, r"Expected changed_descriptors \(2, 3\)"),
+        ({"scene": torch.zeros(4, 4)}, r"Expected scene \(3, 'any', 'any'\) torch.uint8"),
+    ],
+)
+def test_wrong_shapes_of_changed_images(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        changed_image(0, **changes)

@@ -138,3 +138,27 @@ def test_descriptors_stay_as_they_are() -> None:
     assert fitted.part_masks is None
     assert torch.equal(fitted.descriptors, descriptors)  # type: ignore[arg-type]
     assert torch.equal(fitted.descriptor_parts, parts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("mode", "resize"), [*((mode, "model") for mode in MODES), ("shortest", "squash")])
+def test_changed_images_go_the_way_of_the_image(mode: str, resize: str) -> None:
+    geometry = make_geometry(mode)
+    image, mask = draw((40, 60), [12, 10, 29, 18])
+    known = ImageGroundTruth(
+        part_masks=mask[None],
+        part_names=("box",),
+        scene=image,
+        factors=("box", "nothing"),
+        changed_images=torch.stack([image, image * 0]),
+        changed_pixels=torch.stack([mask, mask & False]),
+    )
+    fitted = fit_ground_truth(known, (40, 60), geometry, resize, sample_id="a")  # type: ignore[arg-type]
+    expected = resize_image(image, geometry, resize)  # type: ignore[arg-type]
+    assert fitted.scene is not None
+    assert fitted.changed_images is not None
+    assert fitted.changed_pixels is not None
+    assert torch.equal(fitted.scene, expected)
+    assert torch.equal(fitted.changed_images[0], expected)
+    assert not fitted.changed_images[1].any()
+    assert torch.equal(fitted.changed_pixels[:1], fitted.part_masks)  # type: ignore[arg-type]
+    assert not fitted.changed_pixels[1].any()

@@ -7,6 +7,8 @@ import pytest
 import torch
 from toy_context import ALL, CLASSES, NONE, ONE, encode, make_context
 
+from mkbench.datamodules.ground_truth import GroupGroundTruth
+from mkbench.errors import UsageError
 from mkbench.metrics.functional.removal_sequence import (
     correctness_curve,
     removal_images,
@@ -100,3 +102,46 @@ def test_columns_are_those_announced(control: bool) -> None:
 def test_reversal_keeps_absent_parts_at_the_end() -> None:
     order = torch.tensor([[2, 0, 1], [1, 2, 0], [0, 1, 2]])
     assert _reverse(order, torch.tensor([3, 2, 0])).tolist() == [[1, 0, 2], [2, 1, 0], [0, 1, 2]]
+
+
+# -- exact removal ---------------------------------------------------------------------------------------------------
+
+
+def with_scene(context: ScorerContext, scene: torch.Tensor) -> ScorerContext:
+    return replace(context, group=replace(context.group, ground_truth=GroupGroundTruth(len(scene), scene=scene)))
+
+
+def test_exact_removal_takes_the_part_away() -> None:
+    """A planted case: the object lies in the columns of part 1, and the scene is the same everywhere else."""
+    context = make_context([ONE] * 3)
+    scene = context.group.images.clone()
+    scene[..., 8:16] = 0
+    context = with_scene(context, scene)
+    columns = Removal(exact=True).score(context)
+    classes = context.classes[context.predicted]
+    whole, empty = (score_curve(encode(images)[:, None], classes)[:, 0] for images in (context.group.images, scene))
+    for image in range(3):
+        expected = [whole[image].item(), empty[image].item()]
+        assert columns["exact_deletion_scores"][image] == pytest.approx(expected, abs=1e-6)
+        assert columns["exact_insertion_scores"][image] == pytest.approx(expected[::-1], abs=1e-6)
+    assert columns["exact_deletion_scores"] != Removal().score(context)["deletion_scores"]  # some of it is left there
+
+
+def test_exact_removal_of_parts_of_the_scene_changes_nothing() -> None:
+    context = make_context([ALL])
+    columns = Removal(exact=True).score(with_scene(context, context.group.images))
+    for mode in ("deletion", "insertion"):
+        (curve,) = columns[f"exact_{mode}_scores"]
+        assert curve == pytest.approx([curve[0]] * 4, abs=1e-12)
+
+
+def test_both_removals_have_columns_of_their_own() -> None:
+    exact, blurred = Removal(exact=True), Removal()
+    assert (exact.name, blurred.name) == ("exact_removal", "removal")
+    assert [f"exact_{name}" for name in blurred.columns] == list(exact.columns)
+    assert (exact.needs_ground_truth, blurred.needs_ground_truth) == (True, False)
+
+
+def test_exact_removal_needs_the_scene() -> None:
+    with pytest.raises(UsageError, match=r"for exact removal, found none in the group 00001-000; use Critters"):
+        Removal(exact=True).score(make_context([ALL]))

@@ -21,6 +21,7 @@ from mkbench.metrics.functional.estimators import mutual_information_curves
 from mkbench.metrics.functional.ground_truth import DescriptorAgreement, descriptor_agreement, named_part_iou
 from mkbench.metrics.functional.grouped_curves import GroupedCurves, group_concepts, grouped_curves
 from mkbench.metrics.functional.insertion import insertion
+from mkbench.metrics.functional.intervention import DescriptorChange, descriptor_change, map_change, score_change
 from mkbench.metrics.functional.kendall_tau import kendall_tau, kendall_tau_interval
 from mkbench.metrics.functional.language_truth import language_agreement, mutual_agreement
 from mkbench.metrics.functional.max_skew import max_skew
@@ -44,6 +45,7 @@ from mkbench.metrics.functional.wilson import wilson_interval
 
 __all__ = [
     "DescriptorAgreement",
+    "DescriptorChange",
     "GroupedCurves",
     "accuracy_drop",
     "accuracy_increase",
@@ -67,6 +69,7 @@ __all__ = [
     "curve_sum",
     "deletion",
     "descriptor_agreement",
+    "descriptor_change",
     "entanglement",
     "entanglement_interval",
     "flip_share",
@@ -79,6 +82,7 @@ __all__ = [
     "kendall_tau_interval",
     "language_agreement",
     "localised",
+    "map_change",
     "matching_labels",
     "max_skew",
     "membership",
@@ -96,6 +100,7 @@ __all__ = [
     "rank_correlation",
     "removal_images",
     "removal_order",
+    "score_change",
     "score_curve",
     "segmentation_average_precision",
     "segmentation_mean_iou",

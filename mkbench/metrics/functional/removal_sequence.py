@@ -132,7 +132,9 @@ def removal_images(image: Tensor, part_masks: Tensor, order: Tensor, *, mode: Re
     return removal_images_batch(image[None], part_masks[None], order[None], mode=mode)[0]
 
 
-def removal_images_batch(images: Tensor, part_masks: Tensor, order: Tensor, *, mode: RemovalMode) -> Tensor:
+def removal_images_batch(
+    images: Tensor, part_masks: Tensor, order: Tensor, *, mode: RemovalMode, scenes: Tensor | None = None
+) -> Tensor:
     """:func:`removal_images` of many images.
 
     Args:
@@ -140,6 +142,8 @@ def removal_images_batch(images: Tensor, part_masks: Tensor, order: Tensor, *, m
         part_masks: (B, L, S, S) bool, empty where a part is absent.
         order: (B, L) int64 part indices, most important first.
         mode: ``deletion`` or ``insertion``.
+        scenes: (B, 3, S, S) uint8, the images without their objects: a removed part shows what lies behind the object,
+            and nothing is blurred; None: it is blurred.
 
     Returns:
         (B, L + 1, 3, S, S) uint8.
@@ -150,8 +154,8 @@ def removal_images_batch(images: Tensor, part_masks: Tensor, order: Tensor, *, m
         >>> removal_images_batch(images, masks, torch.zeros(2, 1, dtype=torch.int64), mode="insertion").shape
         torch.Size([2, 2, 3, 16, 16])
     """
-    blurred = blur(images)
-    before, after = (images, blurred) if mode == "deletion" else (blurred, images)
+    without = blur(images) if scenes is None else scenes
+    before, after = (images, without) if mode == "deletion" else (without, images)
     ordered = part_masks.gather(1, order[..., None, None].expand_as(part_masks))  # (images, parts, height, width)
     untouched = part_masks.new_zeros(len(images), 1, *images.shape[2:])
     touched = torch.cat([untouched, ordered], dim=1).cumsum(1, dtype=torch.int16) > 0

@@ -5,6 +5,7 @@ from typing import Any
 
 from mkbench.concepts.controls import CONTROLS
 from mkbench.metrics.catalogue import CATALOGUE
+from mkbench.metrics.functional.intervention import FACTORS
 from mkbench.runs.results import Estimate, explainer_names, find_shared_metric, model_label
 from mkbench.runs.schema import RunResults
 from mkbench.studies.control_marks import mark_notes, missed_controls
@@ -20,12 +21,21 @@ REMOVAL = ("deletion", "insertion", "accuracy_drop", "accuracy_increase")
 STABILITY = tuple(
     f"{cause}_{kind}" for cause in ("noise", "reseed") for kind in ("jaccard", "auc_correlation", "auc_flips")
 )
+#: Metrics of curves in which parts are taken away instead of blurred, as means over the steps.
+EXACT = tuple(f"exact_{stem}" for stem in REMOVAL)
+#: Metrics of images in which one thing is changed, with a column in print.
+INTERVENTION = (
+    *("intervention_j", "intervention_hit_rate", "intervention_false_alarm", "intervention_direction"),
+    *("intervention_focus", "intervention_score_auc"),
+)
 #: Metrics with a column in print, in its order.
 SHOWN = (
     *REMOVAL,
     *("descriptor_precision", "descriptor_recall", "part_iou", "mutual_precision", "importance_calibration"),
     *("corloc", "kept_region_top1", "concept_entropy"),
     *STABILITY,
+    *EXACT,
+    *INTERVENTION,
 )
 #: Metrics that every run has, so that they alone make no row.
 _OF_EVERY_RUN = ("concept_entropy", "part_count")
@@ -37,6 +47,10 @@ CSV_METRICS = (
     *("descriptor_recall_bound", "part_iou", "mutual_precision", "mutual_precision_permuted"),
     *("importance_calibration", "corloc", "corloc_whole_image", "kept_region_top1", "concept_entropy"),
     *STABILITY,
+    *EXACT,
+    *INTERVENTION,
+    *("intervention_j_mispaired", "intervention_focus_mispaired", "intervention_score_auc_mispaired"),
+    *(f"intervention_j_{factor}" for factor in FACTORS),
 )
 _REMOVAL = (
     "Deletion and insertion: area under the class score, 2.5 cos(image, class), while parts are blurred one by one or "
@@ -53,6 +67,15 @@ _NOISE = (
     "AUC goes from 0 to above or back."
 )
 _RESEED = "Reseed: the same with another seed, for explainers that draw something."
+_TAKEN_AWAY = "Exact: the same with parts taken away, so that the scene behind the object shows, instead of blurred."
+_CHANGED = (
+    "Hit rate: share of the descriptors that become true or false where one thing of an image is changed that its "
+    "explanation gains or loses with them; false alarm: share of the others; J: the difference, 1 at best; direction: "
+    "of the descriptors that change in both, the share that changes in the right direction, half by chance. Focus: "
+    "share of the change of the importance map inside the changed pixels, over their share of the area. Score AUC, of "
+    "the model: probability that the score of a descriptor moves as its truth does, further than others, half by "
+    "chance. The CSV has J of each thing that was changed."
+)
 _INTERVALS = "95 % intervals over images."
 _MOST_NAMED = 4  # runs of the same value
 _MUTUAL = "Mutual precision: share of the concepts that both encoders name that the image shows."
@@ -147,6 +170,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
         _ENTROPY: "concept_entropy",
         _NOISE: "noise_jaccard",
         _RESEED: "reseed_jaccard",
+        _TAKEN_AWAY: "exact_deletion",
+        _CHANGED: "intervention_j",
     }
     lines = [" ".join([*(text for text, metric in about.items() if metric in there), _INTERVALS])]
     lines += mark_notes(

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from mkbench.studies.control_marks import marks_of
 from mkbench.studies.faithfulness.study import (
     CSV_METRICS,
+    EXACT,
+    INTERVENTION,
     REMOVAL,
     STABILITY,
     Row,
@@ -37,8 +39,13 @@ def _layouts(metrics: Sequence[str], own: Sequence[str]) -> list[Layout]:
     titles = {metric: metric_column(metric, metric).title for metric in metrics}
     removal = [title for metric, title in titles.items() if metric in REMOVAL]
     stability = [title for metric, title in titles.items() if metric in STABILITY]
-    others = [*(title for metric, title in titles.items() if metric not in (*REMOVAL, *STABILITY)), *own]
-    two, three = [removal, others, stability], [removal, others[:4], others[4:], stability[:3], stability[3:]]
+    changed = [title for metric, title in titles.items() if metric in INTERVENTION]
+    exact = [title for metric, title in titles.items() if metric in EXACT]
+    special = (*REMOVAL, *STABILITY, *INTERVENTION, *EXACT)
+    others = [title for metric, title in titles.items() if metric not in special]
+    others += own
+    two = [removal, exact, others, stability, changed]
+    three = [removal, exact, others[:4], others[4:], stability[:3], stability[3:], changed[:3], changed[3:]]
     return [
         *(Layout("below", parts) for parts in ([], two, three)),
         *(Layout("none", parts) for parts in (two, three)),

@@ -11,14 +11,25 @@ from result_documents import make_results
 from rich.console import Console
 
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.faithfulness.study import CSV_METRICS, SHOWN, STABILITY, faithfulness_rows
+from mkbench.studies.faithfulness.study import (
+    CSV_METRICS,
+    EXACT,
+    INTERVENTION,
+    SHOWN,
+    STABILITY,
+    faithfulness_rows,
+)
 from mkbench.studies.faithfulness.table import faithfulness_table
 from mkbench.studies.faithfulness.write import write_faithfulness
 from mkbench.tables import to_console, to_csv, to_latex, to_markdown
 
 MISSED = [("deletion", "pca", "reversed"), ("deletion", "pca", "random"), ("part_iou", "kmeans", "random")]
-OTHERS = ("corloc", "kept", "noise", "reseed")
+OTHERS = ("corloc", "kept", "noise", "reseed", "exact", "intervention")
 OF_EXPLAINERS = [metric for metric in CSV_METRICS if metric.partition("_")[0] not in OTHERS]
+
+
+#: Printed metrics that have no table of their own on narrow terminals.
+USUAL = [metric for metric in SHOWN if metric not in (*STABILITY, *EXACT, *INTERVENTION)]
 
 
 def full_results() -> Any:
@@ -36,7 +47,7 @@ def show(width: int, results: Any) -> str:
 
 def test_markdown_cells() -> None:
     lines = to_markdown(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
-    assert lines[0].count("|") == len(SHOWN) - len(STABILITY) + 3
+    assert lines[0].count("|") == len(USUAL) + 3
     cells = [cell.strip() for cell in lines[2].strip("|").split(" | ")]
     assert cells[:4] == ["ViT-B/16", "PCA", "-0.25†‡ [-0.35, -0.15]", "-0.25 [-0.35, -0.15]"]
     assert cells[8:11] == ["-0.250 [-0.350, -0.150]", "-0.250 [-0.350, -0.150]", "-0.25 [-0.35, -0.15]"]
@@ -68,12 +79,12 @@ def test_csv_has_every_scale_bound_and_control() -> None:
 
 def test_latex() -> None:
     lines = to_latex(faithfulness_table(faithfulness_rows([full_results()]))).splitlines()
-    assert rf"\begin{{tabular}}{{ll{'r' * (len(SHOWN) - len(STABILITY))}}}" in lines
+    assert rf"\begin{{tabular}}{{ll{'r' * (len(USUAL))}}}" in lines
     body = [line for line in lines if not line.startswith("%")]
     assert r"deletion $\downarrow$ & insertion $\uparrow$" in body[2]
     first = r"ViT-B/16 & PCA & $-$0.25$^\dagger$$^\ddagger$ {\scriptsize[$-$0.35, $-$0.15]} & $-$0.25 {\scriptsize["
     assert body[4].startswith(first)
-    assert all(line.count("&") == len(SHOWN) - len(STABILITY) + 1 for line in (body[2], *body[4:6]))
+    assert all(line.count("&") == len(USUAL) + 1 for line in (body[2], *body[4:6]))
     assert [line[2:9] for line in lines if line.startswith("% †") or line.startswith("% ‡")] == ["† no be", "‡ no be"]
 
 
@@ -98,6 +109,18 @@ def test_stability_has_tables_of_its_own_on_narrow_terminals() -> None:
     assert len([line for line in text.splitlines() if "K-means" in line]) == 3
     assert text.count("0.500") == len(STABILITY)
     assert "correlation, noise" in text
+
+
+def test_changed_images_have_tables_of_their_own_on_narrow_terminals() -> None:
+    measured = [(metric, "kmeans", 0.5) for metric in (*EXACT, *INTERVENTION)]
+    results = make_results(*measured, missed=[("intervention_j", "kmeans", "mispaired")])
+    text = show(80, results)
+    assert len([line for line in text.splitlines() if "K-means" in line]) == 3
+    assert "0.500‖" in text
+    assert "‖ no better than the truth of another change" in text
+    (row,) = csv.DictReader(io.StringIO(to_csv(faithfulness_table(faithfulness_rows([results])))))
+    assert row["intervention_j_not_separated_from"] == "mispaired"
+    assert r"0.500$^\parallel$" in to_latex(faithfulness_table(faithfulness_rows([results])))
 
 
 def test_only_removal_was_measured() -> None:

@@ -17,6 +17,7 @@ from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.metrics.metric_results import metric_results
 from mkbench.metrics.row_metric import RowMetric
 from mkbench.runs.group_files import GroupRecord
+from mkbench.scorers import InterventionScorer
 from mkbench.studies.head_labels.scores import score_heads
 from mkbench.systems.records.descriptor_zero_shot import VARIANTS, image_record, summarise_images
 from mkbench.systems.records.head_segmentation import METHODS, SEGMENTATION_SCHEMA, summarise_segmentation
@@ -24,7 +25,7 @@ from mkbench.systems.records.summary import summarise
 
 CURVES = [
     f"{mode}_{kind}{end}"
-    for mode in ("deletion", "insertion")
+    for mode in ("deletion", "insertion", "exact_deletion", "exact_insertion")
     for kind in ("scores", "correct")
     for end in ("", "_reversed")
 ] + ["grouped_curve"]
@@ -33,6 +34,7 @@ NUMBERS = [
     *("descriptor_recall_bound", "part_iou", "localised", "localised_by_whole", "kept_region_correct"),
     *("mutual_precision", "mutual_precision_permuted", "language_precision", "language_precision_permuted"),
     *("language_recall", "language_recall_permuted", "noise_jaccard", "noise_auc", "reseed_jaccard", "reseed_auc"),
+    *InterventionScorer().columns,
 ]
 
 
