@@ -52,12 +52,11 @@ EXPLAINERS = {
 }
 #: Those that need the extra `saliency`.
 WITH_GRAD_CAM = ("saliency_methods", "explainer_families")
-#: Those of the foreground, of stability, or of one setting at a time, which say nothing of MI on their own.
-WITHOUT_CONTROLS = {
+#: Those of the foreground or of stability, which say nothing of MI; and the foreground in a bench.
+OF_FOREGROUND = {
     "corloc": {"pca", "kmeans"},
-    "critters/ablation": {"pca", "kmeans"},
     "critters/stability": {"pca", "kmeans"},
-    "paper/ablation": {"pca"},
+    "paper/ablation": {"pca", *CONTROLS},
 }
 #: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
@@ -247,7 +246,7 @@ def test_predict(path: Path, predict: Callable[[Path], Any]) -> None:
     assert results["data"]["images"] == 4
     accuracies = {None} if results["data"].get("labelled", True) else set()
     name = str(path.relative_to(CONFIGS).with_suffix(""))
-    explainers = WITHOUT_CONTROLS.get(name, EXPLAINERS.get(path.stem, {"pca", "kmeans", *CONTROLS}))
+    explainers = OF_FOREGROUND.get(name, EXPLAINERS.get(path.stem, {"pca", "kmeans", *CONTROLS}))
     assert {metric["explainer"] for metric in results["metrics"]} == explainers | accuracies
 
 
@@ -279,7 +278,10 @@ def test_variants_and_trainings_name_options_that_exist(path: Path) -> None:
     of_variant = {job.folder: job for job in list_jobs(config)}
     assert len(of_variant) == len(config.variants)
     for job in of_variant.values():
-        MkbenchCLI(list(job.words), run=False)
+        system = MkbenchCLI(list(job.words), run=False).config.model
+        if system.class_path.endswith(".MutualKnowledge"):  # no MI or AUC without both of its controls
+            kinds = {explainer.class_path.rpartition(".")[2] for explainer in system.init_args.explainers}
+            assert kinds >= {"RandomParts", "WholeImage"}
         assert find_model(job.model["backbone"])
     for recipe, options in config.train.items():
         MkbenchCLI(["--config", str(recipe), *(f"--{name}={value}" for name, value in options.items())], run=False)

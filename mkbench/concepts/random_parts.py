@@ -1,10 +1,13 @@
 """Random parts, a control: the parts of another explainer, moved to a random place of each image."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from mkbench.concepts.controls import RANDOM
 from mkbench.concepts.explainer import GroupContext, PartsExplainer
+from mkbench.concepts.prompts import PROMPTS
 
 
 class RandomParts(PartsExplainer):
@@ -20,6 +23,8 @@ class RandomParts(PartsExplainer):
         topk: as there.
         pool: as there.
         margin: as there.
+        prompts: as there.
+        transport: as there.
 
     Raises:
         ValueError: as there.
@@ -37,8 +42,12 @@ class RandomParts(PartsExplainer):
         topk: int | None = None,
         pool: int | None = None,
         margin: float = 0.02,
+        prompts: Sequence[str] = PROMPTS,
+        transport: bool = True,
     ) -> None:
-        super().__init__(of, num_parts=num_parts, topk=topk, pool=pool, margin=margin)
+        super().__init__(
+            of, num_parts=num_parts, topk=topk, pool=pool, margin=margin, prompts=prompts, transport=transport
+        )
         self.of, self.name, self.seeded = of, RANDOM, True
 
     def settings(self) -> dict[str, object]:

@@ -59,6 +59,7 @@ def test_places_follow_from_the_seed(explained: dict[str, GroupExplanation]) -> 
 
 
 def test_settings_name_what_was_moved() -> None:
-    assert RandomParts("kmeans").settings()["of"] == "kmeans"
+    settings = RandomParts("kmeans", prompts=["ring"], transport=False).settings()
+    assert (settings["of"], settings["prompts"], settings["transport"]) == ("kmeans", ["ring"], False)
     with pytest.raises(ValueError, match="must be one of pca, kmeans, found 'x'"):
         RandomParts("x")

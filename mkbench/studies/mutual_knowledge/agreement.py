@@ -16,7 +16,8 @@ from mkbench.tables import show_estimate
 
 #: Fewest models of which an agreement is said.
 FEWEST_MODELS = 3
-_FEWEST_IMAGES = 2  # an interval over a single image is none
+#: Fewest images of which an agreement is said: of fewer, the bootstrap knows hardly any other means.
+FEWEST_IMAGES = 10
 _CONCEPTS = "AUC over concepts"
 
 _Values = NDArray[np.float64]
@@ -60,13 +61,13 @@ def rank_agreements(explainer: str, models: Sequence[ImageValues]) -> list[Agree
         models: what it measured, of each model.
 
     Returns:
-        Nothing for fewer than three models, or for those that share less than two images; scores that some model does
+        Nothing for fewer than three models, or for those that share fewer than ten images; scores that some model does
         not have are left out.
 
     Example:
-        >>> ids = np.array(["toy/a", "toy/b"])
-        >>> values = {auc: np.array([[auc, 1.0, 0.0]] * 2) for auc in (1.0, 2.0, 3.0)}
-        >>> models = [ImageValues(ids, own, grouped=np.array([auc] * 2)) for auc, own in values.items()]
+        >>> ids = np.array([f"toy/{index}" for index in range(10)])
+        >>> values = {auc: np.array([[auc, 1.0, 0.0]] * 10) for auc in (1.0, 2.0, 3.0)}
+        >>> models = [ImageValues(ids, own, grouped=np.array([auc] * 10)) for auc, own in values.items()]
         >>> [(found.other, found.tau.value) for found in rank_agreements("pca", models)]
         [('AUC over concepts', 1.0)]
     """
@@ -89,8 +90,8 @@ def grouping_agreements(explainer: str, groupings: Mapping[str, Mapping[str, Ima
         An agreement for every two groupings that three models or more have in common; as ``rank_agreements``.
 
     Example:
-        >>> ids, none = np.array(["toy/a", "toy/b"]), np.zeros((2, 3))
-        >>> runs = {str(auc): ImageValues(ids, none, grouped=np.array([auc] * 2)) for auc in (1.0, 2.0, 3.0)}
+        >>> ids, none = np.array([f"toy/{index}" for index in range(10)]), np.zeros((10, 3))
+        >>> runs = {str(auc): ImageValues(ids, none, grouped=np.array([auc] * 10)) for auc in (1.0, 2.0, 3.0)}
         >>> found, = grouping_agreements("pca", {"0.9": runs, "0.95": runs})
         >>> found.score, found.other, found.tau.value
         ('AUC over concepts (0.9)', 'AUC over concepts (0.95)', 1.0)
@@ -131,7 +132,7 @@ def _agreement(
     explainer: str, names: tuple[str, str], first: _Values | None, second: _Values | None
 ) -> Agreement | None:
     """Tau of means over images, from (images, models); None for too few of them, or where a score ties all models."""
-    if first is None or second is None or len(first) < _FEWEST_IMAGES or first.shape[1] < FEWEST_MODELS:
+    if first is None or second is None or len(first) < FEWEST_IMAGES or first.shape[1] < FEWEST_MODELS:
         return None
     one, two = torch.from_numpy(first).double(), torch.from_numpy(second).double()
     value = float(kendall_tau(one.mean(dim=0), two.mean(dim=0)))

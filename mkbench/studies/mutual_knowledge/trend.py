@@ -6,9 +6,8 @@ from math import atanh, sqrt, tanh
 
 import numpy as np
 
-FEWEST_MODELS = 3
-#: Fewest models of which a trend is said.
-FEWEST_FOR_VERDICT = 5
+#: Fewest models that have a line, and of which a trend is said.
+FEWEST_MODELS = 5
 _NORMAL, _NEARLY = 1.959964, 1 - 1e-12  # 97.5 % of a normal distribution; the transformation has no 1
 
 
@@ -20,7 +19,7 @@ class Trend:
         slope: change of y with a unit of x.
         intercept: y at x = 0.
         r: Pearson's correlation, -1 to 1; 0 where x or y does not vary.
-        models: number of points.
+        models: number of points, at least five.
     """
 
     slope: float
@@ -29,18 +28,16 @@ class Trend:
     models: int
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % interval of r, by Fisher's transformation; None for fewer than five models, which say too little."""
-        if self.models < FEWEST_FOR_VERDICT:
-            return None
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of r, by Fisher's transformation."""
         spread = _NORMAL / sqrt(self.models - 3)
         low, high = (tanh(atanh(max(-_NEARLY, min(_NEARLY, self.r))) + sign * spread) for sign in (-1, 1))
         return low, high
 
     @property
     def verdict(self) -> str | None:
-        """``rises`` or ``falls``; None where the interval of r holds 0, or there is none."""
-        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+        """``rises`` or ``falls``; None where the interval of r holds 0."""
+        if self.interval[0] <= 0 <= self.interval[1]:
             return None
         return "rises" if self.r > 0 else "falls"
 
@@ -53,15 +50,15 @@ def fit_trend(x: Sequence[float], y: Sequence[float]) -> Trend | None:
         y: metric of each model.
 
     Returns:
-        The line, or None for fewer than three models.
+        The line, or None for fewer than five models, which say too little.
 
     Raises:
         ValueError: if x and y differ in length.
 
     Example:
-        >>> fit_trend([1, 2, 3], [5, 4, 3])
-        Trend(slope=-1.0, intercept=6.0, r=-1.0, models=3)
-        >>> fit_trend([1, 2], [5, 4]) is None
+        >>> fit_trend([1, 2, 3, 4, 5], [5, 4, 3, 2, 1])
+        Trend(slope=-1.0, intercept=6.0, r=-1.0, models=5)
+        >>> fit_trend([1, 2, 3, 4], [5, 4, 3, 2]) is None
         True
     """
     if len(x) != len(y):
@@ -90,17 +87,13 @@ def describe_trends(name: str, trends: dict[str, Trend | None]) -> str:
         'AUC rises with accuracy here (PCA: r = 0.90)'
         >>> describe_trends("AUC", {"PCA": rising, "K-means": Trend(0.1, 0.0, 0.2, 8)})
         'AUC with accuracy here: rises for PCA (r = 0.90), no clear trend for K-means (r = 0.20)'
-        >>> describe_trends("AUC", {"PCA": Trend(1.0, 0.0, 0.9, 4)})
-        'AUC over accuracy: fewer than 5 models, too few for a trend (PCA: r = 0.90)'
         >>> describe_trends("AUC", {"PCA": None})
-        'AUC over accuracy: no line, fewer than 3 models'
+        'AUC over accuracy: fewer than 5 models, too few for a trend'
     """
     fitted = {label: trend for label, trend in trends.items() if trend is not None}
     if not fitted:
-        return f"{name} over accuracy: no line, fewer than {FEWEST_MODELS} models"
+        return f"{name} over accuracy: fewer than {FEWEST_MODELS} models, too few for a trend"
     values = ", ".join(f"{label}: r = {signed(trend.r)}" for label, trend in fitted.items())
-    if all(trend.interval is None for trend in fitted.values()):
-        return f"{name} over accuracy: fewer than {FEWEST_FOR_VERDICT} models, too few for a trend ({values})"
     verdicts = {trend.verdict for trend in fitted.values()}
     if verdicts == {None}:
         return f"{name} over accuracy: no clear trend, the interval of r holds 0 ({values})"

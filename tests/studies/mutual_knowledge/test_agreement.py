@@ -42,6 +42,11 @@ def test_few_models_runs_without_groups_and_no_common_image():
     assert rank_agreements("pca", _models(3, ids=[IDS[:5], IDS[5:10], IDS[10:]])) == []
 
 
+def test_nine_images_say_nothing_and_ten_do():
+    assert rank_agreements("pca", _models(3, ids=[IDS[:9]] * 3)) == []
+    assert {found.images for found in rank_agreements("pca", _models(3, ids=[IDS[:10]] * 3))} == {10}
+
+
 def test_sentence():
     excess, _ = rank_agreements("pca", _models(4))
     assert excess.sentence().startswith("PCA: AUC and excess AUC rank 4 models with Kendall's tau ")

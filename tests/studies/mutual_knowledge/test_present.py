@@ -9,9 +9,9 @@ from mkbench.runs.finished_runs import Runs, read_runs
 from mkbench.studies.mutual_knowledge.present import present_classes, present_models, present_pairs
 
 
-def runs(tmp_path: Path, *labels: str) -> Runs:
+def runs(tmp_path: Path, *labels: str, **options: int) -> Runs:
     return read_runs(
-        [write_run(tmp_path / label, label, scale=1.0 + 0.5 * place) for place, label in enumerate(labels)]
+        [write_run(tmp_path / label, label, scale=1.0 + 0.5 * place, **options) for place, label in enumerate(labels)]
     )
 
 
@@ -28,7 +28,7 @@ def test_one_run_has_its_table_and_its_curve(tmp_path: Path) -> None:
 
 
 def test_several_runs_have_ranks_and_pairs(tmp_path: Path) -> None:
-    shown = present_pairs(runs(tmp_path, "a", "b", "c"))
+    shown = present_pairs(runs(tmp_path, "a", "b", "c", images=4))
     assert shown is not None
     assert [table.title for table in shown.tables] == [
         "Ranks among the models of one explainer (1 is best)",

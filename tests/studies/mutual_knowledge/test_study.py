@@ -59,8 +59,8 @@ def test_same_names_of_images_in_two_data_sets_are_not_the_same_images(bench):
 
 
 def write_grouped(folder, grouped):
-    """A run of the images a and b, with half of a score as their AUC over concepts."""
-    rows = [row(name, [value, 0.0]) for name, value in zip("ab", (1.0, grouped), strict=True)]
+    """A run of ten images, with half of a score as their AUC over concepts."""
+    rows = [row(name, [value, 0.0]) for name, value in zip("abcdefghij", (1.0, grouped) * 5, strict=True)]
     table = pa.Table.from_pylist(
         [dict.fromkeys(ROW_SCHEMA.names) | each | {"grouped_curve": [grouped, 0.0]} for each in rows],
         schema=pa.schema([*ROW_SCHEMA, ("grouped_curve", pa.list_(pa.float64()))]),

@@ -102,7 +102,9 @@ def test_published_line_is_drawn_on_its_own_data_only(monkeypatch, tmp_path, cha
     monkeypatch.setattr(
         module, "family_scatter", lambda documents, published: seen.append(published) or original(documents)
     )
-    documents = [reproduction(model, **changes) for model in ("RN-50", "RN-101", "RN-50x4")]
+    documents = [
+        reproduction(model, **changes) for model in ("ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336", "ViT-B/16-dfn")
+    ]
     write_comparison(_runs([(document, {}) for document in documents]), tmp_path)
     assert [published and published.slope for published in seen] == [line]
     assert (tmp_path / "families.pdf").is_file()

@@ -56,7 +56,7 @@ def has_points(rows: Sequence[Row]) -> bool:
 def concept_heads_figure(rows: Sequence[Row]) -> Figure:
     """Draw the excess AUC of models over the entanglement, the association and the consistency of their heads.
 
-    Bars are 95 % intervals: over images upright, over heads lying. Pearson's r stands in the legend for three trained
+    Bars are 95 % intervals: over images upright, over heads lying. Pearson's r stands in the legend for five trained
     models or more; models with random weights are hollow and stay out of it.
 
     Args:

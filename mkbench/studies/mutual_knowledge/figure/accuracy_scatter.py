@@ -46,9 +46,9 @@ def accuracy_scatter(results: Sequence[RunResults]) -> Figure:
     """Draw AUC and excess AUC of the mutual information over top-1 accuracy, one point per model and explainer.
 
     Bars are 95 % intervals. A least-squares line runs through the models of each explainer where there are at least
-    three; models with random weights are hollow and stay out of it. The titles say what the lines show, and
-    claim no trend of fewer than five models or with an interval of the correlation that holds 0. The explainers of a
-    model share their accuracy and stand 3 points apart, as the legend says.
+    five; models with random weights are hollow and stay out of it. The titles say what the lines show, and claim no
+    trend without a line or with an interval of the correlation that holds 0. The explainers of a model share
+    their accuracy and stand 3 points apart, as the legend says.
 
     Args:
         results: parsed ``results.json`` of each model.

@@ -54,7 +54,7 @@ def _everyone(panel: _Panel) -> list[ModelPoint]:
 
 
 def has_family_line(results: Sequence[RunResults]) -> bool:
-    """Tell whether any family has a line: three trained models with an accuracy and an AUC.
+    """Tell whether any family has a line: five trained models with an accuracy and an AUC.
 
     >>> has_family_line([])
     False
@@ -67,7 +67,7 @@ def family_scatter(results: Sequence[RunResults], *, published: PublishedLine | 
     """Draw top-1 accuracy over the AUC of the mutual information, a panel for each explainer.
 
     Source: Figure 3 (right) of Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016. A least-squares line runs through
-    the models of each family with at least three, and a grey dashed one through all where there are several families.
+    the models of each family with at least five, and a grey dashed one through all where there are several families.
     Bars are 95 % intervals; models with random weights are hollow and stay out of the lines.
 
     Args:
@@ -88,9 +88,9 @@ def family_scatter(results: Sequence[RunResults], *, published: PublishedLine | 
         ...         "model": {"name": name, "random_weights": False, "family": "ViT"},
         ...         "metrics": [{"name": n, "explainer": e, "value": v, "interval": None} for n, e, v in metrics],
         ...     }
-        >>> figure = family_scatter([document("a", 0.2, 1.0), document("b", 0.4, 2.0), document("c", 0.6, 3.0)])
+        >>> figure = family_scatter([document(f"toy-{auc}", auc / 5, auc) for auc in range(1, 6)])
         >>> figure.axes[1].get_legend().get_texts()[0].get_text()
-        'ViT: accuracy = 20.0 × AUC + 0.0, r = 1.00 (3 models)'
+        'ViT: accuracy = 20.0 × AUC + 0.0, r = 1.00 (5 models)'
     """
     explainers = sort_explainers({name for document in results for name in explainer_names(document)})
     panels = {name: panel for name in explainers if (panel := _panel(results, name))}

@@ -9,8 +9,8 @@ from scipy.stats import pearsonr
 
 from mkbench.studies.concept_heads.figure.model_scatter import concept_heads_figure, has_points
 
-NAMES = ["ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336"]
-SHARES, EXCESS = [0.6, 0.5, 0.3, 0.35], [1.1, 1.0, 1.5, 1.7]
+NAMES = ["ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336", "RN-50"]
+SHARES, EXCESS = [0.6, 0.5, 0.3, 0.35, 0.7], [1.1, 1.0, 1.5, 1.7, 0.8]
 ROWS = [
     joint_row(name, explainer, entanglement=share, excess=excess + (explainer == "kmeans") / 5)
     for name, share, excess in zip(NAMES, SHARES, EXCESS, strict=True)
@@ -36,13 +36,13 @@ def test_every_model_is_a_point_with_its_interval() -> None:
         assert 0 <= box.x0 <= box.x1 <= figure.bbox.x1, text.get_text()
         assert 0 <= box.y0 <= box.y1 <= figure.bbox.y1, text.get_text()
     axes = figure.axes[1]
-    assert points(axes)[:4] == list(zip(SHARES, EXCESS, strict=True))
+    assert points(axes)[:5] == list(zip(SHARES, EXCESS, strict=True))
     bars = [line for line in axes.lines if line.get_zorder() == 2]
     assert list(bars[0].get_xdata()) == pytest.approx([0.55, 0.65])
     assert list(bars[1].get_ydata()) == pytest.approx([1.05, 1.15])
     assert sorted(text.get_text() for text in axes.texts if isinstance(text, Annotation)) == sorted(NAMES)
     r = f"{pearsonr(SHARES, EXCESS).statistic:.2f}".replace("-", "\u2212")
-    assert legend(axes) == [f"PCA, r = {r} over 4 models", f"K-means, r = {r} over 4 models"]
+    assert legend(axes) == [f"PCA, r = {r} over 5 models", f"K-means, r = {r} over 5 models"]
     assert axes.get_ylabel() == "AUC in excess of chance (nats)"
     assert "lower is better" in axes.get_xlabel()
 

@@ -67,9 +67,10 @@ def test_constant_excess_does_not_change():
     )
 
 
-def test_two_models_get_no_line_and_the_title_says_so():
-    axes = accuracy_scatter(_family(count=2)).axes[1]
-    assert _title(axes) == "AUC over accuracy: no line, fewer than 3 models"
+@pytest.mark.parametrize("count", [2, 4])
+def test_fewer_than_five_models_get_no_line_and_the_title_says_so(count):
+    axes = accuracy_scatter(_family(count=count)).axes[1]
+    assert _title(axes) == "AUC over accuracy: fewer than 5 models, too few for a trend"
     assert not [line for line in axes.lines if line.get_zorder() == 1]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         *("PCA, no line", "K-means, no line"),
@@ -78,7 +79,7 @@ def test_two_models_get_no_line_and_the_title_says_so():
 
 
 def test_random_weights_are_hollow_and_outside_the_line():
-    family = _family(count=3)
+    family = _family(count=5)
     random = results("noise", top1=0.01, random_weights=True, pca={"auc": 9.0}, kmeans={"auc": 9.0})
     axes = accuracy_scatter([*family, random]).axes[1]
     assert _title(axes) == _title(accuracy_scatter(family).axes[1])
