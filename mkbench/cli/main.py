@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mkbench import __version__
 from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, list_commands, load_command, make_parser
+from mkbench.cli.config_files import with_found_configs
 from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.failures import take_debug
 from mkbench.cli.plugins import take_plugins
@@ -107,6 +108,7 @@ def _dispatch(words: list[str]) -> int:
 
 def _run_trainer(words: list[str]) -> int:
     """Run `predict` or `fit`, and show what came of it."""
+    words = with_found_configs(words)
     # These take seconds to import.
     from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
     from mkbench.cli.trainer_help import show_help  # noqa: PLC0415
