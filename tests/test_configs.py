@@ -42,9 +42,16 @@ SMALL = {
 KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentation", "mining", "accuracy", "features")
 #: Explainers of the configurations that compare others than PCA and K-means.
 EXPLAINERS = {
+    "explainer_families": {
+        *("pca", "kmeans", "cci", "splice"),
+        *("gradcam", "rollout", "grad-eclip", "legrad", "clip-surgery", "attn-lrp", "occlusion"),
+        *CONTROLS,
+    },
     "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", *CONTROLS},
     "saliency_methods": {"pca", "gradcam", "rollout", *CONTROLS},
 }
+#: Those that need the extra `saliency`.
+WITH_GRAD_CAM = ("saliency_methods", "explainer_families")
 #: Those of the foreground, of stability, or of one setting at a time, which say nothing of MI on their own.
 WITHOUT_CONTROLS = {
     "corloc": {"pca", "kmeans"},
@@ -233,7 +240,7 @@ def predict(
 
 @pytest.mark.parametrize("path", of_kind("predict"))
 def test_predict(path: Path, predict: Callable[[Path], Any]) -> None:
-    if path.stem == "saliency_methods":
+    if path.stem in WITH_GRAD_CAM:
         pytest.importorskip("captum")
     results = predict(path).results()
     assert results["data"]["images"] == 4
@@ -252,6 +259,8 @@ def test_bench(
     write_data: Callable[[dict[str, Any]], None],
 ) -> None:
     config = read_config(path)
+    if config.protocol.stem in WITH_GRAD_CAM:
+        pytest.importorskip("captum")
     assert all(find_model(model["backbone"]) for model in config.models)
     own = {"protocol": str(config.protocol), "models": [f"local-dir:{tiny_model}"]}
     (tmp_path / "bench.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")

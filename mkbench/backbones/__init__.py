@@ -6,7 +6,8 @@ The names that need open_clip are imported when first used, because open_clip ta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures
+from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures, RelevancePass
+from mkbench.backbones.block_trace import BlockTrace, TracedBlock
 from mkbench.backbones.geometry import Geometry
 from mkbench.backbones.known_models import ModelEntry, find_model, model_entries
 
@@ -26,10 +27,13 @@ _LAZY = {
 __all__ = [
     "AttentionPass",
     "Backbone",
+    "BlockTrace",
     "Geometry",
     "ModelEntry",
     "OpenClipBackbone",
     "PatchFeatures",
+    "RelevancePass",
+    "TracedBlock",
     "find_model",
     "load_backbone",
     "model_entries",

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from mkbench.backbones.block_trace import BlockTrace
 from mkbench.backbones.geometry import Geometry
 from mkbench.errors import BackboneError
 
@@ -41,6 +42,18 @@ class AttentionPass(NamedTuple):
 
     embedding: Tensor
     weights: tuple[Tensor, ...]
+
+
+class RelevancePass(NamedTuple):
+    """An embedding, computed so that gradient times input is relevance.
+
+    Attributes:
+        embedding: (B, d) fp32, unnormalised, connected to the inputs.
+        inputs: (B, 3, S, S) fp32 normalised pixels.
+    """
+
+    embedding: Tensor
+    inputs: Tensor
 
 
 class Backbone(torch.nn.Module, ABC):
@@ -155,7 +168,53 @@ class Backbone(torch.nn.Module, ABC):
         Raises:
             BackboneError: if the model does not offer it.
         """
-        raise BackboneError(
+        raise self._without_attention()
+
+    def embed_masked(self, pixels: Tensor, masked: Tensor) -> Tensor:
+        """Embed images while no token of any block takes anything from some of the patches.
+
+        A subclass that offers it can be explained by masking clusters of patches.
+
+        Args:
+            pixels: as for ``encode_image``.
+            masked: (B, N) bool, the patches to leave out, in raster order.
+
+        Returns:
+            (B, d) fp32, unnormalised.
+
+        Raises:
+            BackboneError: if the model does not offer it.
+        """
+        raise self._without_attention()
+
+    def trace_blocks(self, pixels: Tensor) -> BlockTrace:
+        """Return what passes the blocks of one forward pass, each block cut off from the gradients of others.
+
+        A subclass that offers it can be explained by Grad-ECLIP, LeGrad and CLIP Surgery.
+
+        Args:
+            pixels: as for ``encode_image``.
+
+        Raises:
+            BackboneError: if the model does not offer it.
+        """
+        raise self._without_attention()
+
+    def embed_with_relevance(self, pixels: Tensor) -> RelevancePass:
+        """Embed images by rules under which gradient times input is relevance, in fp32.
+
+        A subclass that offers it can be explained by AttnLRP.
+
+        Args:
+            pixels: as for ``encode_image``.
+
+        Raises:
+            BackboneError: if the model does not offer it.
+        """
+        raise self._without_attention()
+
+    def _without_attention(self) -> BackboneError:
+        return BackboneError(
             f"Expected a vision transformer of open_clip with a class token and plain attention, found {self.name}; "
             "choose such a model, or an explainer that does not read attention."
         )

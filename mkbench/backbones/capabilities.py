@@ -25,7 +25,8 @@ class Capabilities:
         grid: rows and columns of patches.
         class_token: whether the embedding is read from a class token.
         keys: whether patch features of kind ``"keys"`` can be read.
-        attention: whether attention weights of every block can be read, as attention rollout needs.
+        attention: whether attention of every block can be read and masked behind a class token, as attention rollout,
+            Grad-ECLIP, LeGrad, CLIP Surgery, AttnLRP and CCI need.
         heads: whether the embedding decomposes over attention heads.
         hugging_face: whether its texts need the extra ``hf``.
     """

@@ -9,13 +9,17 @@ from typing import Any, NamedTuple, get_args
 import open_clip
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from mkbench.backbones.base import AttentionPass, Backbone, Kind, PatchFeatures
+from mkbench.backbones.base import AttentionPass, Backbone, Kind, PatchFeatures, RelevancePass
+from mkbench.backbones.block_trace import BlockTrace
 from mkbench.backbones.deferred_text import DeferredTextTower, needing_hugging_face
 from mkbench.backbones.geometry import Geometry
 from mkbench.backbones.towers.attention_maps import expose_attention
 from mkbench.backbones.towers.hooks import intercept, watch
 from mkbench.backbones.towers.patch_readers import TowerReader, tower_reader
+from mkbench.backbones.towers.relevance_rules import relevance_rules
+from mkbench.backbones.towers.traced_blocks import trace_open_clip
 from mkbench.errors import BackboneError
 
 
@@ -170,9 +174,32 @@ class OpenClipBackbone(Backbone):
         """
         if not self._reader.attention_layers:
             return super().embed_with_attention(pixels)
-        with expose_attention(self._reader.attention_layers) as weights:
+        with expose_attention(self._reader.attention_layers) as steps:
             embedding = self._embed(self.prepare_pixels(pixels))
-        return AttentionPass(embedding, tuple(weights))
+        return AttentionPass(embedding, tuple(step.weights for step in steps))
+
+    @torch.no_grad()
+    def embed_masked(self, pixels: Tensor, masked: Tensor) -> Tensor:
+        """Embed images without what some patches give to other tokens; see ``Backbone``."""
+        if not self._reader.attention_layers:
+            return super().embed_masked(pixels, masked)
+        tokens = F.pad(masked, (1, 0))  # (B, T): the class token is never left out
+        with expose_attention(self._reader.attention_layers, tokens):
+            return self._embed(self.prepare_pixels(pixels))
+
+    def trace_blocks(self, pixels: Tensor) -> BlockTrace:
+        """Return what passes the blocks of one forward pass; see ``Backbone``."""
+        if not self._reader.attention_layers:
+            return super().trace_blocks(pixels)
+        return trace_open_clip(self.model.visual, lambda: self._embed(self.prepare_pixels(pixels)))
+
+    def embed_with_relevance(self, pixels: Tensor) -> RelevancePass:
+        """Embed images by rules under which gradient times input is relevance; see ``Backbone``."""
+        if not self._reader.attention_layers:
+            return super().embed_with_relevance(pixels)
+        inputs = self.prepare_pixels(pixels).requires_grad_()
+        with relevance_rules(self.model.visual):
+            return RelevancePass(self._embed(inputs), inputs)
 
     def _build_text_tower(self) -> None:
         text = getattr(self.model, "text", None)

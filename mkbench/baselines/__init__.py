@@ -5,6 +5,7 @@ from mkbench.baselines.base import Head, HeadInputs
 from mkbench.baselines.feature_maps import FeatureMaps
 from mkbench.baselines.feature_maps_explainer import FeatureMapsExplainer
 from mkbench.baselines.lf_cbm import LFCBM
+from mkbench.baselines.lf_cbm_explainer import LFCBMExplainer
 from mkbench.baselines.linear_probe import LinearProbe
 from mkbench.baselines.mm_cbm import MMCBM
 from mkbench.baselines.mm_protosim import MMProtoSim
@@ -19,6 +20,7 @@ __all__ = [
     "FeatureMapsExplainer",
     "Head",
     "HeadInputs",
+    "LFCBMExplainer",
     "LinearProbe",
     "MMCBMExplainer",
     "MMProtoSim",

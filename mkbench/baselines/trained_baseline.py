@@ -84,12 +84,12 @@ class TrainedHead:
                 f"({len(concepts)}); choose that bank and --model.descriptor_template, or train the head again."
             )
 
-    def require_run(self, description: Mapping[str, Any], *, features: str) -> None:
+    def require_run(self, description: Mapping[str, Any], *, features: str | None) -> None:
         """Check that a run has the concept bank, the classes and the kind of features that the head was trained with.
 
         Args:
             description: ``ClassGroupDataModule.describe()`` of the run.
-            features: the kind of its patch features.
+            features: the kind of its patch features; None: the head looks at none.
 
         Raises:
             UsageError: another bank, another class list or another kind.
@@ -99,7 +99,7 @@ class TrainedHead:
             ("class list", self.record["classes"]["sha256"][:12], description["class_names_sha256"][:12]),
             ("kind of features", self.record["backbone"]["features"], features),
         ):
-            if trained != found:
+            if found not in (None, trained):
                 raise UsageError(
                     f"Expected the {what} that {self.file} was trained with ({trained}), found another ({found}); "
                     f"choose that {what} or train the head again."

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mkbench.baselines.base import Head
-from mkbench.baselines.trained_baseline import load_head
+from mkbench.baselines.trained_baseline import TrainedHead, load_head
 from mkbench.concepts.descriptors import VisionConcepts
 from mkbench.concepts.explainer import GroupContext, embed_parts
 from mkbench.concepts.explanation import GroupExplanation
@@ -36,6 +36,20 @@ class FoundParts(NamedTuple):
     labels: Tensor
     descriptor_ids: Tensor
     vision: VisionConcepts
+
+
+def load_head_of(file: Path, kind: type[H]) -> tuple[TrainedHead, H]:
+    """Read a trained head of a given class.
+
+    Raises:
+        UsageError: there is no such file, or it holds another head.
+        DataError: the file is damaged.
+    """
+    trained = load_head(file)
+    if type(trained.head) is not kind:
+        found = trained.head.name
+        raise UsageError(f"Expected a head {kind.name} in {file}, found {found}; choose a file of {kind.name}.")
+    return trained, trained.head
 
 
 class TrainedExplainer(PartSizes, ABC, Generic[H]):
@@ -73,11 +87,7 @@ class TrainedExplainer(PartSizes, ABC, Generic[H]):
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, found {chunk}")
         require_prompts(prompts)
-        self.trained = load_head(file)
-        head = self.trained.head
-        if type(head) is not kind:
-            raise UsageError(f"Expected a head {kind.name} in {file}, found {head.name}; choose a file of {kind.name}.")
-        self.head: H = head
+        self.trained, self.head = load_head_of(file, kind)
         self.prompts, self.chunk = tuple(prompts), chunk
 
     @property

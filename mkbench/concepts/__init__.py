@@ -1,7 +1,10 @@
 """Concepts of images and texts: pure torch, without a trainer."""
 
 from mkbench.concepts.attention_rollout import AttentionRollout
+from mkbench.concepts.attn_lrp import AttnLRP
 from mkbench.concepts.bank import ConceptBank, load_bank
+from mkbench.concepts.clip_surgery import ClipSurgery
+from mkbench.concepts.cluster_importance import ClusterImportance
 from mkbench.concepts.components import largest_components
 from mkbench.concepts.concept_groups import cluster_groups, label_groups, load_groups
 from mkbench.concepts.controls import CONTROLS
@@ -20,13 +23,17 @@ from mkbench.concepts.explanation import ExplainedPart, Explanation, GroupExplan
 from mkbench.concepts.explanations import Explanations
 from mkbench.concepts.foreground import Foreground, Stage, find_foreground, no_stage
 from mkbench.concepts.grad_cam import GradCam
+from mkbench.concepts.grad_eclip import GradEclip
+from mkbench.concepts.legrad import LeGrad
+from mkbench.concepts.occlusion import Occlusion
 from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
 from mkbench.concepts.prompts import PROMPTS, PromptedRegions, blur, render_prompts, render_prompts_batch
 from mkbench.concepts.random_parts import RandomParts
 from mkbench.concepts.refine import REFINEMENTS, RefinedForeground, Refinement, refine_crf, refine_foreground
 from mkbench.concepts.saliency import spectral_saliency
-from mkbench.concepts.saliency_parts import SaliencyMethod, SaliencyParts
+from mkbench.concepts.saliency_parts import ContrastiveMethod, SaliencyMethod, SaliencyParts
+from mkbench.concepts.splice import SpLiCE
 from mkbench.concepts.text import TextEncoder, bank_embeddings, class_embeddings
 from mkbench.concepts.transport import sinkhorn
 from mkbench.concepts.upscale import covered_pixels, upscale_nearest
@@ -40,7 +47,11 @@ __all__ = [
     "REFINEMENTS",
     "Assignment",
     "AttentionRollout",
+    "AttnLRP",
+    "ClipSurgery",
+    "ClusterImportance",
     "ConceptBank",
+    "ContrastiveMethod",
     "Ellipse",
     "ExplainedPart",
     "Explainer",
@@ -48,8 +59,11 @@ __all__ = [
     "Explanations",
     "Foreground",
     "GradCam",
+    "GradEclip",
     "GroupContext",
     "GroupExplanation",
+    "LeGrad",
+    "Occlusion",
     "PartSizes",
     "PartsExplainer",
     "PromptedRegions",
@@ -58,6 +72,7 @@ __all__ = [
     "Refinement",
     "SaliencyMethod",
     "SaliencyParts",
+    "SpLiCE",
     "Stage",
     "TextEncoder",
     "VisionConcepts",

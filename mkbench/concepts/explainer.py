@@ -37,6 +37,9 @@ class GroupContext:
         stage: hook around the stages of an explainer, for timing.
         backbone: the model, for explainers that look into it.
         class_embedding: (B, d) unit rows of the predicted classes, for explainers of a prediction.
+        classes: (Y, d) unit rows of all classes, for explainers that compare the predicted class with the others.
+        mean_embedding: (d,) mean of the unit embeddings of all images of the run, for explainers whose attribute
+            ``needs_mean_embedding`` is True.
         refine: how the pixels of the foreground were refined.
         explanations: explainer name -> its explanation of this group, for explainers that are compared with another.
 
@@ -56,6 +59,8 @@ class GroupContext:
     stage: Stage = no_stage
     backbone: Backbone | None = None
     class_embedding: Tensor | None = None
+    classes: Tensor | None = None
+    mean_embedding: Tensor | None = None
     refine: Refinement = "none"
     explanations: Mapping[str, GroupExplanation] = field(default_factory=dict)
 
@@ -87,7 +92,8 @@ class GroupContext:
 class Explainer(Protocol):
     """Explainer interface: a name for its rows, and an explanation of each class group.
 
-    One whose answer depends on the seed of the context says so by an attribute ``seeded = True``.
+    One whose answer depends on the seed of the context says so by an attribute ``seeded = True``; one that centres
+    embeddings by ``needs_mean_embedding = True``.
     """
 
     @property

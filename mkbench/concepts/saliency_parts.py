@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -35,6 +35,24 @@ class SaliencyMethod(Protocol):
         ...
 
 
+@runtime_checkable
+class ContrastiveMethod(Protocol):
+    """Saliency method interface of methods that compare the class of an image with all classes."""
+
+    @property
+    def name(self) -> str:
+        """Name of the explainer in results."""
+        ...
+
+    def settings(self) -> dict[str, object]:
+        """Every choice that changes its maps, as JSON."""
+        ...
+
+    def contrastive_maps(self, backbone: Backbone, images: Tensor, class_embedding: Tensor, classes: Tensor) -> Tensor:
+        """Map as ``SaliencyMethod`` does, given all classes (Y, d), unit rows, too."""
+        ...
+
+
 class SaliencyParts(PartsExplainer):
     """Parts within the most salient patches of a map, in the place of the published foreground.
 
@@ -45,7 +63,7 @@ class SaliencyParts(PartsExplainer):
     :class:`PartsExplainer`, and their pixels are refined by the CRF where those of the published foreground are.
 
     Args:
-        method: the saliency method, such as :class:`GradCam` or :class:`AttentionRollout`.
+        method: the saliency method, such as :class:`GradCam`, :class:`GradEclip` or :class:`ClipSurgery`.
         of: ``pca`` or ``kmeans``, how the kept patches become parts.
         share: of all patches of an image to keep, above 0 up to 1; None: as many as its published foreground has.
         num_parts: see :class:`PartsExplainer`, as all that follow but the last.
@@ -66,7 +84,7 @@ class SaliencyParts(PartsExplainer):
 
     def __init__(
         self,
-        method: SaliencyMethod,
+        method: SaliencyMethod | ContrastiveMethod,
         *,
         of: str = "pca",
         share: float | None = None,
@@ -114,13 +132,8 @@ class SaliencyParts(PartsExplainer):
 
     def saliency(self, context: GroupContext) -> Tensor:
         """Map every image for its predicted class: (B, h, w), a chunk at a time; see ``explain`` for what is raised."""
-        if context.backbone is None or context.class_embedding is None:
-            raise ValueError("context must have a backbone and class_embedding for saliency maps, found none")
-        images, classes = context.images, context.class_embedding
-        chunks = [slice(start, start + self.map_chunk) for start in range(0, len(images), self.map_chunk)]
-        maps = torch.cat(
-            [self.method.saliency_maps(context.backbone, images[chunk], classes[chunk]) for chunk in chunks]
-        )
+        starts = range(0, len(context.images), self.map_chunk)
+        maps = torch.cat([self._map_chunk(context, slice(start, start + self.map_chunk)) for start in starts])
         if maps.shape != context.foreground_patches.shape:
             raise ValueError(
                 f"the maps of {self.name} must have shape {tuple(context.foreground_patches.shape)}, "
@@ -128,6 +141,17 @@ class SaliencyParts(PartsExplainer):
             )
         require_finite(maps, name=f"maps of {self.name}")
         return maps
+
+    def _map_chunk(self, context: GroupContext, chunk: slice) -> Tensor:
+        """(images of the chunk, h, w), as the method returns them."""
+        if context.backbone is None or context.class_embedding is None:
+            raise ValueError("context must have a backbone and class_embedding for saliency maps, found none")
+        given = context.backbone, context.images[chunk], context.class_embedding[chunk]
+        if not isinstance(self.method, ContrastiveMethod):
+            return self.method.saliency_maps(*given)
+        if context.classes is None:
+            raise ValueError(f"context must have all classes for the maps of {self.name}, found none")
+        return self.method.contrastive_maps(*given, context.classes)
 
     def _patches_to_keep(self, foreground: Tensor) -> Tensor:
         """(B,) int64, how many patches of every image are to be kept."""

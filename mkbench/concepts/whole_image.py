@@ -62,18 +62,32 @@ class WholeImage:
             )
         with context.stage("assign"):
             vision = nearest_descriptors(context, context.explanations[self.of].vision)
-        images, size = len(context.images), context.images.shape[-1]
-        device, dim = context.images.device, context.image_embedding.shape[1]
-        return GroupExplanation(
-            explainer=self.name,
-            part_labels=torch.full_like(context.foreground_patches, -1, dtype=torch.int64),
-            part_pixels=torch.zeros(images, 0, size, size, dtype=torch.bool, device=device),
-            present=torch.zeros(images, 0, dtype=torch.bool, device=device),
-            part_embeddings=torch.zeros(images, 0, dim, device=device),
-            descriptor_ids=torch.full((images, 0, 1), -1, device=device),
-            vision=vision,
-            fallbacks={},
-        )
+        return without_parts(self.name, context, vision, {})
+
+
+def without_parts(
+    explainer: str, context: GroupContext, vision: VisionConcepts, fallbacks: dict[str, int]
+) -> GroupExplanation:
+    """Return an explanation that names descriptors of the images of a group and no part of them.
+
+    Args:
+        explainer: its name.
+        context: the group of B images.
+        vision: (B, Q) concepts.
+        fallbacks: see `GroupExplanation`.
+    """
+    images, size = len(context.images), context.images.shape[-1]
+    device, dim = context.images.device, context.image_embedding.shape[1]
+    return GroupExplanation(
+        explainer=explainer,
+        part_labels=torch.full_like(context.foreground_patches, -1, dtype=torch.int64),
+        part_pixels=torch.zeros(images, 0, size, size, dtype=torch.bool, device=device),
+        present=torch.zeros(images, 0, dtype=torch.bool, device=device),
+        part_embeddings=torch.zeros(images, 0, dim, device=device),
+        descriptor_ids=torch.full((images, 0, 1), -1, device=device),
+        vision=vision,
+        fallbacks=fallbacks,
+    )
 
 
 def nearest_descriptors(context: GroupContext, compared: VisionConcepts) -> VisionConcepts:
@@ -93,6 +107,22 @@ def nearest_descriptors(context: GroupContext, compared: VisionConcepts) -> Visi
     return VisionConcepts(
         torch.where(listed, ids, -1), torch.where(listed, LOGIT_SCALE * ranked, 0.0), compared.counts.clone()
     )
+
+
+def heaviest_descriptors(weights: Tensor, num_concepts: int) -> VisionConcepts:
+    """Return the descriptors with a weight, heaviest first, ties by lowest id.
+
+    Args:
+        weights: (B, D), from 0 on.
+        num_concepts: most descriptors Q of an image.
+
+    >>> heaviest_descriptors(torch.tensor([[0.0, 0.2, 0.5]]), 4).ids.tolist()
+    [[2, 1, -1, -1]]
+    """
+    ranked, ids = (rows[:, :num_concepts] for rows in weights.sort(dim=1, descending=True, stable=True))
+    ranked, ids = (F.pad(rows, (0, num_concepts - rows.shape[1])) for rows in (ranked, ids))
+    listed = ranked > 0
+    return VisionConcepts(torch.where(listed, ids, -1), ranked, listed.sum(dim=1))
 
 
 def _fit_width(rows: Tensor, width: int) -> Tensor:

@@ -17,6 +17,14 @@ EXPLAINER_LABELS = {
     "lf-cbm": "LF-CBM",
     "linear-probe": "linear probe",
     "gradcam": "Grad-CAM",
+    "rollout": "attention rollout",
+    "grad-eclip": "Grad-ECLIP",
+    "legrad": "LeGrad",
+    "clip-surgery": "CLIP Surgery",
+    "attn-lrp": "AttnLRP",
+    "occlusion": "occlusion",
+    "cci": "CCI",
+    "splice": "SpLiCE",
 }
 #: The controls among explainers, the last ones of a run.
 _CONTROL_LABELS = {"random": "random", "whole-image": "whole image"}

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
-from mkbench.baselines import TrainedExplainer
+from mkbench.baselines import LFCBMExplainer, TrainedExplainer
 from mkbench.concepts import (
     Explainer,
     Explanations,
@@ -38,6 +38,7 @@ from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, ModelOptions
 from mkbench.systems.chosen_explainers import require_different, with_sizes
 from mkbench.systems.concept_groups import GroupChoice, choose_groups, describe_groups
+from mkbench.systems.mean_embedding import mean_embedding
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
 from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
@@ -131,6 +132,8 @@ class MutualKnowledge(BenchmarkSystem):
         self.text: TextKnowledge | None = None
         #: Group of every descriptor, chosen in ``prepare``; None: no grouped curve.
         self.groups: Tensor | None = None
+        #: Mean of the unit embeddings of all images, (d,), for explainers that need it.
+        self.mean_embedding: Tensor | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return every choice that changes numbers, for results and for telling runs apart."""
@@ -181,8 +184,12 @@ class MutualKnowledge(BenchmarkSystem):
         for explainer in self.explainers:
             if isinstance(explainer, TrainedExplainer):
                 explainer.trained.require_run(data.describe(), features=self.features)
+            elif isinstance(explainer, LFCBMExplainer):
+                explainer.trained.require_run(data.describe(), features=None)
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
         self.groups = choose_groups(self.concept_groups, data.bank, self.knowledge.prompted)
+        if any(getattr(explainer, "needs_mean_embedding", False) for explainer in self.explainers):
+            self.mean_embedding = mean_embedding(self.backbone, data, self._encode)
 
     def prepare_texts(self, class_names: Sequence[str], descriptors: Sequence[str], templates: Sequence[str]) -> None:
         """Encode class names and bank, and choose the language concepts of every class.
@@ -285,6 +292,8 @@ class MutualKnowledge(BenchmarkSystem):
             stage=self.stage,
             backbone=self.backbone,
             class_embedding=text.classes[ranking[:, 0]],
+            classes=text.classes,
+            mean_embedding=self.mean_embedding,
             refine=self.refine,
         )
         return _SeenGroup(foreground, ranking, Explanations(self.explainers, context))

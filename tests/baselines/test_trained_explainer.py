@@ -15,6 +15,7 @@ from mkbench.backbones import Backbone
 from mkbench.baselines import (
     HEADS,
     FeatureMapsExplainer,
+    LFCBMExplainer,
     MMCBMExplainer,
     MMProtoSimExplainer,
     TrainedExplainer,
@@ -166,3 +167,21 @@ def test_record_of_a_test_is_that_of_a_training(files: dict[str, Path]) -> None:
     trained = MMCBMExplainer(files["mm-cbm"]).trained.record
     assert set(make_record()) - {"test_images"} <= set(trained)
     assert set(make_record()["backbone"]) <= set(trained["backbone"])
+
+
+def test_lf_cbm_runs_on_features_of_any_kind_but_on_no_other_bank(
+    files: dict[str, Path], backbone: Backbone, tmp_path: Path
+) -> None:
+    data = Critters(images_per_class=2, limit_classes=1, num_workers=0)
+    options: dict[str, Any] = {"num_language_concepts": 5, "refine": "none", "features": "keys"}
+    explainer = LFCBMExplainer(files["lf-cbm"])
+    system = MutualKnowledge(backbone, explainers=[explainer], **options)
+    system.prepare(data)
+    found = system.explain_group(data.dataset(backbone.geometry, data.specs)[0]).explained["lf-cbm"].explanation
+    assert 0 < found.vision.counts.max() <= 15
+    trained = explainer.trained
+    record = {**trained.record, "bank": {**trained.record["bank"], "sha256": "0" * 64}}
+    save_head(tmp_path / "other.safetensors", trained.head, record)
+    other = MutualKnowledge(backbone, explainers=[LFCBMExplainer(tmp_path / "other.safetensors")], **options)
+    with pytest.raises(UsageError, match=r"the concept bank that .*other\.safetensors was trained with"):
+        other.prepare(data)

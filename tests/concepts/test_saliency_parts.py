@@ -15,6 +15,7 @@ from toy_classes import CentreSaliency, ColourBackbone
 from mkbench.backbones import Backbone
 from mkbench.concepts import (
     AttentionRollout,
+    ClipSurgery,
     Explainer,
     GradCam,
     GroupContext,
@@ -282,3 +283,25 @@ def test_towers_without_a_class_token_are_refused_in_one_sentence(
     assert outcome.code == 1
     assert outcome.error.startswith("mkbench: Expected a vision transformer of open_clip with a class token")
     assert outcome.error.count("\n") == 1
+
+
+class Contrast:
+    """A method that compares classes: the cosine of the class of each image with the mean of all."""
+
+    name = "contrast"
+
+    def settings(self) -> dict[str, object]:
+        return {}
+
+    def contrastive_maps(self, backbone: Backbone, images: Tensor, class_embedding: Tensor, classes: Tensor) -> Tensor:
+        return (class_embedding @ classes.mean(dim=0))[:, None, None].expand(-1, *backbone.grid)
+
+
+def test_a_method_that_compares_classes_is_given_all_of_them() -> None:
+    context = toy_group()
+    assert context.class_embedding is not None
+    classes = torch.nn.functional.normalize(torch.randn(7, 8, generator=torch.Generator().manual_seed(1)), dim=1)
+    maps = SaliencyParts(Contrast(), map_chunk=3).saliency(replace(context, classes=classes))
+    torch.testing.assert_close(maps[:, 0, 0], context.class_embedding @ classes.mean(dim=0))
+    with pytest.raises(ValueError, match="context must have all classes for the maps of clip-surgery, found none"):
+        SaliencyParts(ClipSurgery()).saliency(context)

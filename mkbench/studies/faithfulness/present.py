@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from mkbench.runs.finished_runs import Run
+from mkbench.studies.faithfulness.figure import compares_families, faithfulness_figure
 from mkbench.studies.faithfulness.study import faithfulness_rows
 from mkbench.studies.faithfulness.table import faithfulness_table
-from mkbench.studies.presentation import Presentation
+from mkbench.studies.presentation import Plot, Presentation
+
+_CAPTION = "Explainers by criteria, with 95 % intervals over images; hollow: no better than a control."
 
 
 def present_faithfulness(runs: Sequence[Run]) -> Presentation | None:
-    """Return the table of faithfulness, for a page; None if no run measured any."""
+    """Return the table of faithfulness, and the figure where there is one, for a page; None if no run measured any."""
     rows = faithfulness_rows([run.labelled() for run in runs])
     table = replace(faithfulness_table(rows), title="Removal curves and agreement with ground truth")
-    return Presentation("Faithfulness", [table]) if rows else None
+    plots = [Plot(_CAPTION, partial(faithfulness_figure, rows))] if compares_families(rows) else []
+    return Presentation("Faithfulness", [table], plots) if rows else None

@@ -1,11 +1,13 @@
-"""Files of the faithfulness table."""
+"""Files of the faithfulness table and figure."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Group
 
+from mkbench.plotting.style import save_figure
 from mkbench.runs.finished_runs import Run
+from mkbench.studies.faithfulness.figure import compares_families, faithfulness_figure
 from mkbench.studies.faithfulness.study import faithfulness_rows
 from mkbench.studies.faithfulness.table import faithfulness_table
 from mkbench.tables import publish_table
@@ -16,7 +18,8 @@ _STEM, _KINDS = "faithfulness", ("csv", "md", "tex")  # of the files
 def write_faithfulness(runs: Sequence[Run], folder: Path | None, *, width: int = 120) -> Group | None:
     """Write the table of faithfulness, and return it for the console; nothing if no run measured any.
 
-    Writes ``faithfulness.csv``, ``faithfulness.md`` and ``faithfulness.tex``; those of an earlier table are removed.
+    Writes ``faithfulness.csv``, ``faithfulness.md`` and ``faithfulness.tex``; where explainers of other families are
+    compared also the figure of explainers by criteria, as PNG and PDF. Those of an earlier table are removed.
 
     Args:
         runs: finished runs.
@@ -30,6 +33,9 @@ def write_faithfulness(runs: Sequence[Run], folder: Path | None, *, width: int =
     """
     rows = faithfulness_rows([run.labelled() for run in runs])
     if folder is not None:
-        for kind in _KINDS:
+        for kind in (*_KINDS, "png", "pdf"):
             (folder / f"{_STEM}.{kind}").unlink(missing_ok=True)
+        if compares_families(rows):
+            folder.mkdir(parents=True, exist_ok=True)
+            save_figure(faithfulness_figure(rows), folder / _STEM)
     return publish_table(faithfulness_table(rows), folder, _STEM, _KINDS, width=width) if rows else None

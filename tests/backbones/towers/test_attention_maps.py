@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -67,5 +68,13 @@ def test_towers_without_class_token_or_plain_attention_are_refused(
     tiny: Callable[..., OpenClipBackbone], vision: dict[str, object]
 ) -> None:
     backbone = tiny(vision)
-    with pytest.raises(BackboneError, match=r"class token and plain attention, found tiny; choose such a model, or"):
-        backbone.embed_with_attention(torch.zeros(1, 3, backbone.image_size, backbone.image_size))
+    pixels = torch.zeros(1, 3, backbone.image_size, backbone.image_size)
+    masked = torch.zeros(1, backbone.grid[0] * backbone.grid[1], dtype=torch.bool)
+    for look in (
+        backbone.embed_with_attention,
+        backbone.trace_blocks,
+        backbone.embed_with_relevance,
+        partial(backbone.embed_masked, masked=masked),
+    ):
+        with pytest.raises(BackboneError, match=r"class token and plain attention, found tiny; choose such a model"):
+            look(pixels)

@@ -14,6 +14,7 @@ from mkbench.runs.schema import RunResults
 _LEFT, _TOP, _BOTTOM = 34.0, 18.0, 30.0  # room of the axis labels and of the title, points
 _HEIGHT = 140.0
 _LEGEND_LINE = 11.0
+_MARKERS = "o^sD"  # beyond as many explainers as there are colours, the next marker
 
 
 def mi_curve_figure(results: RunResults) -> Figure:
@@ -54,7 +55,7 @@ def mi_curve_figure(results: RunResults) -> Figure:
                     auc = find_metric(results, f"mutual_information_auc{kind}", name)
                     value = ABSENT if auc is None else f"{auc.value:.2f}"
                     label = f"{explainer_label(name)}{' at chance' if kind else ''}: AUC {value}"
-                    keys.append(_draw_curve(axes, of_explainer[name], label, colour=PALETTE[index], dashed=bool(kind)))
+                    keys.append(_draw_curve(axes, of_explainer[name], label, index=index, dashed=bool(kind)))
         _finish_curve_axes(axes, results)
         page.figure.legend(
             handles=keys, loc="lower left", bbox_to_anchor=(0.02, 0), ncols=2 if chance else 1, columnspacing=1.2
@@ -62,8 +63,9 @@ def mi_curve_figure(results: RunResults) -> Figure:
     return page.figure
 
 
-def _draw_curve(axes: Axes, curve: Sequence[float], label: str, *, colour: str, dashed: bool) -> Line2D:
-    style, marker = ("--", None) if dashed else ("-", "o")
+def _draw_curve(axes: Axes, curve: Sequence[float], label: str, *, index: int, dashed: bool) -> Line2D:
+    colour, marker = PALETTE[index % len(PALETTE)], _MARKERS[index // len(PALETTE) % len(_MARKERS)]
+    style, marker = ("--", "") if dashed else ("-", marker)
     (line,) = axes.plot(range(len(curve)), curve, style, color=colour, marker=marker, markersize=2.5, label=label)
     return line
 

@@ -25,6 +25,13 @@ def test_curves_and_dashed_chance_curves_are_drawn():
     assert overlapping(visible_texts(figure)) == []
 
 
+def test_more_explainers_than_colours_are_told_apart_by_their_markers():
+    names = [f"explainer-{number}" for number in range(19)]
+    figure = mi_curve_figure({**_run({name: [1.0, 0.0] for name in names}, {}), "metrics": []})
+    styles = {(line.get_color(), line.get_marker()) for line in figure.axes[1].lines}
+    assert len(styles) == len(names)
+
+
 @pytest.mark.parametrize("estimator", ["paper", "shannon"])
 def test_axis_names_the_estimator(estimator):
     label = mi_curve_figure(_run(CURVES, {}, estimator)).axes[1].get_ylabel()
