@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup, GroupSpec
-from mkbench.errors import MkbenchError, UsageError
+from mkbench.errors import MkbenchError, MkbenchWarning, UsageError
 from mkbench.runs.group_files import finished_groups, log_group, read_group, write_group
 from mkbench.runs.manifest import differences, read_manifest
 from mkbench.runs.ownership import give_up_ownership, take_ownership
@@ -144,7 +144,7 @@ class ResultWriter(Callback):
             reasons = dict(zip((spec.key for spec in specs), threads.map(why_not, specs), strict=True))
         for key, reason in reasons.items():
             if reason is not None and warn:
-                warnings.warn(f"The group {key} is computed again: {reason}", stacklevel=2)
+                warnings.warn(f"The group {key} is computed again: {reason}", MkbenchWarning, stacklevel=2)
         return [key for key, reason in reasons.items() if reason is None]
 
     def on_predict_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

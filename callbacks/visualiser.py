@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.errors import MkbenchWarning
 from mkbench.plotting.sample import sample_figure
 from mkbench.plotting.style import save_figure
 from mkbench.runs.results import read_results
@@ -64,7 +65,7 @@ class Visualiser(Callback):
             yield
         except Exception as error:  # a font without a letter, a full disk, a fault of the drawing
             if not self._failed:
-                warnings.warn(f"A figure was left out: {type(error).__name__}: {error}", stacklevel=2)
+                warnings.warn(f"A figure was left out: {type(error).__name__}: {error}", MkbenchWarning, stacklevel=2)
             self._failed = True
 
     def _draw_group(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any) -> None:

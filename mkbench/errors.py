@@ -33,6 +33,10 @@ class EndpointError(MkbenchError):
     """A language model that does not answer now."""
 
 
+class MkbenchWarning(UserWarning):
+    """What a user should know though the work goes on; the command line shows it as one sentence."""
+
+
 def sentence(error: Exception) -> str:
     r"""Return what to show of an error; one that crossed from a worker process brings its traceback as text.
 

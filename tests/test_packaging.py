@@ -3,6 +3,7 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -107,3 +108,13 @@ def numbers(version: str) -> tuple[int, ...]:
     """Version with four numbers, so that 4.28 is 4.28.0.0."""
     given = [int(part) for part in version.split(".")]
     return tuple(given + [0] * (4 - len(given)))
+
+
+@pytest.mark.parametrize(("words", "cpu_build"), [([], False), (["TORCH_INDEX=https://example.org/cpu"], True)])
+def test_installation_shows_progress_and_takes_a_cpu_build_of_torch(words: list[str], cpu_build: bool) -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", "--always-make", *words, "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    (install,) = [line for line in planned.splitlines() if "pip install" in line]
+    assert not {"-q", "-qq", "--quiet"} & set(install.split())
+    assert ("--extra-index-url https://example.org/cpu" in install) is cpu_build

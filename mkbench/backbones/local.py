@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from mkbench.backbones.building import build_random, build_with_weights
 from mkbench.backbones.deferred_text import needing_hugging_face
 from mkbench.backbones.openclip import DeferredTokenizer, OpenClipBackbone
-from mkbench.errors import BackboneError
+from mkbench.errors import BackboneError, MkbenchWarning
 from mkbench.text_files import parse_json
 
 PREFIX = "local-dir:"
@@ -176,6 +176,7 @@ def _check_preprocessing(preprocess: Any, image_size: Any, where: str) -> None:
         warnings.warn(
             f"There is no {' and no '.join(unknown)} in {where}, so images are normalised as those of OpenAI's CLIP; "
             "add it if the model was trained otherwise.",
+            MkbenchWarning,
             stacklevel=2,
         )
     size = preprocess.get("size")

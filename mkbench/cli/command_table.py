@@ -3,9 +3,11 @@
 import argparse
 import shutil
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from itertools import takewhile
+from typing import Any, NoReturn
 
 #: Command, of one word or two -> module or `module:object`, imported only when it is used, with `HELP`,
 #: `add_arguments(parser)` and `run(options) -> int`.
@@ -48,10 +50,48 @@ def options_by_command() -> dict[str, list[str]]:
     }
 
 
-def make_parser(command: str) -> argparse.ArgumentParser:
+#: Option of `mkbench predict` that a command which hands options on takes, though it has no dot.
+_SEED = "--seed_everything"
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Parser of a command, which names unknown options even where something else is missing."""
+
+    _words: Sequence[str] = ()
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether options that the command does not know are for `mkbench predict`."""
+        return self.get_default("overrides") is not None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as ever, and remember the words for a message."""
+        self._words = args or ()
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end with exit code 2."""
+        unknown = [] if message.startswith("unknown options") else self._unknown_options()
+        super().error(f"{message}; unknown options: {' '.join(unknown)}{self.advise(unknown)}" if unknown else message)
+
+    def advise(self, unknown: Sequence[str]) -> str:
+        """Return "; did you mean ...?" for the first of some unknown options, or nothing where no option is near."""
+        names = [word.partition("=")[0] for word in unknown[:1]]
+        nearest = [near for name in names for near in get_close_matches(name, list(self._option_string_actions), n=1)]
+        return f"; did you mean {nearest[0]}?" if nearest else ""
+
+    def _unknown_options(self) -> list[str]:
+        options = [word for word in takewhile(lambda word: word != "--", self._words) if word.startswith("--")]
+        names = [option.partition("=")[0] for option in options]
+        handed_on = [name for name in names if self.hands_on and ("." in name or name == _SEED)]
+        known = tuple(self._option_string_actions)
+        return [name for name in names if name not in handed_on and not any(each.startswith(name) for each in known)]
+
+
+def make_parser(command: str) -> CommandParser:
     """Return the parser of a command."""
     module = load_command(command)
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=f"mkbench {command}",
         description=textwrap.fill(module.HELP, shutil.get_terminal_size().columns - 2),
         epilog=list_commands(name for name in COMMANDS if name.startswith(f"{command} ")),

@@ -95,6 +95,9 @@ def portable_text(path: Path) -> str:
 def with_found_configs(words: Sequence[str]) -> list[str]:
     """Return the words of a command, with the files that ``--config`` names looked up.
 
+    Raises:
+        UsageError: a YAML file that is neither there nor packaged.
+
     >>> Path(with_found_configs(["predict", "--config=configs/critters/heads.yaml"])[1][9:]).is_file()
     True
     """
@@ -104,7 +107,16 @@ def with_found_configs(words: Sequence[str]) -> list[str]:
         if option not in ("--config", "-c"):
             continue
         if equals:
-            found[place] = f"{option}={find_config(Path(value))}"
+            found[place] = f"{option}={_require_config(value)}"
         elif place + 1 < len(words):
-            found[place + 1] = str(find_config(Path(words[place + 1])))
+            found[place + 1] = str(_require_config(words[place + 1]))
     return found
+
+
+def _require_config(name: str) -> Path:
+    path = find_config(Path(name))
+    if path.suffix in (".yaml", ".yml") and not path.exists():
+        raise UsageError(
+            f"Expected a configuration at {name}, found none; check --config, or take one of `mkbench configs`."
+        )
+    return path

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mkbench.cli.stopping import Terminated
 from mkbench.errors import MkbenchError
 
 #: How torch begins what it says of a worker that ended without an exception.
@@ -16,6 +17,7 @@ def dead_workers_explained() -> Iterator[None]:
 
     Raises:
         MkbenchError: a worker died.
+        Terminated: a worker was ended by SIGTERM, which is for the command.
 
     >>> with dead_workers_explained():
     ...     raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")  # doctest: +ELLIPSIS
@@ -28,6 +30,8 @@ def dead_workers_explained() -> Iterator[None]:
         dead = _DEAD.match(str(error))
         if dead is None:
             raise
+        if dead["how"].endswith("signal: Terminated"):  # SIGTERM to the process group reaches the workers too
+            raise Terminated from error
         raise MkbenchError(
             f"Expected the processes that read images to end well, found one that {dead['how']}; most often memory or "
             "/dev/shm is full: free some, give fewer --data.num_workers (0 reads in the process of the model), or "

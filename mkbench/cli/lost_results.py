@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mkbench.cli.run_parts import load_data, load_part
-from mkbench.errors import DataError, MkbenchError
+from mkbench.errors import DataError, MkbenchError, MkbenchWarning
 from mkbench.runs.finished_runs import Runs, as_paths, find_folders, read_runs
 from mkbench.runs.group_files import finished_groups
 from mkbench.runs.manifest import differences, read_manifest
@@ -60,7 +60,7 @@ def restore_results(paths: Iterable[Path], *, trust: bool = False) -> list[Path]
             if unfinished is not None and run in named:
                 raise DataError(unfinished) from error
             if unfinished is not None:
-                warnings.warn(f"Left out: {unfinished}", stacklevel=2)
+                warnings.warn(f"Left out: {unfinished}", MkbenchWarning, stacklevel=2)
                 continue
             _restore(run, manifest, error, trust=trust)
         restored.append(run)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from mkbench import __version__
 from mkbench.cli.command_table import COMMANDS, TRAINER_COMMANDS, list_commands, load_command, make_parser
+from mkbench.cli.config_files import with_found_configs
 from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.failures import take_debug
 from mkbench.cli.plugins import take_plugins
+from mkbench.cli.shown_warnings import warnings_as_sentences
 from mkbench.cli.stopping import say_stopped, stoppable
 from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
 
@@ -46,7 +48,7 @@ def main(args: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 must not end a command at an arrow
             stream.reconfigure(errors="replace")
-    with stoppable():
+    with stoppable(), warnings_as_sentences():
         return _run(words)
 
 
@@ -106,6 +108,7 @@ def _dispatch(words: list[str]) -> int:
 
 def _run_trainer(words: list[str]) -> int:
     """Run `predict` or `fit`, and show what came of it."""
+    words = with_found_configs(words)
     # These take seconds to import.
     from mkbench.cli.trainer import MkbenchCLI  # noqa: PLC0415
     from mkbench.cli.trainer_help import show_help  # noqa: PLC0415
@@ -132,10 +135,8 @@ def _refuse_misspelt(command: str, rest: list[str]) -> None:
 def _run_command(command: str, words: list[str]) -> int:
     parser = make_parser(command)
     options, rest = parser.parse_known_args(words)
-    if rest and not hasattr(options, "overrides"):
-        nearest = get_close_matches(rest[0].partition("=")[0], list(parser._option_string_actions), n=1)
-        advice = f"; did you mean {nearest[0]}?" if nearest else ""
-        parser.error(f"unknown options: {' '.join(rest)}{advice}")
+    if rest and not parser.hands_on:
+        parser.error(f"unknown options: {' '.join(rest)}{parser.advise(rest)}")
     if rest:
         options.overrides = rest
     exit_code: int = load_command(command).run(options)

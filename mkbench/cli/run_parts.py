@@ -115,6 +115,11 @@ def load_part(run: Path, part: Literal["model", "data"], *, trust: bool = False)
     from mkbench.datamodules.base import ClassGroupDataModule  # noqa: PLC0415
     from mkbench.systems.base import BenchmarkSystem  # noqa: PLC0415
 
+    if not (run / CONFIG).is_file():
+        raise UsageError(
+            f"Expected the folder of a model's run with {CONFIG}, found none at {run}; name one, as "
+            "runs/demo/critters-vit-s."
+        )
     content = read_yaml(run / CONFIG, kind="the configuration of a run")
     bases = {"model": BenchmarkSystem, "data": ClassGroupDataModule}
     if not isinstance(content, dict) or not content.keys() >= bases.keys():

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 #: Exit codes by the convention of shells: 128 and the number of the signal.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -18,12 +19,13 @@ class Terminated(KeyboardInterrupt):
 
 
 class _Stop:
-    """State of the process: who owns the handler, and whether SIGTERM has come."""
+    """State of the process: who owns the handler, whether SIGTERM has come, and who watched child processes before."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
         self.timer: threading.Timer | None = None
         self.starting = False
+        self.watch: Any = None
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
         if os.getpid() != self.owner:  # a worker that was forked from the owner has nothing to tidy up
@@ -36,7 +38,16 @@ class _Stop:
             self.timer.daemon = True
             self.timer.start()
             self.starting = False
+            # `timeout` and schedulers signal the whole process group: that the workers of a DataLoader end is no fault
+            self.watch = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Terminated
+
+    def forget(self) -> None:
+        """Go back to before SIGTERM, for a process that lives on, such as that of a notebook."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+            signal.signal(signal.SIGCHLD, self.watch)
 
 
 _stop = _Stop()
@@ -67,9 +78,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        if _stop.timer is not None:
-            _stop.timer.cancel()
-            _stop.timer = None
+        _stop.forget()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
 

@@ -18,6 +18,7 @@ from mkbench.atomic_files import written_whole
 from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.concepts import bank_embeddings, class_embeddings
+from mkbench.errors import MkbenchWarning
 
 _META_KEY = "mkbench"
 
@@ -122,7 +123,9 @@ def _read(path: Path, key: dict[str, Any], shape: tuple[int, int]) -> tuple[Tens
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         found = f"a damaged file ({error})"
     warnings.warn(
-        f"Expected the text embeddings of this model in {path}, found {found}; computing them again.", stacklevel=3
+        f"Expected the text embeddings of this model in {path}, found {found}; computing them again.",
+        MkbenchWarning,
+        stacklevel=3,
     )
     return None
 
@@ -137,5 +140,6 @@ def _write(path: Path, embeddings: Tensor, key: dict[str, Any]) -> None:
         warnings.warn(
             f"Expected to keep text embeddings in {path.parent}, found that it cannot be written "
             f"({error.strerror or error}); they are computed in every run. Give a folder with --model.text_cache.",
+            MkbenchWarning,
             stacklevel=3,
         )

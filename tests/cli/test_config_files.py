@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,3 +72,17 @@ def test_copy_is_named_and_never_overwrites(command: Callable[..., Any], tmp_pat
     unknown = command("configs", "copy", "crittrs/demo")
     assert unknown.code == 2
     assert "did you mean configs/critters/demo.yaml" in unknown.error
+
+
+def test_missing_configuration_is_said_before_anything_slow_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from mkbench.cli.main import main; code = main(['predict', '--config=none.yaml']); "
+        "print(code, {'torch', 'lightning', 'jsonargparse'} & sys.modules.keys())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CONFIGS.parent)}
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "2 set()\n"
+    assert told.stderr.startswith("mkbench: Expected a configuration at none.yaml, found none; check --config, or take")
+    assert told.stderr.count("\n") == 1

@@ -10,6 +10,7 @@ from torch.utils.data import get_worker_info
 
 from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.main import main
+from mkbench.cli.stopping import Terminated
 from mkbench.datamodules.class_groups import ImageSource
 from mkbench.datamodules.critters import Critters
 from mkbench.errors import MkbenchError
@@ -35,6 +36,11 @@ def test_sentence_says_how_it_ended_and_what_to_set(said: str, how: str) -> None
         raise RuntimeError(said)
     assert "--data.num_workers" in str(error.value)
     assert "--shm-size" in str(error.value)
+
+
+def test_worker_that_sigterm_ended_is_a_stop() -> None:
+    with pytest.raises(Terminated), dead_workers_explained():
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. ")
 
 
 def test_other_errors_pass() -> None:

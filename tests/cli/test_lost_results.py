@@ -12,7 +12,7 @@ from toy_data import CONFIGS
 import mkbench
 from mkbench.cli.lost_results import restore_results
 from mkbench.cli.main import main
-from mkbench.errors import DataError, UsageError
+from mkbench.errors import DataError, MkbenchWarning, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_missing_group_is_no_finished_run(run: Path) -> None:
     with pytest.raises(DataError, match=r"found 1 of 3 class groups missing, such as 00001-000; run its `mkbench pred"):
         restore_results([run])
     shutil.copytree(run, run.parent / "other")
-    within_a_bench = pytest.warns(UserWarning, match="Left out: Expected a finished run")
+    within_a_bench = pytest.warns(MkbenchWarning, match="Left out: Expected a finished run")
     with within_a_bench, pytest.raises(DataError, match="found unfinished ones"):
         restore_results([run.parent])
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import yaml
@@ -24,17 +25,21 @@ def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
-def terminate_after_first_group(process: subprocess.Popen[str], run: Path) -> str:
-    """Send SIGTERM once a group is finished; return what was said, within the grace time."""
+def terminate_after_first_group(process: subprocess.Popen[str], run: Path, *, group: bool = False) -> str:
+    """Send SIGTERM, maybe to the process group, once a group is finished; return what was said within the grace."""
     end = time.monotonic() + 90
     while not list(run.glob("groups/[!.]*.parquet")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    if group:
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=10)
     return said
 
@@ -58,6 +63,31 @@ def test_predict_stops_on_sigterm_and_goes_on(predict_words: list[str], tmp_path
     assert again.returncode == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert len(list((tmp_path / "runs" / "tiny" / "groups").iterdir())) == 12
+
+
+@pytest.mark.slow
+def test_sigterm_to_the_process_group_gives_one_sentence(predict_words: list[str], tmp_path: Path) -> None:
+    words = [*predict_words, "--data.limit_classes=12", "--data.images_per_class=4", "--data.num_workers=2"]
+    process = start(words, tmp_path)
+    said = terminate_after_first_group(process, tmp_path / "runs" / "tiny", group=True)
+    assert process.returncode == 143
+    assert said == "mkbench: stopped by SIGTERM; what is finished is kept, and the same command goes on from there.\n"
+
+
+def test_children_that_end_after_sigterm_are_no_fault() -> None:
+    def fail(signum: int, frame: FrameType | None) -> None:
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. ")
+
+    before = signal.signal(signal.SIGCHLD, fail)
+    try:
+        with stoppable():
+            with pytest.raises(Terminated):
+                signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGCHLD)
+        with pytest.raises(RuntimeError):  # watched again
+            signal.raise_signal(signal.SIGCHLD)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_bench_under_sigterm_starts_no_other_model(predict_words: list[str], tiny_model: Path, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.metrics.entry import MetricEntry
@@ -16,6 +17,9 @@ _COLUMNS = (
     *(("metric", "name"), ("meaning", "meaning"), ("better", "better")),
     *(("unit", "unit"), ("beside it", "beside"), ("source", "source")),
 )
+_NARROW = _COLUMNS[:4]  # of a terminal on which all columns would break words
+_WRAPPED = ("meaning", "source")  # sentences
+_UNBOUNDED = 10_000  # columns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +33,19 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
-    columns = [Column(heading, key, text=True, absent="", whole=key == "name") for heading, key in _COLUMNS]
     console = Console()
-    console.print(to_console(ResultTable(columns, rows, title="Metrics", look="framed"), width=console.width))
+    shown = _draw(rows, _COLUMNS, console)
+    if console.measure(shown, options=console.options.update(width=_UNBOUNDED)).minimum > console.width:
+        shown = _draw(rows, _NARROW, console)
+    console.print(shown)
     return 0
+
+
+def _draw(rows: Sequence[Mapping[str, Any]], headings: Sequence[tuple[str, str]], console: Console) -> Group:
+    columns = [Column(heading, key, text=True, absent="", whole=key not in _WRAPPED) for heading, key in headings]
+    notes = [] if headings == _COLUMNS else ["A wider terminal and --json show what stands beside each and its source."]
+    table = ResultTable(columns, rows, title="Metrics", look="framed", notes=notes)
+    return to_console(table, width=console.width)
 
 
 def _describe(entry: MetricEntry) -> dict[str, Any]:

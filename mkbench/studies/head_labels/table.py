@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from mkbench.heads.labels import LabelledHead
+from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, find_metric, model_label
 from mkbench.runs.schema import MetricResult, RunResults
@@ -33,6 +34,8 @@ _NOTE = (
     "with only what a head's texts keep of it; CCS: texts out of five that fit a head's label; brackets: 95 %."
 )
 _PERMUTED = "permuted labels: the same labels shuffled over the heads; ✔ higher than that."
+#: Metrics of which the table of one run says what they are.
+_EXPLAINED = ("top1_mean_ablated", "top1_reconstructed", "concept_consistency")
 
 
 def metrics_table(results: RunResults) -> ResultTable:
@@ -55,7 +58,8 @@ def metrics_table(results: RunResults) -> ResultTable:
         Column("n", "n"),
     ]
     rows = [metric for metric in results["metrics"] if not metric["name"].endswith(f"_{SHUFFLED}")]
-    return ResultTable(columns, rows, notes=[f"{_NOTE} {_PERMUTED}"], look="airy")
+    explained = [f"{row['name']}: {CATALOGUE[row['name']].meaning}." for row in rows if row["name"] in _EXPLAINED]
+    return ResultTable(columns, rows, notes=[*explained, _PERMUTED], look="airy")
 
 
 def _score(head: LabelledHead) -> int | None:

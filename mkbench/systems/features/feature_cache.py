@@ -21,7 +21,7 @@ from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup, GroupSpec
 from mkbench.datamodules.group_loader import group_loader
-from mkbench.errors import BackboneError, DataError, UsageError
+from mkbench.errors import BackboneError, DataError, MkbenchWarning, UsageError
 from mkbench.progress import counting_bar
 from mkbench.systems.features.feature_set import FeatureChunk, FeatureSet
 
@@ -80,6 +80,7 @@ class FeatureCache:
                 warnings.warn(
                     f"Expected the features of {data.name} from {backbone.name} in {place}, found {reason}; encoding "
                     "the images again.",
+                    MkbenchWarning,
                     stacklevel=2,
                 )
         self._write(place, key, backbone, data)
@@ -136,7 +137,9 @@ class FeatureCache:
                 progress.advance(task, len(group) + len(group.unreadable))
         if unreadable:
             warnings.warn(
-                f"{len(unreadable)} images of {data.name} were left out; the first: {unreadable[0]}", stacklevel=2
+                f"{len(unreadable)} images of {data.name} were left out; the first: {unreadable[0]}",
+                MkbenchWarning,
+                stacklevel=2,
             )
 
     def _encode_group(self, backbone: Backbone, group: ClassGroup, kind: Kind) -> FeatureChunk:

@@ -162,7 +162,7 @@ def forget_configuration(run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (forget_configuration, "Expected the configuration of a run at"),
+        (forget_configuration, "Expected the folder of a model's run with config.yaml, found none at"),
         (forget_bank, "Expected the concept bank that"),
     ],
 )

@@ -28,3 +28,15 @@ def test_names_are_whole(command: Callable[..., Any], monkeypatch: pytest.Monkey
     assert outcome.code == 0
     for name in CATALOGUE:
         assert name in outcome.output
+
+
+@pytest.mark.parametrize(("columns", "sources"), [("80", False), ("110", False), ("130", True), ("200", True)])
+def test_no_word_is_broken(
+    command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, columns: str, sources: bool
+) -> None:
+    listed = json.loads(command("metrics", "--json").output)
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = set(command("metrics").output.split())
+    keys = ("meaning", "better", "unit", *(("beside", "source") if sources else ()))
+    assert {word for row in listed for key in keys for word in (row[key] or "").split()} <= shown
+    assert ("Deligiannis," in shown) == sources

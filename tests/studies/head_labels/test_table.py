@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, Source
+from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.head_labels.study import HeadReport
 from mkbench.studies.head_labels.table import show_report
@@ -53,6 +54,18 @@ def test_report_shows_heads_metrics_and_chance(separates: bool) -> None:
     mark = " ✔" if separates else ""
     assert f"association 0.500 [0.000, 1.000] 0.250 [0.000, 0.500]{mark} 2" in lines
     assert not any(line.startswith("association_shuffled") for line in lines)
+
+
+def test_notes_of_one_run_explain_its_rows_by_their_names() -> None:
+    document = LabelDocument((head(0, "colour", (True, True)),), (), {}, {})
+    of_heads = [metric("top1_mean_ablated", 0.5), metric("concept_consistency", 0.25)]
+    lines = printed(show_report(HeadReport(results(*of_heads), document, (0.875,))))
+    text = " ".join(lines)
+    for name in ("top1_mean_ablated", "concept_consistency"):
+        assert any(line.startswith(f"{name} 0.") for line in lines)
+        assert f"{name}: {CATALOGUE[name].meaning}." in text
+    for other in ("top1_reconstructed", "heads alone", "CCS: "):  # of rows that are not there, or of another table
+        assert other not in text
 
 
 def test_runs_stand_side_by_side_with_what_is_missing(tmp_path: Path) -> None:
