@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
@@ -98,7 +99,8 @@ def _shortest(image: Tensor, size: int, interpolation: InterpolationMode) -> Ten
             f"Expected an image at most {LONGEST_SIDE} times as long as wide, of which the model's transform crops the "
             f"centre, found {width} x {height} pixels; remove the image, or give --data.resize squash."
         )
-    return _crop(_resize(image, [size], interpolation), size)
+    shape = [int(size * side / min(height, width)) for side in (height, width)]
+    return _crop(_resize(image, shape, interpolation), size)
 
 
 def _longest(image: Tensor, size: int, interpolation: InterpolationMode) -> Tensor:
@@ -108,6 +110,12 @@ def _longest(image: Tensor, size: int, interpolation: InterpolationMode) -> Tens
 
 
 def _resize(image: Tensor, shape: list[int], interpolation: InterpolationMode) -> Tensor:
+    if image.dtype == torch.uint8 and interpolation is InterpolationMode.BILINEAR:
+        # torchvision takes whole numbers where the processor has AVX2, as Pillow does, and floats elsewhere,
+        # which rounds one value in six to the other side; this takes whole numbers on every processor.
+        flat = image.flatten(end_dim=-3)[None]  # (1, channels, height, width)
+        shrunk = interpolate(flat, shape, mode="bilinear", antialias=True, align_corners=False)
+        return shrunk[0].unflatten(0, image.shape[:-2])
     resized: Tensor = transforms.resize(image, shape, interpolation=interpolation, antialias=True)
     return resized
 

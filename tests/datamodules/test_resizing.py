@@ -88,3 +88,12 @@ def test_thin_images_are_refused_before_they_grow(turned):
         source_pixels(shape, geometry, "model")
     assert resize_image(thin, geometry, "squash").shape == (3, 16, 16)  # nothing grows
     assert resize_image(thin[:, :200, :200], geometry, "model").shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("mode", ["squash", "shortest", "longest"])
+def test_images_do_not_depend_on_the_processor(noise, mode, monkeypatch):
+    geometry = Geometry(size=24, mean=HALVES, std=HALVES, interpolation="bilinear", resize_mode=mode)
+    here = resize_image(as_tensor(noise), geometry, "model")
+    for capability in ("AVX2", "DEFAULT"):  # torchvision chooses its arithmetic by it
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda capability=capability: capability)
+        assert torch.equal(resize_image(as_tensor(noise), geometry, "model"), here)
