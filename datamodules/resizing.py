@@ -115,7 +115,7 @@ def _resize(image: Tensor, shape: list[int], interpolation: InterpolationMode) -
         # which rounds one value in six to the other side; this takes whole numbers on every processor.
         flat = image.flatten(end_dim=-3)[None]  # (1, channels, height, width)
         shrunk = interpolate(flat, shape, mode="bilinear", antialias=True, align_corners=False)
-        return shrunk[0].unflatten(0, image.shape[:-2])
+        return shrunk.reshape(*image.shape[:-2], *shape)
     resized: Tensor = transforms.resize(image, shape, interpolation=interpolation, antialias=True)
     return resized
 
