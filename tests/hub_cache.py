@@ -134,6 +134,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubCa
         monkeypatch.setattr(module, "HF_HUB_CACHE", str(folder), raising=False)
         monkeypatch.setattr(module, "HF_HUB_OFFLINE", True, raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_HUB_CACHE", str(folder), raising=False)
+    monkeypatch.setattr(transformers.utils.hub, "TRANSFORMERS_CACHE", str(folder), raising=False)  # before 5
     monkeypatch.setattr(transformers.utils.hub, "_is_offline_mode", True, raising=False)
     yield HubCache(folder)
     shutil.rmtree(folder)

@@ -113,12 +113,12 @@ def difference(values: dict[str, dict[str, Tensor]], metric: str, explainer: str
 #: Which control a metric tells the planted truth from, as docs/metrics.md says. Published MI and AUC rise with every
 #: further descriptor of one fact, and the truth names each fact once: they do not tell it from the whole image.
 TOLD = {
-    "mi": {RANDOM},
-    "auc": {RANDOM},
-    "grouped_mi": {RANDOM, WHOLE_IMAGE},
-    "descriptor_precision": {RANDOM, WHOLE_IMAGE},
-    "mutual_precision": {RANDOM, WHOLE_IMAGE},
-    "part_iou": {RANDOM},  # the whole image has no parts
+    "mi": (RANDOM,),
+    "auc": (RANDOM,),
+    "grouped_mi": (RANDOM, WHOLE_IMAGE),
+    "descriptor_precision": (RANDOM, WHOLE_IMAGE),
+    "mutual_precision": (RANDOM, WHOLE_IMAGE),
+    "part_iou": (RANDOM,),  # the whole image has no parts
 }
 
 
