@@ -14,6 +14,7 @@ from mkbench.atomic_files import temporary_folder
 from mkbench.datamodules.image_content import file_digest
 from mkbench.datamodules.image_files import AS_STORED, Decoding, decode_image
 from mkbench.errors import DataError
+from mkbench.text_files import parse_json
 
 _INDEX = "index.json"
 
@@ -172,7 +173,7 @@ def open_stored(folder: Path, split: str, decoding: Decoding = AS_STORED) -> Sto
     ((), (7,))
     """
     try:
-        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        index = parse_json((folder / _INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"Expected kept images in {folder}, found a damaged folder; delete it.") from error
     rows: list[list[int]] = [[] for _ in index["class_names"]]

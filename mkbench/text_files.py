@@ -8,6 +8,7 @@ import yaml
 
 #: Most brackets around a value of a JSON or YAML file; none that is read here has more than a handful.
 _DEEPEST = 100
+_HALF = "half of a pair of surrogates, which no file of results can hold"
 _TOO_DEEP = f"more than {_DEEPEST} brackets within each other"
 #: Most lists and objects, counted as often as aliases of YAML repeat them.
 _MOST_PARTS = 20_000_000
@@ -32,7 +33,8 @@ def parse_json(text: str) -> Any:
         text: the content of a file.
 
     Raises:
-        ValueError: the text is not JSON, has an object with the same key twice, or is nested more than 100 deep.
+        ValueError: the text is not JSON, has an object with the same key twice, is nested more than 100 deep, or
+            escapes half of a character.
 
     >>> parse_json('{"owl": ["wings"]}')
     {'owl': ['wings']}
@@ -45,6 +47,8 @@ def parse_json(text: str) -> Any:
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
     _require_shallow(content)
+    if "\\u" in text and not is_utf8(json.dumps(content, ensure_ascii=False)):
+        raise ValueError(_HALF)
     return content
 
 
@@ -55,13 +59,14 @@ def parse_yaml(text: str) -> Any:
         text: the content of a file.
 
     Raises:
-        ValueError: the text is not YAML, is nested more than 100 deep, or stands for gigabytes by its aliases.
+        ValueError: the text is not YAML, is nested more than 100 deep, escapes half of a character, or stands for
+            gigabytes by its aliases.
 
     >>> parse_yaml("owl: [wings]")
     {'owl': ['wings']}
     """
     try:
-        _require_shallow_yaml(text)  # building what is nested deeply would take minutes
+        _require_plain_yaml(text)  # building what is nested deeply would take minutes
         content = yaml.safe_load(text)
     except (yaml.YAMLError, AttributeError) as error:  # the library's own slip over a tag of a date that is none
         raise ValueError(" ".join(str(error).split())) from error
@@ -69,12 +74,14 @@ def parse_yaml(text: str) -> Any:
     return content
 
 
-def _require_shallow_yaml(text: str) -> None:
+def _require_plain_yaml(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise ValueError(_TOO_DEEP)
+        if isinstance(event, yaml.ScalarEvent) and not is_utf8(event.value):
+            raise ValueError(_HALF)
 
 
 def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

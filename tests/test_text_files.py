@@ -1,6 +1,6 @@
 import pytest
 
-from mkbench.text_files import is_utf8, parse_json, printable, split_lines
+from mkbench.text_files import is_utf8, parse_json, parse_yaml, printable, split_lines
 
 
 def test_lines_end_at_newlines_alone():
@@ -34,6 +34,17 @@ def test_a_hundred_brackets_are_not_too_many():
     for _ in range(100):
         (content,) = content
     assert content == 1
+
+
+@pytest.mark.parametrize("parse", [parse_json, parse_yaml])
+@pytest.mark.parametrize("text", ['["a", "\\ud800"]', '{"\\udfff": 1}'])
+def test_half_a_character_is_refused(parse, text):
+    with pytest.raises(ValueError, match="half of a pair of surrogates"):
+        parse(text)
+
+
+def test_escaped_characters_are_read():
+    assert parse_json('["caf\\u00e9", "\\ud83d\\ude00"]') == ["café", "😀"]
 
 
 def test_names_that_are_not_utf8():

@@ -21,6 +21,7 @@ from mkbench.baselines.linear_probe import LinearProbe
 from mkbench.baselines.mm_cbm import MMCBM
 from mkbench.baselines.mm_protosim import MMProtoSim
 from mkbench.errors import DataError, UsageError
+from mkbench.text_files import parse_json
 
 _META_KEY = "mkbench"
 _SCHEMA_VERSION = 1
@@ -149,7 +150,7 @@ def load_head(file: Path) -> TrainedHead:
         )
     try:
         with safe_open(file, framework="pt") as opened:
-            meta = json.loads((opened.metadata() or {})[_META_KEY])
+            meta = parse_json((opened.metadata() or {})[_META_KEY])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
         if meta["schema_version"] != _SCHEMA_VERSION:
             raise KeyError("schema_version")

@@ -1,6 +1,5 @@
 """Concept groups: which descriptors of a bank say the same, so that concepts are counted and not strings."""
 
-import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from mkbench.concepts.linalg import require_finite, unit_rows
 from mkbench.errors import DataError, UsageError
+from mkbench.text_files import parse_json
 
 #: Equal embeddings may lie this far apart.
 _ROUNDING = 1e-9
@@ -94,7 +94,7 @@ def load_groups(path: str | Path, descriptors: Sequence[str]) -> Tensor:
         tensor([0, 1, 0])
     """
     try:
-        content: Any = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        content: Any = parse_json(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"Expected a file of concept groups at {path}, found no readable file ({error.strerror}); check the path."

@@ -14,6 +14,7 @@ from mkbench.atomic_files import written_whole
 from mkbench.errors import DataError, MkbenchError
 from mkbench.heads.contributions import HeadContributions
 from mkbench.runs.run_folder import CONTRIBUTIONS
+from mkbench.text_files import parse_json
 
 SCHEMA_VERSION = 1
 #: The terms that are kept.
@@ -113,10 +114,10 @@ def read_shape(
     """
     path = contributions_path(run, key)
     if not path.is_file():  # a named pipe would not end
-        raise _broken(path, "no file")
+        raise _broken(path, "none that can be read (no file)")
     try:
         with safe_open(path, framework="pt") as file:
-            said = json.loads((file.metadata() or {})[_META_KEY])
+            said = parse_json((file.metadata() or {})[_META_KEY])
             shape = tuple(file.get_slice("heads").get_shape())
             names = set(file.keys())
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

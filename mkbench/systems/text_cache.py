@@ -19,6 +19,7 @@ from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.concepts import bank_embeddings, class_embeddings
 from mkbench.errors import MkbenchWarning
+from mkbench.text_files import parse_json
 
 _META_KEY = "mkbench"
 
@@ -114,7 +115,7 @@ def _read(path: Path, key: dict[str, Any], shape: tuple[int, int]) -> tuple[Tens
     """Return embeddings and how many texts were truncated; warn and return None if the file holds anything else."""
     try:
         with safe_open(path, framework="pt") as file:
-            said = json.loads((file.metadata() or {}).get(_META_KEY, "{}"))
+            said = parse_json((file.metadata() or {}).get(_META_KEY, "{}"))
             embeddings: Tensor = file.get_tensor("embeddings")
         fits = {name: said[name] for name in key} == key and tuple(embeddings.shape) == shape
         if fits and embeddings.dtype == torch.float32 and _digest(embeddings) == said["sha256"]:

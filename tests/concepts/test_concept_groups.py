@@ -66,6 +66,8 @@ def test_file_names_groups_and_the_rest_stands_alone(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{", "Expected a JSON object .* repair it"),
+        ('{"x": ["a"], "x": ["b"]}', "found 'x' is a key twice; repair it"),
+        ("[" * 5000, "more than 100 brackets"),
         (["a"], "found another form; convert it"),
         ({"x": "a"}, "found another form; convert it"),
         ({"x": ["a"], "y": ["a"]}, "found 'a' in 'y' and in 'x'; correct it"),

@@ -24,6 +24,7 @@ from mkbench.datamodules.group_loader import group_loader
 from mkbench.errors import BackboneError, DataError, MkbenchWarning, UsageError
 from mkbench.progress import counting_bar
 from mkbench.systems.features.feature_set import FeatureChunk, FeatureSet
+from mkbench.text_files import parse_json
 
 _INDEX = "index.json"
 _VERSION = 2
@@ -199,7 +200,7 @@ def _probe(backbone: Backbone, data: ClassGroupDataModule) -> str:
 def _read(place: Path, key: dict[str, Any]) -> FeatureSet:
     """Map the files of a folder into memory; raise if they are not what the key names."""
     try:
-        index = json.loads((place / _INDEX).read_text(encoding="utf-8"))
+        index = parse_json((place / _INDEX).read_text(encoding="utf-8"))
         if index["identity"] != key["identity"]:
             raise _StaleError("features of another model or data set")
         if index["images"] != key["images"]:
