@@ -9,13 +9,16 @@ from mkbench.runs.schema import find_fault
 from mkbench.text_files import parse_json
 
 
-class _Manifest(TypedDict, total=False):
+class _Groups(TypedDict):
+    groups: dict[str, list[str]]
+
+
+class _Manifest(_Groups, total=False):
     schema_version: int
     system: str
     model: dict[str, Any]
     data: dict[str, Any]
     settings: dict[str, Any]
-    groups: dict[str, list[str]]
 
 
 def read_manifest(run: Path) -> dict[str, Any] | None:

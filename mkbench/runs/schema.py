@@ -152,6 +152,9 @@ class Environment(TypedDict, total=False):
     versions: dict[str, str]
 
 
+#: Largest integer of which a 64-bit number still tells each from the next.
+_LARGEST = 2**53
+
 _NAMES: dict[Any, str] = {
     str: "a string",
     int: "an integer",
@@ -196,6 +199,8 @@ def find_fault(content: object, schema: Any, place: str = "") -> str | None:
         raise TypeError(f"Expected an annotation of JSON, got {schema!r}.")
     if not _is_of(content, kind):
         return f"{place} to be {_NAMES[kind]}, found {_NAMES.get(type(content), type(content).__name__)}"
+    if isinstance(content, int) and abs(content) > _LARGEST:
+        return f"{place} to be at most {_LARGEST}, found {content}"
     return next(filter(None, _faults_inside(content, schema, place)), None)
 
 

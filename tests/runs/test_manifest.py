@@ -42,7 +42,8 @@ def test_differences_are_named_with_both_values(earlier, later, expected):
     [
         ('{"groups": 3}', "groups to be an object, found an integer"),
         ("[1]", "to be an object"),
-        ('{"model": "a"}', "model"),
+        ('{"groups": {}, "model": "a"}', "model"),
+        ('{"model": {}}', "groups, found none"),
     ],
 )
 def test_manifest_of_another_shape_is_refused(content, fault, tmp_path):

@@ -52,6 +52,14 @@ def test_fault_is_named_with_its_place(path, value, fault):
     assert find_fault(_changed(path, value), RunResults) == fault
 
 
+@pytest.mark.parametrize(
+    ("path", "place"), [(["metrics", 0, "value"], "metrics[0].value"), (["data", "images"], "data.images")]
+)
+def test_integers_that_a_table_cannot_hold_are_named(path, place):
+    fault = f"{place} to be at most 9007199254740992, found 9007199254740993"
+    assert find_fault(_changed(path, 2**53 + 1), RunResults) == fault
+
+
 def test_nullable_entries_and_whole_numbers():
     assert find_fault(_changed(["model", "family"], None), RunResults) is None
     assert find_fault(_changed(["metrics", 0, "interval"], None), RunResults) is None

@@ -105,5 +105,5 @@ def _by_other_estimators(hits: pa.ChunkedArray, results: RunResults) -> dict[str
         .mean(dim=1)
         .numpy()
         for name in ESTIMATORS
-        if name != settings["estimator"]
+        if name != settings.get("estimator")
     }

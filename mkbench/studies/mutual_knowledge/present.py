@@ -22,7 +22,7 @@ from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, ha
 from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import neighbors_table, pairs_table
 from mkbench.studies.mutual_knowledge.study import Comparison, compare, pair_up, ranks_table
-from mkbench.studies.mutual_knowledge.table import bench_table, nat_decimals
+from mkbench.studies.mutual_knowledge.table import bench_table, estimator_name, nat_decimals
 from mkbench.studies.presentation import Plot, Presentation
 from mkbench.studies.reproduction.published import PublishedLine, published_line
 from mkbench.tables import ResultTable
@@ -61,7 +61,7 @@ def comparison_plots(comparison: Comparison, documents: Sequence[RunResults]) ->
 
 def _published_line(documents: Sequence[RunResults]) -> PublishedLine | None:
     """The published line of the runs' data set, if it is the same one and the published estimator in all of them."""
-    kinds = {(str(document["data"]["name"]), document["settings"]["estimator"]) for document in documents}
+    kinds = {(str(document["data"]["name"]), estimator_name(document)) for document in documents}
     name, estimator = next(iter(kinds))
     return published_line(name) if len(kinds) == 1 and estimator == "paper" else None
 
