@@ -142,6 +142,16 @@ def sort_families(names: set[str]) -> list[str]:
     return known + sorted(names - {*known, _OTHER_FAMILY}) + sorted(names & {_OTHER_FAMILY})
 
 
+def estimator_name(results: RunResults) -> str | None:
+    """Return the estimator of mutual information that the settings of a run name; None where they name none.
+
+    >>> estimator_name({"settings": {"estimator": "paper"}}), estimator_name({"settings": {"estimator": []}})
+    ('paper', None)
+    """
+    name = results["settings"].get("estimator")
+    return name if isinstance(name, str) else None
+
+
 def model_label(results: RunResults) -> str:
     """Return the model's name as it is printed.
 

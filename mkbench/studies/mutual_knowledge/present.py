@@ -6,7 +6,7 @@ from functools import partial
 
 from mkbench.concepts.controls import CONTROLS
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import sort_explainers
+from mkbench.runs.results import estimator_name, sort_explainers
 from mkbench.runs.schema import RunResults
 from mkbench.studies.mutual_knowledge.class_intervals import class_intervals
 from mkbench.studies.mutual_knowledge.class_tables import (
@@ -22,7 +22,7 @@ from mkbench.studies.mutual_knowledge.figure.dynamics import dynamics_figure, ha
 from mkbench.studies.mutual_knowledge.figure.families import family_scatter, has_family_line
 from mkbench.studies.mutual_knowledge.pair_table import neighbors_table, pairs_table
 from mkbench.studies.mutual_knowledge.study import Comparison, compare, pair_up, ranks_table
-from mkbench.studies.mutual_knowledge.table import bench_table, estimator_name, nat_decimals
+from mkbench.studies.mutual_knowledge.table import bench_table, nat_decimals
 from mkbench.studies.presentation import Plot, Presentation
 from mkbench.studies.reproduction.published import PublishedLine, published_line
 from mkbench.tables import ResultTable

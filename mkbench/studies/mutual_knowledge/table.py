@@ -6,6 +6,7 @@ from typing import Any, Literal
 from mkbench.concepts.controls import RANDOM, WHOLE_IMAGE
 from mkbench.runs.results import (
     RANDOM_WEIGHTS,
+    estimator_name,
     explainer_label,
     explainer_names,
     find_metric,
@@ -91,7 +92,7 @@ def _row(results: RunResults, environment: Environment, explainer: str | None) -
         "explainer": explainer,
         "top1": None if top1 is None else top1.scaled(100),
         "images_per_second": environment.get("images_per_second"),
-        "estimator": estimator_name(results),
+        "estimator": estimator_name(results) or "unknown",
     }
     for key, metric in _METRICS.items():
         row[key] = find_shared_metric(results, metric, explainer)
@@ -140,16 +141,6 @@ MODEL, PARTS = Column("model", model_cell, text=True), Column("parts", parts_lab
 #: Columns of the CSV that do.
 CSV_MODEL, CSV_EXPLAINER = Column(None, "model", csv="model"), Column(None, "explainer", csv="explainer")
 CSV_RANDOM_WEIGHTS = Column(None, "random_weights", csv="random_weights")
-
-
-def estimator_name(results: RunResults) -> str:
-    """Return the estimator of a run as its settings name it, ``unknown`` where they were spoilt.
-
-    >>> estimator_name({"settings": {"estimator": "paper"}}), estimator_name({"settings": {}})
-    ('paper', 'unknown')
-    """
-    name = results["settings"].get("estimator")
-    return name if isinstance(name, str) else "unknown"
 
 
 def caption(rows: Sequence[Row], *, intervals: bool = True, beside: bool = True) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mkbench.runs.finished_runs import Run
-from mkbench.runs.results import explainer_label, explainer_names
+from mkbench.runs.results import estimator_name, explainer_label, explainer_names
 from mkbench.studies.overview.study import RULES, applied_rules, data_sentences, provenance_entries
 from mkbench.studies.presentation import Presentation
 from mkbench.tables import Column, ResultTable
@@ -30,7 +30,7 @@ def runs_table(runs: Sequence[Run]) -> ResultTable:
         Column("images", lambda run: run.results["data"]["images"]),
         Column("unreadable", lambda run: len(run.results["data"]["unreadable"])),
         Column("explainers", _explainers, text=True),
-        Column("estimator", lambda run: run.results["settings"].get("estimator"), text=True),
+        Column("estimator", lambda run: estimator_name(run.results), text=True),
         Column("weights", lambda run: "random" if run.results["model"]["random_weights"] else "trained", text=True),
         Column("parameters (M)", lambda run: run.results["model"]["parameters"] / 1e6, decimals=1),
         Column("precision", lambda run: run.results["model"]["precision"], text=True),

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mkbench.plotting.style import COLUMN_WIDTH, PALETTE, Page, print_style, quiet_axes
-from mkbench.runs.results import ABSENT, explainer_label, find_metric, model_label, sort_explainers
+from mkbench.runs.results import ABSENT, estimator_name, explainer_label, find_metric, model_label, sort_explainers
 from mkbench.runs.schema import RunResults
 
 _LEFT, _TOP, _BOTTOM = 34.0, 18.0, 30.0  # room of the axis labels and of the title, points
@@ -73,7 +73,7 @@ def _draw_curve(axes: Axes, curve: Sequence[float], label: str, *, index: int, d
 def _finish_curve_axes(axes: Axes, results: RunResults) -> None:
     axes.set_title(model_label(results), pad=5)
     axes.set_xlabel("vision concepts removed, most important first")
-    axes.set_ylabel(f"mutual information (nats, “{results['settings']['estimator']}” estimator)")
+    axes.set_ylabel(f"mutual information (nats, “{estimator_name(results) or 'unknown'}” estimator)")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     quiet_axes(axes)

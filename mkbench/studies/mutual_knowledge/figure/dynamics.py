@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from mkbench.plotting.style import GREY, PAGE_WIDTH, PALETTE, Page, print_style, quiet_axes, text_width, wrap_text
 from mkbench.runs.results import (
     ABSENT,
+    estimator_name,
     explainer_label,
     family_name,
     find_metric,
@@ -168,7 +169,7 @@ def _draw_chance(axes: Axes, chance: dict[int, list[float]], looks: Sequence[_Lo
 
 
 def _finish(axes: Axes, results: Sequence[RunResults], explainer: str) -> None:
-    estimators = ", ".join(sorted({f"“{document['settings']['estimator']}”" for document in results}))
+    estimators = ", ".join(sorted({f"“{estimator_name(document) or 'unknown'}”" for document in results}))
     axes.set_title(explainer_label(explainer), pad=5)
     axes.set_xlabel("vision concepts removed, most important first")
     axes.set_ylabel(f"mutual information (nats, {estimators} estimator)")
