@@ -12,7 +12,7 @@ from mkbench.concepts import render_prompts
 from mkbench.datamodules.base import require_at_least
 from mkbench.datamodules.critters_world import Critter, load_world, render, render_wild
 from mkbench.datamodules.resizing import resize_squash
-from mkbench.datamodules.worker_processes import send_large_tensors_by_pipe
+from mkbench.datamodules.worker_processes import prepare_worker
 from mkbench.errors import UsageError
 
 CAPTION_TEMPLATES = ("a photo of a {}", "a picture of a {}", "a {}", "one {} in its world")
@@ -121,9 +121,7 @@ class CrittersCaptions(L.LightningDataModule):
                 self._cache[split] = self._render(_Rendered(split, per_class, wild, self.image_size))
 
     def _render(self, dataset: _Rendered) -> TensorDataset:
-        loader = DataLoader(
-            dataset, batch_size=64, num_workers=self.render_workers, worker_init_fn=send_large_tensors_by_pipe
-        )
+        loader = DataLoader(dataset, batch_size=64, num_workers=self.render_workers, worker_init_fn=prepare_worker)
         return TensorDataset(*(torch.cat(column) for column in zip(*loader, strict=True)))
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:

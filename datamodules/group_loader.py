@@ -4,7 +4,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from mkbench.datamodules.class_groups import ClassGroup, ClassGroupDataset
-from mkbench.datamodules.worker_processes import send_large_tensors_by_pipe
+from mkbench.datamodules.worker_processes import prepare_worker
 
 
 def take_only(groups: list[ClassGroup]) -> ClassGroup:
@@ -35,6 +35,6 @@ def group_loader(dataset: ClassGroupDataset, *, num_workers: int) -> DataLoader[
         batch_size=1,
         collate_fn=take_only,
         num_workers=min(num_workers, len(dataset)),
-        worker_init_fn=send_large_tensors_by_pipe,
+        worker_init_fn=prepare_worker,
         generator=torch.Generator(),  # for the seeds of workers, which would be drawn from the caller's otherwise
     )

@@ -1,9 +1,11 @@
-"""Transport of tensors from the worker processes of a DataLoader, whatever the size of shared memory."""
+"""Worker processes of a DataLoader: tensors of any size, and no last words when the process of the model is gone."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -18,16 +20,24 @@ _MOST_SHARED = 1 / 64
 _SHARE: Callable[[Tensor], Any] = reductions.reduce_tensor
 
 
-def send_large_tensors_by_pipe(worker: int) -> None:
+def prepare_worker(worker: int) -> None:
     """Prepare a worker process; a ``worker_init_fn``.
 
     A tensor that is large beside the free shared memory goes through the worker's pipe instead, which takes 4 ms for a
-    megabyte more but has no limit; where shared memory runs out, a worker is killed or its group never arrives.
+    megabyte more but has no limit; where shared memory runs out, a worker is killed or its group never arrives. The
+    thread that hands tensors over says nothing when the process of the model ends at the other side.
 
     Args:
         worker: number of the worker.
     """
     ForkingPickler.register(Tensor, _reduce)
+    sys.excepthook = _report
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an exception of a thread, unless it is that the other side of a connection is gone."""
+    if not isinstance(error, (EOFError, ConnectionError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _reduce(tensor: Tensor) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import resource
 import shutil
+import sys
+from multiprocessing.reduction import ForkingPickler
 from typing import NamedTuple
 
 import pytest
@@ -59,3 +61,16 @@ def test_small_tensors_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     build, arguments = worker_processes._reduce(torch.arange(1001, dtype=torch.uint8))
     assert build is torch.from_numpy
     assert torch.equal(build(*arguments), torch.arange(1001, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(EOFError(), ""), (ConnectionResetError(), ""), (ValueError("odd"), "odd")]
+)
+def test_a_worker_says_nothing_of_a_model_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, said: str
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    monkeypatch.setattr(ForkingPickler, "register", lambda *_: None)  # of this process
+    worker_processes.prepare_worker(0)
+    sys.excepthook(type(error), error, None)
+    assert said in capsys.readouterr().err if said else not capsys.readouterr().err

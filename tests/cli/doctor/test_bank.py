@@ -46,12 +46,12 @@ def test_a_bank_that_came_from_no_file(write_bank: Callable[[], Path]) -> None:
     assert remark.sentence.endswith("24 entries, 24 unique")
 
 
-@pytest.mark.skipif(not PUBLISHED.is_file(), reason="needs the published bank in ../shared")
 def test_a_bank_with_known_facts_says_how_many() -> None:
     (remark,) = check_bank(Critters().bank, None)
     assert remark == ("ok", "critters: 247 entries, 247 unique, which state 108 facts")
 
 
+@pytest.mark.skipif(not PUBLISHED.is_file(), reason="needs the published bank in ../shared")
 def test_the_published_bank_has_4229_unique_descriptors() -> None:
     (remark,) = check_bank(load_bank(PUBLISHED), PUBLISHED)
     assert remark == ("ok", "descriptors_imagenet.json: 5,800 entries, 4,229 unique; 1,571 repeats left out")
