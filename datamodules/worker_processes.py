@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable
+from multiprocessing import ProcessError
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +37,7 @@ def prepare_worker(worker: int) -> None:
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an exception of a thread, unless it is that the other side of a connection is gone."""
-    if not isinstance(error, (EOFError, ConnectionError)):
+    if not isinstance(error, (EOFError, OSError, ProcessError)):
         sys.__excepthook__(kind, error, trace)
 
 
