@@ -90,7 +90,7 @@ def measure(system: MutualKnowledge, images: int, rounds: int) -> dict[str, obje
 
 
 def main() -> None:
-    """Scorer and print."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="ViT-B-16", help="any name that mkbench.load_backbone takes")
     parser.add_argument("--random-weights", action="store_true", help="build the architecture with random weights")
