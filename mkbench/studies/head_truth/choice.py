@@ -19,8 +19,8 @@ class TruthOptions:
     """Options of heads with ground truth.
 
     Attributes:
-        images_per_class: change the first images of each class only; None takes all of the run. An image costs a forward
-            pass for each factor.
+        images_per_class: change the first images of each class only; None takes all of the run. An image costs a
+            forward pass for each factor.
 
     Raises:
         UsageError: no image.

@@ -34,7 +34,7 @@ class HeadFactors(NamedTuple):
     """Factors that G heads write, with intervals over classes.
 
     Attributes:
-        shares: (F, G) float64, see :func:`mkbench.heads.factor_shares.factor_shares`; NaN for a head that nothing moves.
+        shares: (F, G) float64, see :func:`mkbench.heads.factor_shares.factor_shares`; NaN where nothing moves a head.
         intervals: (2, F, G) float64, low and high.
         most: (G,) int64, the factor with the largest share.
         specific: (G,) int64, the factor whose share exceeds its mean over heads most.
