@@ -1,6 +1,5 @@
 """Ablation of concept heads: what classes lose without the head that carries most of their mutual concepts."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,8 +55,8 @@ def ablate_concept_heads(
     Returns:
         What was written: ``images``, ``held_out`` (whether the images are others than those that the
         heads were found on), ``full`` (the mean of each measure with all heads), ``effects``, each with ``explainer``,
-        ``effect`` (``total`` or ``direct``), ``measure``, ``classes`` (how many have mutual concepts), ``heads``
-        (how many of them have which concept head) and ``scores``, see ``compare_losses``; and ``notes``.
+        ``effect`` (``total`` or ``direct``), ``measure``, ``heads`` (``class``, ``layer`` and ``head`` of each class
+        with mutual concepts) and ``scores``, see ``compare_losses``; and ``notes``.
 
     Raises:
         UsageError: runs or data that do not fit, fewer than two classes with mutual concepts, or layers of one head.
@@ -69,8 +68,9 @@ def ablate_concept_heads(
     require_own_weights(run, results, system)
     if store.num_heads < 2 or not any(len(one.known()) > 1 for one in found):
         raise UsageError(
-            f"Expected layers of several heads, and two classes with mutual concepts at least, found {store.num_heads} "
-            f"heads a layer in {run.as_posix()} and classes {[len(one.known()) for one in found]}; take other runs."
+            f"Expected several heads in a layer, and at least two classes with mutual concepts, found "
+            f"{store.num_heads} and {max((len(one.known()) for one in found), default=0)} in {run.as_posix()}; take "
+            "other runs."
         )
     system.prepare_classes(results["class_names"], results["data"]["templates"])
     sets: list[tuple[Head, ...]] = [()]
@@ -159,12 +159,14 @@ def _describe(
     known = found.known()
     best = found.concept_heads.scores.flatten(1)[known].argmax(dim=1).tolist()
     losses = class_losses(values[0], values[1:], classes, [found.indices[one] for one in known])
-    names = [f"{found.layers[head // num_heads]}.{head % num_heads}" for head in best]
+    heads = [
+        {"class": found.classes[one], "layer": found.layers[head // num_heads], "head": head % num_heads}
+        for one, head in zip(known, best, strict=True)
+    ]
     return {
         "explainer": found.explainer,
         "effect": effect,
         "measure": MEASURES[place],
-        "classes": len(known),
-        "heads": dict(sorted(Counter(names).items())),
+        "heads": heads,
         "scores": compare_losses(losses, best, num_heads=num_heads),
     }

@@ -1,5 +1,6 @@
 """Table of what classes lose without their concept heads."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,8 +65,11 @@ def _more(name: str) -> Callable[[Mapping[str, Any]], Cell]:
 
 
 def _notes(document: Mapping[str, Any]) -> list[str]:
-    heads = {explainer_label(effect["explainer"]): effect["heads"].items() for effect in document["effects"]}
-    listed = [f"{name}: {', '.join(f'{head} ({count})' for head, count in own)}" for name, own in heads.items()]
+    heads = {
+        explainer_label(effect["explainer"]): Counter(f"{one['layer']}.{one['head']}" for one in effect["heads"])
+        for effect in document["effects"]
+    }
+    listed = [f"{name}: {', '.join(f'{head} ({own[head]})' for head in sorted(own))}" for name, own in heads.items()]
     images = (
         "images that the concept heads were not found on"
         if document["held_out"]
@@ -74,9 +78,8 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
     return [
         f"Over {images}. Margin: cosine of image and its class less that of the nearest other class. Total: ablated in "
         "the running model; direct: taken out of the embedding.",
-        "more than other classes without the same head, on average as much as more than without the heads of other "
-        "classes; than without other heads: those of the same layer, on average; interaction: more than other classes, "
-        "less the same for the other heads of the layer; [ ]: 95 % over classes, of differences paired. ✔ the class "
-        "suffers more: the interval lies above 0.",
+        "more than other classes: without the same head; than without other heads: of the same layer, on average; "
+        "interaction: more than other classes, less the same for the other heads of the layer; [ ]: 95 % over classes, "
+        "of differences paired. ✔ the class suffers more: the interval lies above 0.",
         f"Concept heads, and of how many classes: {'; '.join(listed)}.",
     ]

@@ -118,7 +118,7 @@ def score_routes(moves: PairMoves, named: Sequence[Sequence[int]]) -> dict[str, 
 
     Returns:
         ``own``, ``mispaired``, and ``gain``, their difference, each with its 95 % interval over classes; None where no
-        label names a factor, or all of them.
+        label names a factor, or all of them, or the embedding does not change.
 
     >>> along = torch.tensor([[[2.0], [1.0]], [[2.0], [1.0]]])
     >>> moves = PairMoves(along, along, torch.full((2, 2), 4.0), torch.arange(2))
@@ -141,11 +141,13 @@ def score_routes(moves: PairMoves, named: Sequence[Sequence[int]]) -> dict[str, 
         return torch.cat([shares, shares[:, :1] - shares[:, 1:]], dim=1)
 
     rows = torch.cat([through, whole], dim=1)
-    values = ratios(rows.sum(dim=0, keepdim=True))[0].tolist()
-    bounds = _class_interval(rows, moves.classes, ratios).T.tolist()
+    values = ratios(rows.sum(dim=0, keepdim=True))[0]
+    bounds = _class_interval(rows, moves.classes, ratios).T
+    if not bool(values.isfinite().all() and bounds.isfinite().all()):
+        return None
     return {
         name: {"value": value, "interval": interval}
-        for name, value, interval in zip(("own", "mispaired", "gain"), values, bounds, strict=True)
+        for name, value, interval in zip(("own", "mispaired", "gain"), values.tolist(), bounds.tolist(), strict=True)
     }
 
 
