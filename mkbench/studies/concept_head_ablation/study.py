@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import UsageError
+from mkbench.heads.concept_head_losses import class_losses, compare_losses
 from mkbench.heads.head_pruning_effects import measure_without
 from mkbench.heads.head_removal import remove_heads
 from mkbench.heads.head_values import Head
@@ -16,7 +17,6 @@ from mkbench.heads.store import open_store
 from mkbench.runs.finished_runs import read_runs
 from mkbench.runs.group_files import read_columns
 from mkbench.runs.run_folder import CONCEPT_HEAD_ABLATION, write_json
-from mkbench.studies.concept_head_ablation.scores import class_losses, compare_losses
 from mkbench.studies.concept_heads.choice import ConceptHeadModel, join_models
 from mkbench.studies.concept_heads.study import ClassConceptHeads, EmbedBank, find_class_heads
 from mkbench.studies.own_weights import require_own_weights

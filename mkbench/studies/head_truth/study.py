@@ -14,14 +14,7 @@ from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.ground_truth import GroupGroundTruth
 from mkbench.errors import UsageError
 from mkbench.heads.factor_shares import description_directions, text_energy
-from mkbench.heads.head_values import Head, embedding_lengths
-from mkbench.heads.part_maps import PartMapScores, score_part_maps
-from mkbench.heads.store import open_store
-from mkbench.runs.results import read_results
-from mkbench.runs.run_folder import HEAD_TRUTH, write_json
-from mkbench.studies.head_queries.choice import read_properties
-from mkbench.studies.head_truth.choice import TruthOptions, changing_data, load_factor_labels, named_factors
-from mkbench.studies.head_truth.scores import (
+from mkbench.heads.head_factors import (
     HeadFactors,
     PairMoves,
     find_factors,
@@ -30,6 +23,13 @@ from mkbench.studies.head_truth.scores import (
     score_maps_of_parts,
     score_routes,
 )
+from mkbench.heads.head_values import Head, embedding_lengths
+from mkbench.heads.part_maps import PartMapScores, score_part_maps
+from mkbench.heads.store import open_store
+from mkbench.runs.results import read_results
+from mkbench.runs.run_folder import HEAD_TRUTH, write_json
+from mkbench.studies.head_queries.choice import read_properties
+from mkbench.studies.head_truth.choice import TruthOptions, changing_data, load_factor_labels, named_factors
 from mkbench.studies.own_weights import require_own_weights
 from mkbench.studies.run_batches import run_groups
 from mkbench.systems.head_decomposition import HeadDecomposition

@@ -12,9 +12,9 @@ from mkbench import load_backbone
 from mkbench.backbones import Geometry
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.critters_world import load_world
+from mkbench.heads.head_factors import PairMoves
 from mkbench.heads.head_values import embedding_lengths
 from mkbench.heads.token_readings import TokenReadings
-from mkbench.studies.head_truth.scores import PairMoves
 from mkbench.studies.head_truth.study import describe_truth, measure_group, part_directions
 from mkbench.systems import HeadDecomposition
 

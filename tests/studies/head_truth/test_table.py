@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from mkbench.heads.head_factors import PairMoves, score_maps_of_parts
 from mkbench.heads.part_maps import PartMapScores
-from mkbench.studies.head_truth.scores import PairMoves, score_maps_of_parts
 from mkbench.studies.head_truth.study import describe_truth
 from mkbench.studies.head_truth.table import labels_table, show_truth
 

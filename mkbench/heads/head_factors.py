@@ -1,4 +1,4 @@
-"""Scores of heads with ground truth: factor shares, accuracy of labels, and routes, with intervals over classes."""
+"""Factors that heads write: factor shares, accuracy of labels, and routes, with intervals over classes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mkbench.studies.head_truth.scores import estimate_over_classes
+from mkbench.heads.head_factors import estimate_over_classes
 
 
 def class_losses(full: Tensor, without: Tensor, classes: Tensor, chosen: Sequence[int]) -> Tensor:

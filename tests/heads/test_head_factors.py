@@ -5,9 +5,7 @@ from itertools import permutations
 import pytest
 import torch
 
-from mkbench.heads.part_maps import PartMapScores
-from mkbench.metrics.functional.cluster_bootstrap import cluster_bootstrap_interval
-from mkbench.studies.head_truth.scores import (
+from mkbench.heads.head_factors import (
     PairMoves,
     estimate_over_classes,
     find_factors,
@@ -16,6 +14,8 @@ from mkbench.studies.head_truth.scores import (
     score_maps_of_parts,
     score_routes,
 )
+from mkbench.heads.part_maps import PartMapScores
+from mkbench.metrics.functional.cluster_bootstrap import cluster_bootstrap_interval
 
 
 def random_moves(images: int = 60, factors: int = 3, heads: int = 4) -> PairMoves:

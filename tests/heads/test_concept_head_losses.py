@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mkbench.heads.concept_head_losses import class_losses, compare_losses
 from mkbench.metrics.functional.cluster_bootstrap import cluster_bootstrap_interval
-from mkbench.studies.concept_head_ablation.scores import class_losses, compare_losses
 
 HEADS, CLASSES, PER_LAYER = 6, 5, 3
 
