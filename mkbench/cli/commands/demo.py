@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show_foregrounds(out: Path) -> None:
-    """Print, beside the published settings of the demo, CorLoc by those that find the animal, and write the table.
+    """Print, beside the published settings of the demo, CorLoc by those that find the animal; write table and figure.
 
     Args:
         out: folder of the run folders.
@@ -56,7 +56,9 @@ def show_foregrounds(out: Path) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from mkbench.cli.run_parts import load_any_system, load_data, on_accelerator  # noqa: PLC0415
+    from mkbench.plotting.style import save_figure  # noqa: PLC0415
     from mkbench.runs.run_folder import RESULTS  # noqa: PLC0415
+    from mkbench.studies.foreground.figure import foreground_figure  # noqa: PLC0415
     from mkbench.studies.foreground.study import ForegroundComparison, compare_foregrounds  # noqa: PLC0415
     from mkbench.studies.foreground.table import foreground_table  # noqa: PLC0415
     from mkbench.systems import MutualKnowledge  # noqa: PLC0415
@@ -70,3 +72,4 @@ def show_foregrounds(out: Path) -> None:
     if found:
         console = Console()
         console.print(publish_table(foreground_table(found), out, "foreground", width=console.width))
+        print(*save_figure(foreground_figure(found), out / "foreground"), sep="\n")

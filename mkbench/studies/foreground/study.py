@@ -2,23 +2,48 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mkbench.concepts import find_foreground
+from mkbench.backbones.base import Kind
+from mkbench.concepts import Foreground, find_foreground
+from mkbench.concepts.saliency import Method
+from mkbench.concepts.upscale import covered_pixels
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics.functional import foreground_boxes, paired_bootstrap_difference, wilson_interval
 from mkbench.metrics.functional.corloc import localised
+from mkbench.plotting.foregrounds import ForegroundMap
+from mkbench.plotting.panels import image_pixels
 from mkbench.runs.group_files import read_columns
 from mkbench.runs.results import Estimate, model_label, read_results
 from mkbench.scorers import Localisation
 from mkbench.studies.own_weights import require_own_weights
 from mkbench.studies.run_batches import run_groups
 from mkbench.systems import MutualKnowledge
+
+#: Classes whose first image is shown.
+_SHOWN = 4
+
+
+class ShownForeground(NamedTuple):
+    """An image with its foreground by both settings.
+
+    Attributes:
+        image: (3, S, S) uint8.
+        own: by the settings of the run.
+        keys: by the keys.
+    """
+
+    image: NDArray[np.uint8]
+    own: ForegroundMap
+    keys: ForegroundMap
 
 
 @dataclass(frozen=True)
@@ -34,6 +59,7 @@ class ForegroundComparison:
         whole: by the box of the whole image, the control.
         gain: paired difference of keys and own.
         gain_over_whole: paired difference of keys and whole.
+        shown: the first images of some classes, for a figure.
     """
 
     model: str
@@ -44,6 +70,7 @@ class ForegroundComparison:
     whole: Estimate
     gain: Estimate
     gain_over_whole: Estimate
+    shown: tuple[ShownForeground, ...] = ()
 
 
 def compare_foregrounds(
@@ -75,19 +102,29 @@ def compare_foregrounds(
     names = [name for name, (own, _) in known.items() if own is not None]
     if not names:
         return None
+    found: dict[str, bool] = {}
+    shown: list[ShownForeground] = []
+    step = -(-len(data.specs) // _SHOWN)
     groups = run_groups(system, data, known, with_ground_truth=True, progress=progress)
-    found = {name: hit for _, group in groups if len(group) for name, hit in _find_by_keys(system, group).items()}
-    own, whole = (torch.tensor([known[name][place] for name in names]).double() for place in range(2))
-    keys = torch.tensor([found[name] for name in names]).double()
+    for number, (_, group) in enumerate(groups):
+        if len(group):
+            keys, hits = _find(system, group, "keys", "pca")
+            found |= dict(zip(group.sample_ids, hits, strict=True))
+            if number % step == 0:
+                own = _find(system, group, system.features, system.saliency)
+                shown.append(_show(system, group, own, (keys, hits)))
+    own_hits, whole = (torch.tensor([known[name][place] for name in names]).double() for place in range(2))
+    keys_hits = torch.tensor([found[name] for name in names]).double()
     return ForegroundComparison(
         model=model_label(results),
         settings=(system.features, system.saliency),
         images=len(names),
-        own=_share(own),
-        keys=_share(keys),
+        own=_share(own_hits),
+        keys=_share(keys_hits),
         whole=_share(whole),
-        gain=_difference(keys, own),
-        gain_over_whole=_difference(keys, whole),
+        gain=_difference(keys_hits, own_hits),
+        gain_over_whole=_difference(keys_hits, whole),
+        shown=tuple(shown),
     )
 
 
@@ -100,25 +137,42 @@ def _read_hits(run: Path) -> dict[str, tuple[bool | None, bool | None]]:
 
 
 @torch.no_grad()
-def _find_by_keys(system: MutualKnowledge, group: ClassGroup) -> dict[str, bool]:
-    """Return whether the object of each image is found."""
+def _find(system: MutualKnowledge, group: ClassGroup, kind: Kind, method: Method) -> tuple[Foreground, list[bool]]:
+    """Return the foreground of each image, and whether it finds the object."""
     images = group.images.to(system.device)
     chunks = torch.split(images, system.encoder_chunk)
-    features = torch.cat([system.backbone.patch_features(chunk, "keys").features.float() for chunk in chunks])
     foreground = find_foreground(
-        features,
+        torch.cat([system.backbone.patch_features(chunk, kind).features.float() for chunk in chunks]),
         system.backbone.grid,
         images,
         scope=system.scope,
-        method="pca",
+        method=method,
         refine=system.refine,
         patch_size=system.backbone.patch_size,
     )
     boxes = None if group.ground_truth is None else group.ground_truth.boxes
     if boxes is None:
         raise UsageError(f"Expected images with true boxes, found none in the group {group.key}; take other data.")
-    hits = localised(foreground_boxes(foreground.pixels.cpu()), boxes).tolist()
-    return dict(zip(group.sample_ids, hits, strict=True))
+    return foreground, localised(foreground_boxes(foreground.pixels.cpu()), boxes).tolist()
+
+
+def _show(
+    system: MutualKnowledge,
+    group: ClassGroup,
+    own: tuple[Foreground, list[bool]],
+    keys: tuple[Foreground, list[bool]],
+) -> ShownForeground:
+    """Return the first image of a group."""
+    height, width = (
+        covered_pixels(group.images.shape[-1], side, system.backbone.patch_size) for side in system.backbone.grid
+    )
+    maps = [
+        ForegroundMap(
+            foreground.saliency[0].cpu().numpy(), foreground.patches[0].cpu().numpy(), (width, height), hits[0]
+        )
+        for foreground, hits in (own, keys)
+    ]
+    return ShownForeground(image_pixels(group.images[0]), *maps)
 
 
 def _share(hits: Tensor) -> Estimate:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mkbench.cli.commands.demo import show_foregrounds
@@ -56,6 +57,10 @@ def test_foreground_is_that_of_a_run_with_the_other_settings(run: Path, tiny_mod
     assert found.keys.value == pytest.approx(sum(hits) / 6)
     assert found.own.value == pytest.approx(values["corloc"])
     assert found.whole.value == pytest.approx(values["corloc_whole_image"])
+    (first, second, third), saliency = found.shown, other.explain_group(dataset[0]).foreground.saliency[0]
+    assert np.allclose(first.keys.saliency, saliency.numpy(), atol=1e-5)
+    assert [shown.keys.found for shown in (first, second, third)] == hits[::2]
+    assert not np.allclose(first.own.saliency, first.keys.saliency)
     assert found.gain.value == pytest.approx(found.keys.value - found.own.value)
     assert found.gain_over_whole.value == pytest.approx(found.keys.value - found.whole.value)
 
@@ -81,4 +86,5 @@ def test_demo_prints_and_writes_both(run: Path, capsys: pytest.CaptureFixture[st
     lines = (run.parent / "foreground.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("model,images,corloc,corloc_low,corloc_high,corloc_keys")
-    assert (run.parent / "foreground.md").is_file()
+    for suffix in ("md", "png", "pdf"):
+        assert (run.parent / f"foreground.{suffix}").is_file()
