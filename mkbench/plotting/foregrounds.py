@@ -51,7 +51,7 @@ def foregrounds_figure(
 
     >>> one = ForegroundMap(np.eye(2), np.eye(2, dtype=bool), (8, 8), True)
     >>> figure = foregrounds_figure([np.zeros((3, 8, 8), np.uint8)], [("keys", [one])], heading="Where", note="")
-    >>> [text.get_text() for text in figure.axes[0].texts]
+    >>> [text.get_text() for text in figure.axes[0].texts][:3]
     ['Where', 'keys', '✓ found']
     """
     if not images or any(len(maps) != len(images) for _, maps in rows):
