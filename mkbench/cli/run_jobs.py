@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mkbench.cli.bench_config import read_yaml, shown_name
 from mkbench.cli.failures import describe_failure, is_debugging
 from mkbench.cli.plugins import plugin_words
-from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping
+from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping, silent_environment, stop_words
 from mkbench.errors import MkbenchError, UsageError
 
 
@@ -109,7 +109,7 @@ def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
     """Run one model in a process of its own, so that only its `predict` is started again for each device."""
     from mkbench.cli.trainer import with_absolute_paths  # noqa: PLC0415 - torch and Lightning take seconds to import
 
-    exit_code = run_process([sys.executable, "-m", "mkbench", *words, *plugin_words()])
+    exit_code = run_process([sys.executable, "-m", "mkbench", *words, *plugin_words(), *stop_words()])
     if exit_code in (INTERRUPTED, TERMINATED):
         raise KeyboardInterrupt if exit_code == INTERRUPTED else Terminated
     if exit_code:
@@ -128,7 +128,7 @@ def run_process(words: Sequence[str]) -> int:
     >>> run_process([sys.executable, "-c", "raise SystemExit(3)"])
     3
     """
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, env=silent_environment()) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:

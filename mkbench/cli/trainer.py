@@ -25,7 +25,7 @@ from mkbench.cli.config_files import with_found_configs
 from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.option_errors import nearest_option, one_line, own_error, path_parameters
 from mkbench.cli.run_seed import unify_seeds
-from mkbench.cli.stopping import raise_if_stopping, stop_on_sigterm
+from mkbench.cli.stopping import raise_if_stopping, stop_on_signals
 from mkbench.errors import UsageError
 
 #: What constructors raise that refuse an option.
@@ -90,7 +90,7 @@ class StopOnSigterm(Callback):
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take the signal back from Lightning."""
-        stop_on_sigterm()
+        stop_on_signals()
 
     on_train_start = on_predict_start
 

@@ -31,35 +31,42 @@ def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def terminate_after_first_group(process: subprocess.Popen[str], run: Path, *, group: bool = False) -> str:
-    """Send SIGTERM, maybe to the process group, once a group is finished; return what was said within the grace."""
+def stop_after_first_group(
+    process: subprocess.Popen[str], run: Path, *, by: signal.Signals = signal.SIGTERM, group: bool = False
+) -> str:
+    """Send a signal, maybe to the process group, once a group is finished; return what was said within the grace."""
     end = time.monotonic() + 90
     while not list(run.glob("groups/[!.]*.parquet")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.05)
     if group:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, by)
     else:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(by)
     _, said = process.communicate(timeout=10)
     return said
 
 
-def children_of(pid: int) -> list[str]:
-    found = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, text=True, check=False)
-    return found.stdout.split()
+def are_gone(process: subprocess.Popen[str]) -> bool:
+    """Whether all processes of its group end; torch gives a worker 5 seconds to see that its parent is gone."""
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_predict_stops_on_sigterm_and_goes_on(predict_words: list[str], tmp_path: Path) -> None:
     words = [*predict_words, "--data.limit_classes=12", "--data.images_per_class=4", "--data.num_workers=1"]
     process = start(words, tmp_path)
-    said = terminate_after_first_group(process, tmp_path / "runs" / "tiny")
+    assert stop_after_first_group(process, tmp_path / "runs" / "tiny") == STOPPED
     assert process.returncode == 143
-    assert STOPPED in said  # beside it, on a busy machine, what a thread of a dying worker may print
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "tiny" / "groups").iterdir()}
     assert 0 < len(kept) < 12
-    assert not children_of(process.pid)
+    assert are_gone(process)
     again = start(words, tmp_path)
     again.communicate(timeout=90)
     assert again.returncode == 0
@@ -71,9 +78,9 @@ def test_predict_stops_on_sigterm_and_goes_on(predict_words: list[str], tmp_path
 def test_sigterm_to_the_process_group_gives_one_sentence(predict_words: list[str], tmp_path: Path) -> None:
     words = [*predict_words, "--data.limit_classes=12", "--data.images_per_class=4", "--data.num_workers=2"]
     process = start(words, tmp_path)
-    said = terminate_after_first_group(process, tmp_path / "runs" / "tiny", group=True)
+    assert stop_after_first_group(process, tmp_path / "runs" / "tiny", group=True) == STOPPED
     assert process.returncode == 143
-    assert STOPPED in said  # beside it, on a busy machine, what a thread of a dying worker may print
+    assert are_gone(process)
 
 
 def test_children_that_end_after_sigterm_are_no_fault() -> None:
@@ -99,19 +106,36 @@ def test_bench_under_sigterm_starts_no_other_model(predict_words: list[str], tin
     options = [word for word in predict_words[2:] if not word.startswith(("--model.backbone", "--results.root"))]
     words = ["bench", "--config=bench.yaml", "--out=runs", *options, "--data.limit_classes=12"]
     process = start(words, tmp_path)
-    said = terminate_after_first_group(process, tmp_path / "runs" / "tiny")
+    assert stop_after_first_group(process, tmp_path / "runs" / "tiny") == STOPPED
     assert process.returncode == 143
-    assert "failed" not in said
+    assert are_gone(process)
     assert not (tmp_path / "runs" / "second").exists()
 
 
-def test_signal_that_a_finaliser_swallowed_is_raised_again() -> None:
-    with stoppable():
-        with pytest.raises(Terminated):
+def test_signal_that_a_finaliser_swallowed_is_raised_again(capsys: pytest.CaptureFixture[str]) -> None:
+    class Dying:
+        def __del__(self) -> None:
             signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(Terminated):
+
+    with stoppable():
+        Dying()
+        assert not capsys.readouterr().err  # Python would print "Exception ignored in", and a traceback
+        with pytest.raises(Terminated, match="SIGTERM"):
             raise_if_stopping()
     raise_if_stopping()  # what comes later is not stopped
+
+
+def test_other_faults_of_finalisers_are_shown() -> None:
+    class Dying:
+        def __del__(self) -> None:
+            raise ValueError("odd")
+
+    shown: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", lambda raised: shown.append(raised.exc_value))
+        with stoppable():
+            Dying()
+    assert [str(error) for error in shown] == ["odd"]
 
 
 def test_handler_is_as_before_at_the_end() -> None:
@@ -133,5 +157,4 @@ def test_second_signal_does_not_break_the_timer_of_the_first(monkeypatch: pytest
         with pytest.raises(Terminated):
             signal.raise_signal(signal.SIGTERM)
         monkeypatch.undo()
-        with pytest.raises(Terminated):  # the timer runs, and a later signal stops as ever
-            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # the timer runs; a later signal does not disturb the tidying up
