@@ -6,16 +6,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 import yaml
 from toy_data import CONFIGS
 
+from mkbench.cli.main import main
 from mkbench.cli.stopping import Terminated, raise_if_stopping, stoppable
+from mkbench.systems import MutualKnowledge
 
 STOPPED = "mkbench: stopped by SIGTERM; what is finished is kept, and the same command goes on from there.\n"
+BY_USER = STOPPED.replace("SIGTERM", "SIGUSR1")
+DDP = ("--trainer.devices=2", "--trainer.strategy=ddp")
 
 
 def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
@@ -75,12 +81,60 @@ def test_predict_stops_on_sigterm_and_goes_on(predict_words: list[str], tmp_path
 
 
 @pytest.mark.slow
-def test_sigterm_to_the_process_group_gives_one_sentence(predict_words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGUSR1], ids=["SIGTERM", "SIGUSR1"])
+def test_signal_to_the_process_group_gives_one_sentence(
+    predict_words: list[str], tmp_path: Path, by: signal.Signals
+) -> None:
     words = [*predict_words, "--data.limit_classes=12", "--data.images_per_class=4", "--data.num_workers=2"]
-    process = start(words, tmp_path)
-    assert stop_after_first_group(process, tmp_path / "runs" / "tiny", group=True) == STOPPED
+    process = start([*words, "--stop-signal", "SIGUSR1"], tmp_path)
+    said = stop_after_first_group(process, tmp_path / "runs" / "tiny", by=by, group=True)
+    assert said == (STOPPED if by == signal.SIGTERM else BY_USER)
     assert process.returncode == 143
     assert are_gone(process)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", [False, True], ids=["first process", "process group"])
+def test_two_devices_stop_as_one_and_go_on(predict_words: list[str], tmp_path: Path, group: bool) -> None:
+    words = [*predict_words, "--data.limit_classes=12", "--data.images_per_class=4", "--data.num_workers=1"]
+    run = tmp_path / "runs" / "tiny"
+    process = start([*words, *DDP], tmp_path)
+    assert stop_after_first_group(process, run, group=group) == STOPPED
+    assert process.returncode == 143
+    assert are_gone(process)
+    assert 0 < len(list((run / "groups").iterdir())) < 12
+    again = start([*words, *DDP], tmp_path)
+    again.communicate(timeout=180)
+    assert again.returncode == 0
+    assert main([*words, f"--results.root={tmp_path / 'whole'}"]) == 0
+    assert (run / "results.json").read_bytes() == (tmp_path / "whole" / "tiny" / "results.json").read_bytes()
+
+
+def test_another_signal_stops_where_it_is_named(
+    command: Callable[..., Any], predict_words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = MutualKnowledge.explain_group
+
+    def stop_at_second(self: MutualKnowledge, group: Any) -> Any:
+        if group.class_index == 1:
+            signal.raise_signal(signal.SIGUSR1)
+        return original(self, group)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MutualKnowledge, "explain_group", stop_at_second)
+        stopped = command("--stop-signal", "SIGUSR1", *predict_words)
+    assert (stopped.code, stopped.error) == (143, BY_USER)
+    assert [path.stem for path in (stopped.run / "groups").iterdir()] == ["00000-000"]
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+    assert command(*predict_words).code == 0
+
+
+@pytest.mark.parametrize("words", [["--stop-signal=SIGKILL"], ["--stop-signal"]])
+def test_signals_that_are_not_free_are_refused(command: Callable[..., Any], words: list[str]) -> None:
+    refused = command("predict", *words)
+    assert (refused.code, refused.error.count("\n")) == (2, 1)
+    assert "Expected a signal after --stop-signal that is free for it, found" in refused.error
+    assert "SIGUSR1, SIGUSR2" in refused.error
 
 
 def test_children_that_end_after_sigterm_are_no_fault() -> None:
@@ -99,14 +153,25 @@ def test_children_that_end_after_sigterm_are_no_fault() -> None:
         signal.signal(signal.SIGCHLD, before)
 
 
-def test_bench_under_sigterm_starts_no_other_model(predict_words: list[str], tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "by"),
+    [
+        pytest.param([], signal.SIGTERM, id="SIGTERM"),
+        pytest.param(["--stop-signal=SIGUSR1"], signal.SIGUSR1, id="SIGUSR1", marks=pytest.mark.slow),
+        pytest.param([*DDP, "--stop-signal=SIGUSR1"], signal.SIGUSR1, id="two devices", marks=pytest.mark.slow),
+    ],
+)
+def test_stopped_bench_starts_no_other_model(
+    predict_words: list[str], tiny_model: Path, tmp_path: Path, more: list[str], by: signal.Signals
+) -> None:
     models = [f"local-dir:{tiny_model}", {"name": "second", "backbone": f"local-dir:{tiny_model}"}]
     protocol = str(CONFIGS / "critters" / "mutual_knowledge.yaml")
     (tmp_path / "bench.yaml").write_text(yaml.safe_dump({"protocol": protocol, "models": models}))
     options = [word for word in predict_words[2:] if not word.startswith(("--model.backbone", "--results.root"))]
-    words = ["bench", "--config=bench.yaml", "--out=runs", *options, "--data.limit_classes=12"]
+    words = ["bench", "--config=bench.yaml", "--out=runs", *options, "--data.limit_classes=12", *more]
     process = start(words, tmp_path)
-    assert stop_after_first_group(process, tmp_path / "runs" / "tiny") == STOPPED
+    said = stop_after_first_group(process, tmp_path / "runs" / "tiny", by=by, group=bool(more))
+    assert said == (STOPPED if by == signal.SIGTERM else BY_USER)
     assert process.returncode == 143
     assert are_gone(process)
     assert not (tmp_path / "runs" / "second").exists()
