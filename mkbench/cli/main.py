@@ -15,7 +15,7 @@ from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.failures import take_debug
 from mkbench.cli.plugins import take_plugins
 from mkbench.cli.shown_warnings import warnings_as_sentences
-from mkbench.cli.stopping import TERMINATED, leave, report_stop, stoppable, take_stop_signal
+from mkbench.cli.stopping import TERMINATED, leave, report_stop, stop_before_faults, stoppable, take_stop_signal
 from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
 
 _HELP = """usage: mkbench COMMAND [options]
@@ -58,7 +58,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:  # noqa: PLR0911 - one for each kind of error
     """Run a command; turn what a user can mend into a sentence and an exit code."""
     try:
-        with dead_workers_explained():
+        with stop_before_faults(), dead_workers_explained():
             return _dispatch(words)
     except MkbenchError as error:
         print(f"mkbench: {sentence(error)}", file=sys.stderr)

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 from mkbench.cli.bench_config import read_yaml, shown_name
 from mkbench.cli.failures import describe_failure, is_debugging
 from mkbench.cli.plugins import plugin_words
-from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping, silent_environment, stop_words
+from mkbench.cli.stopping import (
+    INTERRUPTED,
+    TERMINATED,
+    Terminated,
+    raise_if_stopping,
+    silent_environment,
+    stop_before_faults,
+    stop_words,
+)
 from mkbench.errors import MkbenchError, UsageError
 
 
@@ -43,7 +51,8 @@ def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]]) -> JobsOutco
     for name, job in jobs:
         raise_if_stopping()
         try:
-            folder = job()
+            with stop_before_faults():
+                folder = job()
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 raise  # a full disk stops every model

@@ -112,6 +112,15 @@ def stop_on_signals() -> None:
             signal.signal(number, _stop.receive)
 
 
+def is_stopping() -> bool:
+    """Tell whether SIGTERM has come.
+
+    >>> is_stopping()
+    False
+    """
+    return _stop.timer is not None
+
+
 def raise_if_stopping() -> None:
     """Raise again what was lost, because SIGTERM came while a finaliser ran, whose exceptions Python only prints.
 
@@ -120,6 +129,20 @@ def raise_if_stopping() -> None:
     """
     if _stop.timer is not None:
         raise Terminated(*_stop.timer.args[0].args)
+
+
+@contextmanager
+def stop_before_faults() -> Iterator[None]:
+    """Raise the stop again where an error comes after it: C code turns the exception of a signal into one of its own.
+
+    Raises:
+        Terminated: SIGTERM has come.
+    """
+    try:
+        yield
+    except Exception:
+        raise_if_stopping()
+        raise
 
 
 @contextmanager

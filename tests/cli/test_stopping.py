@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -17,6 +18,7 @@ from toy_data import CONFIGS
 
 from mkbench.cli.main import main
 from mkbench.cli.stopping import Terminated, raise_if_stopping, stoppable
+from mkbench.errors import MkbenchWarning
 from mkbench.systems import MutualKnowledge
 
 STOPPED = "mkbench: stopped by SIGTERM; what is finished is kept, and the same command goes on from there.\n"
@@ -127,6 +129,32 @@ def test_another_signal_stops_where_it_is_named(
     assert [path.stem for path in (stopped.run / "groups").iterdir()] == ["00000-000"]
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
     assert command(*predict_words).code == 0
+
+
+@pytest.mark.parametrize("words", [["predict"], ["bench", "--config=bench.yaml", "--out=runs"]])
+def test_stop_that_became_another_error_is_a_stop(
+    command: Callable[..., Any],
+    predict_words: list[str],
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    def fail(*_: Any) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Terminated:
+            warnings.warn("Expected a file, found a damaged one.", MkbenchWarning, stacklevel=1)
+        raise TypeError("could not determine the shape of object type 'torch.storage.UntypedStorage'")
+
+    content = {"protocol": str(CONFIGS / "critters" / "mutual_knowledge.yaml"), "models": [f"local-dir:{tiny_model}"]}
+    (tmp_path / "bench.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(MutualKnowledge, "explain_group", fail)
+    options = (
+        predict_words[1:] if words == ["predict"] else [word for word in predict_words[3:] if "results" not in word]
+    )
+    stopped = command(*words, *options)
+    assert (stopped.code, stopped.error) == (143, STOPPED)
 
 
 @pytest.mark.parametrize("words", [["--stop-signal=SIGKILL"], ["--stop-signal"]])
