@@ -37,6 +37,7 @@ class _Stop:
         self.owner = os.getpid()
         self.signals = [signal.SIGTERM]
         self.timer: threading.Timer | None = None
+        self.name = ""
         self.reported = False
         self.watch: Any = None
 
@@ -47,17 +48,17 @@ class _Stop:
             return  # schedulers send other signals to all processes of a job: the owner ends its workers
         if self.timer is not None or self.reported:  # a second signal must not break the tidying up after the first
             return
-        reason = Terminated(signal.Signals(signum).name)
-        self.timer = threading.Timer(GRACE, self.give_up, (reason,))
+        self.name = signal.Signals(signum).name
+        self.timer = threading.Timer(GRACE, self.give_up)
         self.timer.daemon = True
         self.timer.start()
         # `timeout` and schedulers signal the whole process group: that the workers of a DataLoader end is no fault
         self.watch = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        raise reason
+        raise Terminated(self.name)
 
-    def give_up(self, reason: Terminated) -> None:
+    def give_up(self) -> None:
         """End the process at once, whatever it is doing."""
-        report_stop(reason)
+        report_stop(Terminated(self.name))
         os._exit(TERMINATED)
 
     def forget(self) -> None:
@@ -128,7 +129,7 @@ def raise_if_stopping() -> None:
         Terminated: SIGTERM has come.
     """
     if _stop.timer is not None:
-        raise Terminated(*_stop.timer.args[0].args)
+        raise Terminated(_stop.name)
 
 
 @contextmanager
