@@ -64,22 +64,28 @@ def write_pages(folder: Path) -> list[Path]:
 
 
 def metric_list() -> str:
-    """Page of every metric of the catalogue."""
+    """Page of every metric of the catalogue, by source."""
     lines = [
         "# List of metrics",
         _NOTE,
         f"The {len(CATALOGUE)} metrics that `mkbench metrics` lists, by the names that they have in `results.json`. "
         "[Metrics](metrics.md) explains the main ones, and says what they can and cannot show. *Beside it* is the "
         "metric, or the controls, without which a value says little.",
-        _table(("metric", "meaning", "better", "unit", "beside it", "source"), map(_metric_row, CATALOGUE.values())),
     ]
+    sources: dict[str, list[MetricEntry]] = {}
+    for entry in CATALOGUE.values():
+        sources.setdefault(entry.source, []).append(entry)
+    for source, entries in sources.items():
+        title = "Defined by mkbench" if source == "mkbench" else source
+        lines += [f"## {title}", _table(("metric", "meaning", "better", "beside it"), map(_metric_row, entries))]
     return _page(lines)
 
 
 def _metric_row(entry: MetricEntry) -> tuple[str, ...]:
     beside = f"`{entry.beside}`" if entry.beside else "controls" if entry.against_controls else ""
-    direction = _DIRECTIONS[entry.display.higher_is_better]
-    return f"`{entry.name}`", entry.meaning, direction, entry.display.unit, beside, entry.source
+    unit, direction = entry.display.unit, _DIRECTIONS[entry.display.higher_is_better]
+    meaning = f"{entry.meaning} ({unit})" if unit else entry.meaning
+    return f"`{entry.name}`", meaning, direction, beside
 
 
 def results_schema() -> str:
