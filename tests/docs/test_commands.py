@@ -158,12 +158,12 @@ def test_commands_of_a_page(page: str, reader: Path, command: Callable[..., Any]
 
 @pytest.mark.slow
 def test_the_tutorial(reader: Path, command: Callable[..., Any]) -> None:
-    """Every step of it, as printed: what it makes, what it compares, and that the last table has all three models."""
+    """Every step of it: what it makes, what it compares, and that the last table has all three models."""
     (script,) = re.findall(r"```python\n(.*?)```", PAGES["tutorial.md"].read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(script, "make_model.py", "exec"), {})
     assert (reader / "my-model" / "open_clip_model.safetensors").is_file()
     for line in runnable("tutorial.md"):
-        outcome = command(*shlex.split(line)[1:])
+        outcome = command(*shortened(line)[1:])
         assert (outcome.code, line) == (0, line), outcome.error
     assert (reader / "mine.html").is_file()
     table = csv.DictReader(
