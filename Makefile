@@ -17,7 +17,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 LEGS := test-python3.11 test-python3.12 test-python3.13
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-pythons test-lowest $(LEGS) lint demo-models
+.PHONY: help demo test test-all test-pythons test-lowest $(LEGS) lint docs tour demo-models
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ help: ## Show the commands
 $(INSTALLED): setup.cfg pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "mkbench needs Python 3.10 or newer, found " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c $(CONSTRAINTS) -e '.[dev,data,hf,llm,saliency]'
+	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c $(CONSTRAINTS) -e '.[dev,data,docs,hf,llm,saliency]'
 	touch $@
 
 demo: $(INSTALLED) ## Benchmark the four bundled models on the bundled images (minutes, no GPU, no download)
@@ -51,6 +51,14 @@ lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(INSTALLED) ## Build the documentation in site/ (a warning is an error)
+	$(BIN)/python docs/site/reference.py
+	$(BIN)/mkdocs build --strict
+
+# Progress bars say that they miss a widget, with a path of this machine.
+tour: $(INSTALLED) ## Run examples/tour.ipynb and keep what it prints
+	cd examples && PYTHONWARNINGS='ignore:IProgress not found' $(abspath $(BIN))/jupyter execute --inplace tour.ipynb
 
 demo-models: $(INSTALLED) ## Retrain the four bundled models (under 2 hours on two CPU cores, minutes on a GPU)
 	for model in critters-vit-s critters-vit-m critters-vit-l critters-rn; do \
