@@ -76,6 +76,7 @@ class Backbone(torch.nn.Module, ABC):
 
     Attributes:
         truncated_texts: how many of the texts encoded so far were longer than the context of the text encoder.
+        prepared_images: how many images ``prepare_pixels`` was given so far, once for each forward pass.
 
     >>> class Constant(Backbone):
     ...     def encode_image(self, pixels):
@@ -110,6 +111,7 @@ class Backbone(torch.nn.Module, ABC):
         self.capabilities = capabilities
         self.random_weights = random_weights
         self.truncated_texts = 0
+        self.prepared_images = 0
         self._fingerprint: tuple[object, str] | None = None
 
     @abstractmethod
@@ -297,6 +299,7 @@ class Backbone(torch.nn.Module, ABC):
         Raises:
             ValueError: for another shape or another type.
         """
+        self.prepared_images += len(pixels)
         side = self.image_size
         if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, side, side):
             raise ValueError(f"Expected pixels (B, 3, S, S) with S={side} for {self.name}, got {tuple(pixels.shape)}.")

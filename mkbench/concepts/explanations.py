@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mkbench.concepts.explainer import Explainer, GroupContext
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.foreground import Stage, no_stage
 
 
 class Explanations(Mapping[str, GroupExplanation]):
@@ -16,6 +17,7 @@ class Explanations(Mapping[str, GroupExplanation]):
     Args:
         explainers: of different names.
         context: the group.
+        around: opened by the name of an explainer while it explains; those that it asks are opened within.
 
     Example:
         >>> from mkbench.concepts import PartsExplainer
@@ -23,14 +25,16 @@ class Explanations(Mapping[str, GroupExplanation]):
         ['pca', 'kmeans']
     """
 
-    def __init__(self, explainers: Sequence[Explainer], context: GroupContext) -> None:
+    def __init__(self, explainers: Sequence[Explainer], context: GroupContext, *, around: Stage = no_stage) -> None:
         self.context = context
+        self._around = around
         self._explainers = {explainer.name: explainer for explainer in explainers}
         self._made: dict[str, GroupExplanation] = {}
 
     def __getitem__(self, name: str) -> GroupExplanation:
         if name not in self._made:
-            self._made[name] = self._explainers[name].explain(replace(self.context, explanations=self))
+            with self._around(name):
+                self._made[name] = self._explainers[name].explain(replace(self.context, explanations=self))
         return self._made[name]
 
     def __contains__(self, name: object) -> bool:

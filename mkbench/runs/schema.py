@@ -139,11 +139,17 @@ class RunResults(_RunResults, total=False):
 
 
 class Environment(TypedDict, total=False):
-    """A parsed ``environment.json``: speed, device and versions, none of which may change a metric."""
+    """A parsed ``environment.json``: speed, device and versions, none of which may change a metric.
+
+    ``forward_ms`` is the time of an image in the forward pass that all explainers share; ``explainer_costs`` hold what
+    each adds to it, for an image: ``forwards``, the images that pass the image encoder, and ``ms``.
+    """
 
     images_computed: int
     seconds: float
     images_per_second: float
+    forward_ms: float
+    explainer_costs: dict[str, dict[str, float]]
     devices: int
     device: str
     precision: str

@@ -153,6 +153,10 @@ class BenchmarkSystem(L.LightningModule, ABC):
         """Folders of the finished runs that this one reads; none for most systems."""
         return ()
 
+    def describe_costs(self) -> dict[str, Any]:
+        """Return what ``environment.json`` says of the costs of the run's parts, none of which may change a metric."""
+        return {}
+
     def keep(self, run: Path, group: ClassGroup, answer: Any) -> None:
         """Write what is kept of a group beside its rows; called before they are written, so that it is there with them.
 

@@ -37,6 +37,7 @@ from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
 from mkbench.systems.base import BenchmarkSystem, ModelOptions
 from mkbench.systems.chosen_explainers import require_different, with_sizes
 from mkbench.systems.concept_groups import GroupChoice, choose_groups, describe_groups
+from mkbench.systems.explainer_costs import ExplainerCosts
 from mkbench.systems.mean_embedding import mean_embedding
 from mkbench.systems.records.metric_rows import Layout, OwnedRows
 from mkbench.systems.records.mutual_knowledge import empty_record, group_record
@@ -148,6 +149,7 @@ class MutualKnowledge(BenchmarkSystem):
         self.seed = seed
         #: Hook around the stages of the pipeline; a benchmark puts its clock here.
         self.stage: Stage = no_stage
+        self.costs = ExplainerCosts(self.backbone)
         self.text: TextKnowledge | None = None
         #: Group of every descriptor, chosen in ``prepare``; None: no grouped curve.
         self.groups: Tensor | None = None
@@ -256,6 +258,10 @@ class MutualKnowledge(BenchmarkSystem):
         """Return metrics, curves and controls; see :func:`mkbench.systems.records.summary.summarise`."""
         return summarise(records, self.own_metrics)
 
+    def describe_costs(self) -> dict[str, Any]:
+        """Return what the explainers cost."""
+        return self.costs.describe()
+
     # -- the pipeline --------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -283,7 +289,7 @@ class MutualKnowledge(BenchmarkSystem):
     def _see(self, group: ClassGroup, seed: int) -> _SeenGroup:
         """Encode images, find their foreground and predict their classes."""
         text, images = self.knowledge, group.images
-        with self.stage("features"):
+        with self.stage("features"), self.costs.measure(None, images=len(images)):
             features, embedding = self._patch_features(images, self.features)
             require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
         unit = F.normalize(embedding.double(), dim=-1).float()
@@ -315,7 +321,8 @@ class MutualKnowledge(BenchmarkSystem):
             mean_embedding=self.mean_embedding,
             refine=self.refine,
         )
-        return _SeenGroup(foreground, ranking, Explanations(self.explainers, context))
+        around = partial(self.costs.measure, images=len(images))
+        return _SeenGroup(foreground, ranking, Explanations(self.explainers, context, around=around))
 
     def _explain_again(
         self, group: ClassGroup, explainer: Explainer, others: _OtherImages, images: Tensor, seed: int

@@ -116,6 +116,7 @@ def describe_environment(trainer: L.Trainer, system: BenchmarkSystem, images: fl
         "images_computed": int(images),
         "seconds": round(seconds, 3),
         "images_per_second": round(images / seconds, 4) if seconds > 0 else 0.0,
+        **system.describe_costs(),
     }
     return {
         **(speed if images else {}),

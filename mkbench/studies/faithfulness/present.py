@@ -17,7 +17,7 @@ _CAPTION = "Explainers by criteria, with 95 % intervals over images; hollow: no 
 
 def present_faithfulness(runs: Sequence[Run]) -> Presentation | None:
     """Return the table of faithfulness, and the figure where there is one, for a page; None if no run measured any."""
-    rows = faithfulness_rows([run.labelled() for run in runs])
+    rows = faithfulness_rows([run.labelled() for run in runs], [run.environment for run in runs])
     table = replace(faithfulness_table(rows), title="Removal curves and agreement with ground truth")
     plots = [Plot(_CAPTION, partial(faithfulness_figure, rows))] if compares_families(rows) else []
     return Presentation("Faithfulness", [table], plots) if rows else None

@@ -7,7 +7,7 @@ from mkbench.concepts.controls import CONTROLS
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.metrics.functional.intervention import FACTORS
 from mkbench.runs.results import Estimate, explainer_names, find_shared_metric, model_label
-from mkbench.runs.schema import RunResults
+from mkbench.runs.schema import Environment, RunResults
 from mkbench.studies.control_marks import mark_notes, missed_controls
 from mkbench.studies.metric_columns import own_metrics
 from mkbench.tables import show_estimate
@@ -77,6 +77,10 @@ _CHANGED = (
     "chance. The CSV has J of each thing that was changed."
 )
 _INTERVALS = "95 % intervals over images."
+_COSTS = (
+    "Forwards: images that pass the image encoder for each image explained, and ms: time of an image, both beyond the "
+    "pass that all explainers share and without what an explainer asks of another. Time depends on the machine. "
+)
 _MOST_NAMED = 4  # runs of the same value
 _MUTUAL = "Mutual precision: share of the concepts that both encoders name that the image shows."
 #: Metric that stands below the table -> what it is.
@@ -86,16 +90,20 @@ _FOR_NOTHING = {
 }
 
 
-def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
+def faithfulness_rows(
+    documents: Sequence[RunResults], environments: Sequence[Environment] | None = None
+) -> list[dict[str, Any]]:
     """Collect the rows of the table: of each explainer of a run with scorers of it.
 
     Args:
         documents: ``results.json`` of each run, parsed.
+        environments: ``environment.json`` of each run, parsed; None: costs are not known.
 
     Returns:
         Rows with the keys ``model``, ``random_weights``, ``explainer``, ``estimates`` (metric -> ``Estimate``, of those
         of ``CSV_METRICS`` that the run has), ``not_separated`` (metric -> controls that are no worse: the interval of
-        the difference holds 0) and ``own`` (``OwnMetric`` by name).
+        the difference holds 0), ``own`` (``OwnMetric`` by name), ``costs`` (``forwards`` and ``ms`` of an image, as far
+        as known) and ``forward_ms`` (of an image, in the pass that all explainers share; None: not known).
 
     Example:
         >>> results = {
@@ -110,13 +118,14 @@ def faithfulness_rows(documents: Sequence[RunResults]) -> list[dict[str, Any]]:
         ({'deletion': Estimate(value=0.4, interval=None)}, {'deletion': ['reversed']})
     """
     printed = set(SHOWN) - set(_OF_EVERY_RUN)
-    rows = [row for results in documents for row in _rows(results)]
+    known = [{} for _ in documents] if environments is None else environments
+    rows = [row for one, environment in zip(documents, known, strict=True) for row in _rows(one, environment)]
     return [row for row in rows if printed & row["estimates"].keys()]
 
 
-def _rows(results: RunResults) -> list[dict[str, Any]]:
+def _rows(results: RunResults, environment: Environment) -> list[dict[str, Any]]:
     """The explainers of a run, the best by the mean over the steps of a removal curve first, controls last."""
-    rows = [_row(results, explainer) for explainer in explainer_names(results)]
+    rows = [_row(results, environment, explainer) for explainer in explainer_names(results)]
     ranked = next((name for name in REMOVAL if any(name in row["estimates"] for row in rows)), None)
     if ranked is None:
         return rows
@@ -129,7 +138,7 @@ def _rows(results: RunResults) -> list[dict[str, Any]]:
     return sorted(rows, key=order)
 
 
-def _row(results: RunResults, explainer: str) -> dict[str, Any]:
+def _row(results: RunResults, environment: Environment, explainer: str) -> dict[str, Any]:
     found: dict[str, Estimate | None] = {
         metric: find_shared_metric(results, metric, explainer) for metric in CSV_METRICS
     }
@@ -140,6 +149,8 @@ def _row(results: RunResults, explainer: str) -> dict[str, Any]:
         "estimates": {metric: estimate for metric, estimate in found.items() if estimate is not None},
         "not_separated": missed_controls(results, explainer),
         "own": own_metrics(results, explainer),
+        "costs": environment.get("explainer_costs", {}).get(explainer, {}),
+        "forward_ms": environment.get("forward_ms"),
     }
 
 
@@ -177,6 +188,10 @@ def notes(rows: Sequence[Row]) -> list[str]:
     lines += mark_notes(
         {control for row in rows for metric in there for control in row["not_separated"].get(metric, ())}
     )
+    passes = {row["model"]: row["forward_ms"] for row in rows if row.get("forward_ms") is not None}
+    if passes:
+        shared = ", ".join(f"{ms:.1f} ms ({model})" for model, ms in passes.items())
+        lines.append(f"{_COSTS}The shared pass: {shared}.")
     return [*lines, *(f"{what}: {values}." for metric, what in _FOR_NOTHING.items() if (values := _each(rows, metric)))]
 
 

@@ -35,6 +35,16 @@ def _for_programs(metric: str) -> Iterator[Column]:
     yield Column(None, missed, csv=f"{metric}_not_separated_from")
 
 
+def _cost(name: str, heading: str | None) -> Column:
+    return Column(
+        heading,
+        lambda row: row["costs"].get(name),
+        decimals=1,
+        higher_is_better=False,
+        csv=None if heading else f"{name}_of_an_image",
+    )
+
+
 def _layouts(metrics: Sequence[str], own: Sequence[str]) -> list[Layout]:
     titles = {metric: metric_column(metric, metric).title for metric in metrics}
     removal = [title for metric, title in titles.items() if metric in REMOVAL]
@@ -68,6 +78,9 @@ def faithfulness_table(rows: Sequence[Row]) -> ResultTable:
     about = [MODEL, CSV_MODEL, CSV_RANDOM_WEIGHTS, PARTS, CSV_EXPLAINER]
     for_programs = [column for metric in CSV_METRICS for column in _for_programs(metric)]
     own = own_columns(rows, lambda row: row["own"])
+    if any(row["costs"] for row in rows):
+        own += [_cost("forwards", "forwards"), _cost("ms", "ms an image")]
+    for_programs += [_cost("forwards", None), _cost("ms", None), Column(None, "forward_ms", csv="forward_ms")]
     return ResultTable(
         [*about, *map(_shown, metrics), *own, *for_programs],
         rows,

@@ -37,7 +37,7 @@ def write_faithfulness(runs: Sequence[Run], folder: Path | None, *, width: int =
         >>> write_faithfulness([Run(Path("a"), "a", results, {})], None) is None
         True
     """
-    rows = faithfulness_rows([run.labelled() for run in runs])
+    rows = faithfulness_rows([run.labelled() for run in runs], [run.environment for run in runs])
     agreements = removal_agreements(runs)
     if folder is not None:
         for kind in (*_KINDS, "png", "pdf"):

@@ -110,3 +110,11 @@ def test_what_many_runs_share_is_said_once() -> None:
 
     assert say(0.5, 0.25, 0.5) == "0.500 (v0, v2), 0.250 (v1)."
     assert say(*[0.5] * 5) == "0.500 (all runs)."
+
+
+def test_costs_stand_in_the_row_of_their_explainer_with_the_pass_that_all_share() -> None:
+    results = make_results(("deletion", "pca", 1.5), ("deletion", "kmeans", 1.2))
+    costs = {"forward_ms": 5.0, "explainer_costs": {"pca": {"forwards": 13.5, "ms": 70.25}}}
+    kmeans, pca = faithfulness_rows([results], [costs])  # type: ignore[list-item]
+    assert (pca["costs"], kmeans["costs"], pca["forward_ms"]) == ({"forwards": 13.5, "ms": 70.25}, {}, 5.0)
+    assert "The shared pass: 5.0 ms (ViT-B/16)." in notes([kmeans, pca])[-1]

@@ -170,3 +170,16 @@ def test_metric_of_a_user_is_a_column() -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(table))))
     assert [(row["darkness"], row["darkness_low"]) for row in rows] == [("0.25", "0.125"), ("0.5", "0.375")]
     assert "dark" in show(60, results)
+
+
+def test_costs_are_columns_where_a_run_has_them() -> None:
+    results = make_results(("deletion", "pca", 1.5), ("deletion", "kmeans", 1.2))
+    costs: Any = {"forward_ms": 5.0, "explainer_costs": {"pca": {"forwards": 13.52, "ms": 70.25}}}
+    table = faithfulness_table(faithfulness_rows([results], [costs]))
+    lines = to_markdown(table).splitlines()
+    assert lines[0].endswith("| forwards ↓ | ms an image ↓ |")
+    assert [line.split("|")[-3:-1] for line in lines[2:4]] == [[" \u2013 ", " \u2013 "], [" 13.5 ", " 70.2 "]]
+    kmeans, pca = csv.DictReader(io.StringIO(to_csv(table)))
+    assert (pca["forwards_of_an_image"], pca["ms_of_an_image"], pca["forward_ms"]) == ("13.52", "70.25", "5.0")
+    assert kmeans["ms_of_an_image"] == ""
+    assert "ms an image" not in to_markdown(faithfulness_table(faithfulness_rows([results])))
