@@ -108,8 +108,9 @@ class TextCache:
             "texts": hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest(),
             "templates": list(templates),
             "tokens": backbone.token_digest(_filled(texts, templates)),
-            # How batches are made moves the last digits; files of another way are not mixed with these.
+            # What moves the last digits: a run never mixes those of others with its own.
             "batches": "by length, cut to the longest",
+            "computed": [torch.__version__, backbone.device.type, torch.backends.cpu.get_cpu_capability()],
         }
         path = self.folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.safetensors"
         shape = (len(texts), backbone.embed_dim)

@@ -18,7 +18,8 @@ from mkbench.backbones.known_models import BUNDLED, model_entries
 from mkbench.runs.ownership import LOCK
 from mkbench.runs.run_folder import RESULTS
 
-ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+#: Over the environment at the time, whose cache is the tests' own.
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 #: Five groups, a prime number, so that two devices never have the same share.
 GROUPS = 5
 DDP = ("--trainer.devices=2", "--trainer.strategy=ddp")
@@ -39,7 +40,7 @@ def start(words: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
     """Start Python in a process group of its own, so that all that it starts can be killed with it."""
     with (folder / "said.txt").open("ab") as said:
         return subprocess.Popen(
-            [sys.executable, *words], cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said, start_new_session=True
+            [sys.executable, *words], cwd=folder, env=os.environ | ENVIRONMENT, stdout=said, stderr=said, start_new_session=True
         )
 
 

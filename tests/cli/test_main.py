@@ -19,8 +19,8 @@ from mkbench.cli.main import main
 from mkbench.systems import MutualKnowledge
 
 #: A process of its own has the tests' folder on its path, for the toy classes, and does its sums in one thread.
+#: Over the environment at the time, whose cache is the tests' own.
 ENVIRONMENT = {
-    **os.environ,
     "OMP_NUM_THREADS": "1",
     "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]),
 }
@@ -356,7 +356,7 @@ def in_processes(words: list[str], folder: Path) -> subprocess.CompletedProcess[
     return subprocess.run(
         [sys.executable, "-m", "mkbench", *words],
         cwd=folder,
-        env=ENVIRONMENT,
+        env=os.environ | ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=120,
@@ -390,7 +390,7 @@ def test_command_says_one_sentence_and_its_exit_code(predict_words: list[str], t
 def test_terminal_without_arrows_ends_no_command(tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-c", "from mkbench.cli import main as m; m._dispatch = lambda w: print('→'); m.main([])"],
-        env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+        env={**os.environ, **ENVIRONMENT, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
         capture_output=True,
         text=True,
         check=False,

@@ -67,6 +67,14 @@ def test_anything_else_is_computed(tmp_path: Path, backbone: CountingBackbone, t
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_digits_of_another_torch_are_not_mixed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed(TextCache(tmp_path), CountingBackbone())
+    later = CountingBackbone()
+    monkeypatch.setattr(torch, "__version__", "2.4.0")
+    embed(TextCache(tmp_path), later)
+    assert later.encoded == 3
+
+
 def test_no_folder_keeps_nothing(tmp_path: Path) -> None:
     backbone = CountingBackbone()
     for _ in range(2):
