@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mkbench.cli.commands.head_queries import read_head
+from mkbench.studies.head_queries.read_head import read_head
 from mkbench.cli.run_parts import add_trust_option
 
 HELP = (

@@ -49,11 +49,11 @@ class HeadRun:
         self.decomposer = Decomposer(system.backbone)
         self.images = RunImages(data, system.geometry)
 
-    def property_neighbors(self, *, image: str, property_name: str, top: int, similarity: Similarity) -> Answer:
+    def property_neighbors(self, *, image: str | QueryImage, property_name: str, top: int, similarity: Similarity) -> Answer:
         """Find the images that are most like an image in one property.
 
         Args:
-            image: sample id or image file.
+            image: sample id, image file, or an image that was found already.
             property_name: as ``labels.json`` of the run names it.
             top: how many images.
             similarity: see ``mkbench.heads.neighbors.nearest_rows``.
@@ -71,11 +71,11 @@ class HeadRun:
         title = f"Nearest images: {found.title}"
         return Answer("property-neighbors", question, title, found, heads=heads, images=images, query=query.pixels)
 
-    def image_neighbors(self, *, image: str, head: Head, top: int, similarity: Similarity) -> Answer:
+    def image_neighbors(self, *, image: str | QueryImage, head: Head, top: int, similarity: Similarity) -> Answer:
         """Find the images for which a head writes what it writes for an image.
 
         Args:
-            image: sample id or image file.
+            image: sample id, image file, or an image that was found already.
             head: layer and head, of the layers of the run.
             top: how many images.
             similarity: see ``mkbench.heads.neighbors.nearest_rows``.
@@ -110,11 +110,11 @@ class HeadRun:
         title = f"Nearest images: {found.title}"
         return Answer("text-neighbors", question, title, found, heads=[head], images=images)
 
-    def topic_segmentation(self, *, image: str, text: str, head: Head | None, similarity: Similarity) -> Answer:
+    def topic_segmentation(self, *, image: str | QueryImage, text: str, head: Head | None, similarity: Similarity) -> Answer:
         """Map where in an image a head, or all of them, write what a text says.
 
         Args:
-            image: sample id or image file.
+            image: sample id, image file, or an image that was found already.
             text: what to look for.
             head: layer and head, of all layers of the model; None sums over all heads of all layers.
             similarity: see ``mkbench.heads.patch_maps.patch_maps``.
@@ -133,11 +133,11 @@ class HeadRun:
         patch_size = self.backbone.patch_size
         return Answer("topic-segmentation", question, title, found, query=query.pixels, patch_size=patch_size)
 
-    def contrastive_segmentation(self, *, image: str, texts: Sequence[str], similarity: Similarity) -> Answer:
+    def contrastive_segmentation(self, *, image: str | QueryImage, texts: Sequence[str], similarity: Similarity) -> Answer:
         """Map where in an image all heads of all layers write one text rather than another.
 
         Args:
-            image: sample id or image file.
+            image: sample id, image file, or an image that was found already.
             texts: the two texts.
             similarity: see ``mkbench.heads.patch_maps.patch_maps``.
         """

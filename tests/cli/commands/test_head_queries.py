@@ -17,7 +17,7 @@ from toy_data import CONFIGS
 
 from mkbench import load_backbone
 from mkbench.backbones import Backbone
-from mkbench.cli.commands.head_queries import read_head
+from mkbench.studies.head_queries.read_head import read_head
 from mkbench.cli.main import main
 from mkbench.datamodules import Critters
 from mkbench.datamodules.resizing import resize_image
