@@ -9,8 +9,8 @@ from torch import Tensor
 
 from mkbench.backbones import load_backbone
 from mkbench.backbones.known_models import model_entries
-from mkbench.backbones.local import PREFIX
 from mkbench.backbones.loading import backbone_name
+from mkbench.backbones.local import PREFIX
 from mkbench.backbones.towers.find_tower import find_tower
 from mkbench.cli.command_table import make_parser
 from mkbench.cli.commands.heads import prepare_description
@@ -33,6 +33,7 @@ from mkbench.systems import HeadDecomposition, MutualKnowledge
 from mkbench.systems.base import BenchmarkSystem
 
 _CONFIG = "configs/critters/heads.yaml"
+_DEFAULT = "critters-vit-l"
 #: Bundled images of each kind of critter among which a bundled or local model looks for neighbors.
 _IMAGES_PER_CLASS = 5
 
@@ -49,7 +50,8 @@ def find_openers(words: Sequence[str], *, out: Path, trust: bool = False) -> dic
         UsageError: a folder without a finished run, or one of another system.
         DataError: a damaged run, or one of another schema version.
     """
-    named = list(words) or [entry.name for entry in model_entries() if entry.bundled]
+    bundled = [entry.name for entry in model_entries() if entry.bundled]
+    named = list(words) or sorted(bundled, key=lambda name: name != _DEFAULT)
     models = [word for word in named if _is_model(word)]
     folders = [Path(word) for word in named if word not in models]
     openers: dict[str, Opener] = {run.label: partial(_open_run, run, trust) for run in _find_runs(folders, trust)}

@@ -112,9 +112,7 @@ def prepare_description(folder: Path, options: argparse.Namespace) -> Callable[[
         normalise=options.normalise,
     )
     pool, labeller, judge = _choose(options, str(read_results(folder)["data"]["name"]))
-    return lambda: explain_heads(
-        folder, load_system(folder, trust=options.trust_config), pool, labeller, judge, how
-    )
+    return lambda: explain_heads(folder, load_system(folder, trust=options.trust_config), pool, labeller, judge, how)
 
 
 def _choose(options: argparse.Namespace, data: str) -> tuple["ConceptBank", "Labeller", "Judge"]:

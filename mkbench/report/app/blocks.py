@@ -92,7 +92,7 @@ _LABELS = {
     "text": "Text",
     "first": "Text",
     "second": "Other text",
-    "top": "How many images",
+    "top": "Images",
     "similarity": "Similarity",
 }
 
@@ -121,13 +121,13 @@ class _Tab:
 def _field(gr: Any, name: str, menus: _Menus) -> Any:
     label, value = _LABELS[name], menus.start(name)
     if name == "top":
-        return gr.Slider(1, _MOST_IMAGES_FOUND, value=value, step=1, label=label, min_width=140)
+        return gr.Slider(1, _MOST_IMAGES_FOUND, value=value, step=1, label=label, min_width=170)
     if name == "similarity":
-        return gr.Dropdown(_SIMILARITIES, value=value, label=label, min_width=180)
+        return gr.Dropdown(_SIMILARITIES, value=value, label=label, min_width=250)
     if name in _MENU_FIELDS:
         choices = menus.choices(name)
-        return gr.Dropdown(choices, value=value, label=label, allow_custom_value=True, min_width=220)
-    return gr.Textbox(value=value, label=label, max_lines=3, min_width=220)
+        return gr.Dropdown(choices, value=value, label=label, allow_custom_value=True, min_width=300)
+    return gr.Textbox(value=value, label=label, max_lines=3, min_width=300)
 
 
 def make_page(shelf: ModelShelf, *, debug: bool = False) -> Any:
@@ -175,7 +175,7 @@ def make_page(shelf: ModelShelf, *, debug: bool = False) -> Any:
     return page
 
 
-def _connect(  # noqa: PLR0913
+def _connect(
     guard: "_Guard", tabs: Sequence[_Tab], *, model: Any, about: Any, upload: Any, sample: Any, query: Any
 ) -> None:
     """Say what each menu and button calls."""
@@ -197,19 +197,19 @@ def _connect(  # noqa: PLR0913
     asked = [model, upload, sample]
     chosen = model.input(guard.call(choose_model, opening=True), model, outputs, **_QUEUE)
     chosen.then(guard.call(show_query), asked, query, show_progress="hidden", **_QUEUE)
-    for changed in (upload.change, sample.input):
+    for changed in (upload.change, sample.change):
         changed(guard.call(show_query), asked, query, show_progress="hidden", **_QUEUE)
     for tab in tabs:
         answer = guard.call(_answer(tab.view))
         inputs = [*asked, *tab.fields]
+        tab.button.click(None, None, tab.result, js="() => ''")  # no old answer beside an error
         tab.button.click(answer, inputs, tab.result, **_QUEUE)
         for name, field in zip(tab.view.fields, tab.fields, strict=True):
             if name in ("text", "first", "second"):
                 field.submit(answer, inputs, tab.result, **_QUEUE)
         # Of an example, its own image is asked about.
-        tab.example.click(_take_example(tab), tab.example, [upload, *tab.inputs], show_progress="hidden", **_QUEUE).then(
-            answer, inputs, tab.result, **_QUEUE
-        )
+        taken = tab.example.click(_take_example, tab.example, [upload, *tab.inputs], show_progress="hidden", **_QUEUE)
+        taken.then(answer, inputs, tab.result, **_QUEUE)
 
 
 def _update(gr: Any, name: str, menus: _Menus) -> Any:
@@ -217,11 +217,8 @@ def _update(gr: Any, name: str, menus: _Menus) -> Any:
     return gr.Dropdown(choices=menus.choices(name), value=value) if name in _MENU_FIELDS else value
 
 
-def _take_example(tab: _Tab) -> Callable[[list[Any]], list[Any]]:
-    def take(values: list[Any]) -> list[Any]:
-        return [None, *values]
-
-    return take
+def _take_example(values: list[Any]) -> list[Any]:
+    return [None, *values]
 
 
 def _answer(view: View) -> Callable[..., str]:

@@ -11,7 +11,7 @@ from mkbench.studies.head_queries.study import HeadRun
 #: Images that a menu lists; any other can be typed.
 MOST_IMAGES = 500
 #: Entry of a menu that stands for all heads together.
-ALL_HEADS = ""
+ALL_HEADS = "all"
 #: What is shown, and what is asked for.
 Choices = list[tuple[str, str]]
 
@@ -48,8 +48,7 @@ def property_choices(model: AskedModel) -> Choices:
 
 def example_texts(model: AskedModel) -> tuple[str, str]:
     """Return two texts to try: what the heads whose texts fit best are described by, or what images may show."""
-    known = sorted(_labelled(model).values(), key=lambda one: -(_fits(one) or 0))
-    texts = list(dict.fromkeys([one.texts.texts[0] for one in known if one.texts.texts]))
+    texts = list(dict.fromkeys([one.texts.texts[0] for _, one in _best_first(model) if one.texts.texts]))
     first, second = [*texts, *model.texts][:2]
     return first, second
 
@@ -57,14 +56,24 @@ def example_texts(model: AskedModel) -> tuple[str, str]:
 def example_head(model: AskedModel) -> str:
     """Return the head whose texts fit its label best, or the last one of the last layer; empty without heads."""
     heads = {value for _, value in head_choices(model)}
-    known = sorted(_labelled(model).items(), key=lambda pair: -(_fits(pair[1]) or 0))
-    best = [f"{layer}.{head}" for (layer, head), _ in known if f"{layer}.{head}" in heads]
+    best = [f"{layer}.{head}" for (layer, head), _ in _best_first(model) if f"{layer}.{head}" in heads]
     return next(iter([*best, *sorted(heads, reverse=True)]), "")
 
 
 def _labelled(model: AskedModel) -> dict[Head, LabelledHead]:
     heads: Sequence[LabelledHead] = () if model.labels is None else model.labels.heads
     return {(one.texts.layer, one.texts.head): one for one in heads}
+
+
+def _best_first(model: AskedModel) -> list[tuple[Head, LabelledHead]]:
+    """Return labelled heads by how well their texts fit, those first whose first text fits, late layers first."""
+
+    def rank(pair: tuple[Head, LabelledHead]) -> tuple[bool, int, int]:
+        (layer, _), one = pair
+        fits = one.judgement.fits or (False,)
+        return not fits[0], -sum(fits), -layer
+
+    return sorted(_labelled(model).items(), key=rank)
 
 
 def _fits(one: LabelledHead) -> int | None:

@@ -48,7 +48,7 @@ def serve(
                 show_error=True,
                 footer_links=[],
                 max_file_size=MOST_BYTES,
-                theme=gr.themes.Default(font=_FONTS, font_mono=_MONOSPACE),
+                theme=gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=_MONOSPACE),
                 css=(resources.files("mkbench.report") / "templates" / "app.css").read_text(encoding="utf-8"),
             )
         except OSError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mkbench.errors import UsageError
 from mkbench.report.app.asked_model import AskedModel
+from mkbench.report.app.menus import ALL_HEADS
 from mkbench.report.app.shown_answer import ShownAnswer, show_answer, show_explanation
 from mkbench.studies.head_queries.query_images import QueryImage
 from mkbench.studies.head_queries.read_head import read_head
@@ -36,38 +37,38 @@ class View:
 VIEWS = (
     View(
         KNOWLEDGE,
-        "What both encoders name",
+        "Both encoders",
         "The parts of the image, the descriptors found in them, and which of these the text encoder names too.",
         (),
     ),
     View(
         "property_neighbors",
-        "Images alike in a property",
+        "By property",
         "The images of the run that are most like the image in one property, by all heads with that label.",
         ("property_name", "top", "similarity"),
     ),
     View(
         "image_neighbors",
-        "Images alike for a head",
+        "By image",
         "The images for which one head writes what it writes for the image.",
         ("head", "top", "similarity"),
     ),
     View(
         "text_neighbors",
-        "Images of a text for a head",
+        "By text",
         "The images for which one head writes what a text says.",
         ("text", "head", "top", "similarity"),
         of_image=False,
     ),
     View(
         "topic_segmentation",
-        "Where a text is",
+        "Topic",
         "Where in the image one head, or all of them together, write what a text says.",
         ("text", "any_head", "similarity"),
     ),
     View(
         "contrastive_segmentation",
-        "One text against another",
+        "Contrast",
         "Where in the image all heads together write one text rather than another.",
         ("first", "second", "similarity"),
     ),
@@ -110,7 +111,7 @@ def ask(view: View, model: AskedModel, query: QueryImage | None, fields: Mapping
 def _read_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields as the questions take them.
 
-    >>> _read_fields({"any_head": "", "first": "an owl", "second": None})
+    >>> _read_fields({"any_head": "all", "first": "an owl", "second": None})
     {'head': None, 'texts': ('an owl', '')}
     """
     read: dict[str, Any] = {}
@@ -119,7 +120,7 @@ def _read_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         if name == "head":
             read["head"] = read_head(text)
         elif name == "any_head":
-            read["head"] = read_head(text) if text else None
+            read["head"] = None if text == ALL_HEADS else read_head(text)
         elif name in ("first", "second"):
             read["texts"] = (*read.get("texts", ()), text)
         else:
