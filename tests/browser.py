@@ -140,19 +140,30 @@ class Page:
             field.blur(); }})()"""
         )
 
+    def choose(self, selector: str, label: str) -> None:
+        """Choose the entry of a menu that begins with a label."""
+        field, name = f"document.querySelector({json.dumps(selector)})", json.dumps(label)
+        press = "dispatchEvent(new MouseEvent('mousedown', {bubbles: true}))"
+        entry = f"[...document.querySelectorAll('[role=option]')].find(one => one.innerText.trim().startsWith({name}))"
+        self.run(f"{field}.blur(); {field}.focus(); {field}.{press}")
+        self.wait(f"!!{entry}")
+        self.run(f"{entry}.{press}; {field}.blur()")
+
     def upload(self, selector: str, file: Path) -> None:
         root = self.send("DOM.getDocument")["root"]["nodeId"]
         node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.send("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
 
-    def look(self, file: Path, *, width: int, height: int, dark: bool = False, whole: bool = False) -> None:
-        """Write a screenshot."""
+    def resize(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Take the size and the scheme of a screen; a narrow one is a phone's."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        time.sleep(1)
+
+    def look(self, file: Path, *, whole: bool = False) -> None:
+        """Write a screenshot."""
         shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         file.write_bytes(base64.b64decode(shot["data"]))
 

@@ -31,9 +31,9 @@ def run(options: argparse.Namespace) -> int:
         UsageError: Gradio is not installed, a folder without a finished run, or a port that is taken.
         MkbenchError: the first model cannot be opened.
     """
-    from mkbench.report.app.gradio_library import import_gradio  # noqa: PLC0415 - before what takes seconds to import
+    from mkbench.report.app.gradio_library import require_gradio  # noqa: PLC0415 - before what takes seconds to import
 
-    import_gradio()
+    require_gradio()
     # These take seconds to import.
     from mkbench.cli.app_models import find_openers  # noqa: PLC0415
     from mkbench.report.app.asked_model import ModelShelf  # noqa: PLC0415
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     shelf = ModelShelf(find_openers(options.runs, out=options.out, trust=options.trust_config))
     shelf.open(shelf.names[0], print)
     serve(
-        lambda: make_page(shelf, debug=is_debugging()),
+        lambda gradio: make_page(gradio, shelf, debug=is_debugging()),
         host=options.host,
         port=options.port,
         ready=lambda address: print(f"app: {address} (Ctrl-C ends it)", flush=True),

@@ -9,7 +9,6 @@ from typing import Any
 
 from mkbench.errors import MkbenchError, sentence
 from mkbench.report.app.asked_model import AskedModel, ModelShelf
-from mkbench.report.app.gradio_library import import_gradio
 from mkbench.report.app.menus import (
     ALL_HEADS,
     Choices,
@@ -130,13 +129,14 @@ def _field(gr: Any, name: str, menus: _Menus) -> Any:
     return gr.Textbox(value=value, label=label, max_lines=3, min_width=300)
 
 
-def make_page(shelf: ModelShelf, *, debug: bool = False) -> Any:
+def make_page(gr: Any, shelf: ModelShelf, *, debug: bool = False) -> Any:
     """Build the page; the first model is opened for it.
 
     All that a user fills in comes with each question, and all that is shown goes back with its answer: the server
     keeps nothing of it but uploaded files, which it deletes.
 
     Args:
+        gr: the module ``gradio``.
         shelf: the models.
         debug: print tracebacks of what nothing here expects to the console.
 
@@ -144,10 +144,8 @@ def make_page(shelf: ModelShelf, *, debug: bool = False) -> Any:
         A ``gradio.Blocks``.
 
     Raises:
-        UsageError: Gradio is not installed.
         MkbenchError: the first model cannot be opened.
     """
-    gr = import_gradio()
     first = shelf.open(shelf.names[0])
     menus = _Menus.of(first)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:

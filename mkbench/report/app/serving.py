@@ -1,10 +1,11 @@
 """Server of the app: local unless told otherwise, without anything that leaves the machine."""
 
-import os
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from mkbench.errors import UsageError
@@ -12,28 +13,32 @@ from mkbench.report.app.gradio_library import import_gradio
 from mkbench.report.app.uploads import MOST_BYTES
 
 LOCAL = "127.0.0.1"
+_PAUSE = 0.2  # seconds between looks at whether the server runs
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 _MONOSPACE = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
 def serve(
-    make: Callable[[], Any], *, host: str = LOCAL, port: int | None = None, ready: Callable[[str], None] | None = None
+    make: Callable[[Any], Any],
+    *,
+    host: str = LOCAL,
+    port: int | None = None,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a page until it is interrupted; uploaded files lie in a folder that is deleted then.
 
     Args:
-        make: builds the page, a ``gradio.Blocks``.
-        host: address to listen at.
-        port: of the address; None takes the first free one from 7860.
+        make: builds the page, a ``gradio.Blocks``, with the module ``gradio``.
         ready: is told the address.
+        host: name to listen at.
+        port: to listen at; None takes the first free one from 7860.
 
     Raises:
         UsageError: Gradio is not installed, or the port is taken.
     """
-    gr = import_gradio()
     with tempfile.TemporaryDirectory(prefix="mkbench-app-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        page = make()
+        gr = import_gradio(Path(folder))
+        page = make(gr)
         try:
             page.launch(
                 server_name=host,
@@ -54,10 +59,8 @@ def serve(
         except OSError as error:
             where = f"port {port}" if port else "free port"
             raise UsageError(f"Expected a {where} at {host}, found none; name another --port.") from error
-        if ready is not None:
-            ready(page.local_url)
-        try:
-            with suppress(KeyboardInterrupt):
-                page.block_thread()
-        finally:
-            page.close()
+        ready(page.local_url)
+        with suppress(KeyboardInterrupt):
+            while page.is_running:
+                time.sleep(_PAUSE)
+    page.close(verbose=False)  # waits for open connections, and so comes after what must be deleted
