@@ -40,24 +40,19 @@ SMALL = {
     "WebDataset": ["--data.shards=packed", *PACKED],
 }
 KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentation", "mining", "accuracy", "features")
-#: Explainers of the configurations that compare others than PCA and K-means.
+#: Explainers of the configurations that compare others than PCA and K-means, by stem or path; all have the controls.
 EXPLAINERS = {
     "explainer_families": {
         *("pca", "kmeans", "cci", "splice"),
         *("gradcam", "rollout", "grad-eclip", "legrad", "clip-surgery", "attn-lrp", "occlusion"),
         *CONTROLS,
     },
+    "paper/ablation": {"pca", *CONTROLS},
     "faithfulness": {"pca", "kmeans", "mm-cbm", "mm-protosim", "feature-maps", *CONTROLS},
     "saliency_methods": {"pca", "gradcam", "rollout", *CONTROLS},
 }
 #: Those that need the extra `saliency`.
 WITH_GRAD_CAM = ("saliency_methods", "explainer_families")
-#: Those of the foreground or of stability, which say nothing of MI; and the foreground in a bench.
-OF_FOREGROUND = {
-    "corloc": {"pca", "kmeans"},
-    "critters/stability": {"pca", "kmeans"},
-    "paper/ablation": {"pca", *CONTROLS},
-}
 #: Options of small runs that systems without explainers do not have.
 ONLY_MINING = ("--model.num_language_concepts=5", "--model.pool=6")
 #: True boxes of some of the generated images.
@@ -246,7 +241,8 @@ def test_predict(path: Path, predict: Callable[[Path], Any]) -> None:
     assert results["data"]["images"] == 4
     accuracies = {None} if results["data"].get("labelled", True) else set()
     name = str(path.relative_to(CONFIGS).with_suffix(""))
-    explainers = OF_FOREGROUND.get(name, EXPLAINERS.get(path.stem, {"pca", "kmeans", *CONTROLS}))
+    explainers = EXPLAINERS.get(name, EXPLAINERS.get(path.stem, {"pca", "kmeans", *CONTROLS}))
+    assert explainers > set(CONTROLS)
     assert {metric["explainer"] for metric in results["metrics"]} == explainers | accuracies
 
 

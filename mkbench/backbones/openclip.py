@@ -15,6 +15,7 @@ from mkbench.backbones.base import AttentionPass, Backbone, Kind, PatchFeatures,
 from mkbench.backbones.block_trace import BlockTrace
 from mkbench.backbones.deferred_text import DeferredTextTower, needing_hugging_face
 from mkbench.backbones.geometry import Geometry
+from mkbench.backbones.text_towers import embed_tokens
 from mkbench.backbones.towers.attention_maps import expose_attention
 from mkbench.backbones.towers.hooks import intercept, watch
 from mkbench.backbones.towers.patch_readers import TowerReader, tower_reader
@@ -113,8 +114,7 @@ class OpenClipBackbone(Backbone):
         tokens: Tensor = self.tokenizer(list(texts))  # (T, context)
         self.truncated_texts += sum(count > tokens.shape[1] for count in self.count_tokens(texts))
         self._build_text_tower()
-        embedding: Tensor = self.model.encode_text(tokens.to(self.device), normalize=False)  # (T, d)
-        return embedding.float()
+        return embed_tokens(self.model, tokens.to(self.device)).float()
 
     @property
     def patch_size(self) -> int:

@@ -1,6 +1,6 @@
 """Text embeddings of classes and of the concept bank (steps 8 to 10 of the pipeline)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -18,17 +18,27 @@ class TextEncoder(Protocol):
         ...
 
 
-def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int) -> Tensor:
-    """(T, d) float32 unit rows, in batches over all texts."""
+Report = Callable[[int], object]
+
+
+def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int, report: Report | None) -> Tensor:
+    """(T, d) float32 unit rows; each distinct text is encoded once, in batches of texts of like length."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, found {batch_size}")
     if not texts:
         raise ValueError("there must be at least one text to encode, found none")
-    batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)]
+    distinct = sorted(dict.fromkeys(texts), key=len)  # encoders cut a batch to its longest text
+    rows = []
     with torch.no_grad():
-        embeddings = torch.cat([backbone.encode_text(batch).float() for batch in batches])
+        for start in range(0, len(distinct), batch_size):
+            batch = distinct[start : start + batch_size]
+            rows.append(backbone.encode_text(batch).float())
+            if report is not None:
+                report(len(batch))
+    embeddings = torch.cat(rows)
     require_finite(embeddings, name="text embeddings")
-    return unit_rows(embeddings)
+    place = {text: row for row, text in enumerate(distinct)}
+    return unit_rows(embeddings)[[place[text] for text in texts]]
 
 
 def _fill(template: str, name: str) -> str:
@@ -39,7 +49,12 @@ def _fill(template: str, name: str) -> str:
 
 
 def class_embeddings(
-    backbone: TextEncoder, class_names: Sequence[str], templates: Sequence[str], *, batch_size: int = 256
+    backbone: TextEncoder,
+    class_names: Sequence[str],
+    templates: Sequence[str],
+    *,
+    batch_size: int = 256,
+    report: Report | None = None,
 ) -> Tensor:
     """Embed every class as the normalised mean over prompt templates.
 
@@ -52,6 +67,7 @@ def class_embeddings(
         class_names: Y names, in class order.
         templates: one or more texts with `{}` where the name goes.
         batch_size: texts per call of the encoder.
+        report: called after each batch with the number of its texts; all batches together hold each distinct text once.
 
     Returns:
         (Y, d) float32 unit rows.
@@ -67,12 +83,17 @@ def class_embeddings(
         [[1.0, 0.0], [1.0, 0.0]]
     """
     texts = [_fill(template, name) for name in class_names for template in templates]
-    embeddings = _encode(backbone, texts, batch_size=batch_size)  # (classes * templates, dim)
+    embeddings = _encode(backbone, texts, batch_size=batch_size, report=report)  # (classes * templates, dim)
     return unit_rows(embeddings.reshape(len(class_names), len(templates), -1).mean(dim=1))
 
 
 def bank_embeddings(
-    backbone: TextEncoder, descriptors: Sequence[str], template: str, *, batch_size: int = 256
+    backbone: TextEncoder,
+    descriptors: Sequence[str],
+    template: str,
+    *,
+    batch_size: int = 256,
+    report: Report | None = None,
 ) -> Tensor:
     """Embed every descriptor of the bank in one template.
 
@@ -81,6 +102,7 @@ def bank_embeddings(
         descriptors: D descriptors, in bank order.
         template: text with `{}` where the descriptor goes; `{}` alone is the bare descriptor.
         batch_size: texts per call of the encoder.
+        report: called after each batch with the number of its texts; all batches together hold each distinct text once.
 
     Returns:
         (D, d) float32 unit rows.
@@ -95,4 +117,4 @@ def bank_embeddings(
         >>> bank_embeddings(Lengths(), ["round ears", "a tail"], "a photo showing {}").tolist()
         [[1.0, 0.0], [1.0, 0.0]]
     """
-    return _encode(backbone, [_fill(template, text) for text in descriptors], batch_size=batch_size)
+    return _encode(backbone, [_fill(template, text) for text in descriptors], batch_size=batch_size, report=report)

@@ -114,6 +114,7 @@ def _stability(cause: str, metric: type[RowMetric], kind: str, higher_is_better:
         display=_shares(higher_is_better, f"AUC {kind}, {cause}"),
         meaning=meaning,
         source=_OWN,
+        against_controls=True,
     )
 
 
@@ -343,6 +344,7 @@ _SCORED = (
                 f"{cause}_jaccard",
                 _shares(True, f"concepts kept, {cause}"),
                 f"overlap (Jaccard) of an image's concepts with those of a second explanation {when}",
+                against_controls=True,
             ),
             _stability(cause, AucCorrelation, "correlation", True, f"correlation over images of their AUC {when}"),
             _stability(

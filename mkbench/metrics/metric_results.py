@@ -123,12 +123,15 @@ def control_result(
     own, other = own[both], other[both]
     if not len(own):
         return None
+    difference = metric.difference(own, other)
     low, high = metric.paired_interval(own, other)
+    if isnan(difference) or isnan(low):
+        return None
     return {
         "metric": entry.name,
         "explainer": explainer,
         "control": name,
-        "difference": metric.difference(own, other),
+        "difference": difference,
         "interval": [low, high],
         "n": len(own),
         "separates": bool(low > 0 if entry.display.higher_is_better else high < 0),

@@ -125,12 +125,17 @@ class MeanMetric(RowMetric):
         Args:
             own: (n,) or (n, width) values without NaN.
             other: those of the other, of the same images in the same order.
+
+        Returns:
+            Its ends, over the resamples that have a value; NaN where none has, as the correlation of equal numbers.
         """
         own, other = (values.reshape(len(values), self.width) for values in (own, other))
         if self.width == 1:  # differences image by image: where both are equal, exactly 0
             return quantile_interval(self.reduce(bootstrap_means(own - other)))
         means = bootstrap_means(torch.cat([own, other], dim=1))  # (resamples, 2 * width)
-        return quantile_interval(self.reduce(means[:, : self.width]) - self.reduce(means[:, self.width :]))
+        drawn = self.reduce(means[:, : self.width]) - self.reduce(means[:, self.width :])
+        drawn = drawn[~drawn.isnan()]
+        return quantile_interval(drawn) if len(drawn) else (torch.nan, torch.nan)
 
     def difference(self, own: Tensor, other: Tensor) -> float:
         """Return the difference of two explanations of the same images, as ``paired_interval`` takes them."""

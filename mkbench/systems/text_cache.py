@@ -5,6 +5,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
 from mkbench.concepts import bank_embeddings, class_embeddings
 from mkbench.errors import MkbenchWarning
+from mkbench.progress import late_bar
 from mkbench.text_files import parse_json
 
 _META_KEY = "mkbench"
@@ -63,11 +65,21 @@ class TextCache:
 
     def embed_classes(self, backbone: Backbone, class_names: Sequence[str], templates: Sequence[str]) -> Tensor:
         """Return (Y, d) unit rows, the prompt ensemble of every class; see ``mkbench.concepts.class_embeddings``."""
-        return self.embed(backbone, class_names, templates, lambda: class_embeddings(backbone, class_names, templates))
+
+        def compute() -> Tensor:
+            with _counted(backbone, class_names, templates) as report:
+                return class_embeddings(backbone, class_names, templates, report=report)
+
+        return self.embed(backbone, class_names, templates, compute)
 
     def embed_bank(self, backbone: Backbone, texts: Sequence[str], template: str) -> Tensor:
         """Return (T, d) unit rows, each text in a template; see ``mkbench.concepts.bank_embeddings``."""
-        return self.embed(backbone, texts, [template], lambda: bank_embeddings(backbone, texts, template))
+
+        def compute() -> Tensor:
+            with _counted(backbone, texts, [template]) as report:
+                return bank_embeddings(backbone, texts, template, report=report)
+
+        return self.embed(backbone, texts, [template], compute)
 
     def embed(
         self,
@@ -95,7 +107,9 @@ class TextCache:
             "fingerprint": backbone.fingerprint,
             "texts": hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest(),
             "templates": list(templates),
-            "tokens": backbone.token_digest([template.replace("{}", text) for text in texts for template in templates]),
+            "tokens": backbone.token_digest(_filled(texts, templates)),
+            # How batches are made moves the last digits; files of another way are not mixed with these.
+            "batches": "by length, cut to the longest",
         }
         path = self.folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.safetensors"
         shape = (len(texts), backbone.embed_dim)
@@ -109,6 +123,17 @@ class TextCache:
         require_finite_embeddings(computed, list(texts), model=backbone.name)
         _write(path, computed.cpu(), key | {"truncated": backbone.truncated_texts - before})
         return computed
+
+
+def _filled(texts: Sequence[str], templates: Sequence[str]) -> list[str]:
+    return [template.replace("{}", text) for text in texts for template in templates]
+
+
+def _counted(
+    backbone: Backbone, texts: Sequence[str], templates: Sequence[str]
+) -> AbstractContextManager[Callable[[int], None]]:
+    """Count texts on a bar; each distinct one is encoded once."""
+    return late_bar(f"{backbone.name}: encoding", "texts,", total=len(set(_filled(texts, templates))))
 
 
 def _read(path: Path, key: dict[str, Any], shape: tuple[int, int]) -> tuple[Tensor, int] | None:

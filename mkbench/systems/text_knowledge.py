@@ -60,8 +60,10 @@ def read_texts(
     """
     backbone.truncated_texts = 0
     classes = cache.embed_classes(backbone, class_names, templates)
-    prompted, bare = (
-        cache.embed_bank(backbone, descriptors, template) for template in (descriptor_template, relevance_template)
-    )
+    banks = {
+        template: cache.embed_bank(backbone, descriptors, template)
+        for template in dict.fromkeys((descriptor_template, relevance_template))
+    }
+    prompted, bare = banks[descriptor_template], banks[relevance_template]
     language = language_concepts(classes, prompted, num_language_concepts)
     return TextKnowledge(classes, bare, prompted, language, membership(language, len(descriptors)))

@@ -32,8 +32,17 @@ def test_all_texts_go_through_in_full_batches():
     encoder = Bytes()
     batched = class_embeddings(encoder, ["a", "b", "c"], ["{}", "{}!", "{}?"], batch_size=4)
     assert [len(call) for call in encoder.calls] == [4, 4, 1]
-    assert encoder.calls[0] == ["a", "a!", "a?", "b"]
+    assert encoder.calls[0] == ["a", "b", "c", "a!"]  # short texts first: a batch is as long as its longest text
     torch.testing.assert_close(batched, class_embeddings(Bytes(), ["a", "b", "c"], ["{}", "{}!", "{}?"]))
+
+
+def test_each_distinct_text_is_encoded_once_and_keeps_its_place():
+    encoder, counts = Bytes(), []
+    texts = ["long text", "b", "long text", "", "b"]
+    result = bank_embeddings(encoder, texts, "{}", batch_size=2, report=counts.append)
+    assert encoder.calls == [["", "b"], ["long text"]]
+    assert counts == [2, 1]
+    torch.testing.assert_close(result, unit(Bytes().encode_text(texts)).float())
 
 
 def test_bank_embeddings_fill_the_template():

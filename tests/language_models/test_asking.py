@@ -174,13 +174,13 @@ def test_killed_run_goes_on_where_it_was(
     log = tmp_path / "run" / "answers.jsonl"
     asked = threading.Event()
 
-    def hang_on_the_fourth(request: Request) -> Response:
-        if request.prompt != "question 3":
+    def hang_from_the_fourth(request: Request) -> Response:
+        if request.prompt != "question 3" and not asked.is_set():
             return echo(request)
         asked.set()
         return HANG
 
-    server.respond = hang_on_the_fourth
+    server.respond = hang_from_the_fourth
     words = [sys.executable, "-c", PROGRAM, server.url, str(log)]
     process = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
     assert asked.wait(120)

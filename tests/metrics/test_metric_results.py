@@ -57,6 +57,27 @@ def test_no_value_is_no_entry(values: list[None]) -> None:
     assert compare(pca={"part_iou": values}, random={"part_iou": values}) == []
 
 
+def test_stability_is_compared_with_that_of_the_controls() -> None:
+    aucs = np.random.default_rng(0).random(40)
+    own = {"curve": [[auc] for auc in aucs.tolist()], "noise_jaccard": [0.9, 0.8] * 20}
+    other = own | {"noise_jaccard": [0.5, 0.6] * 20, "noise_auc": aucs[::-1].tolist()}
+    entries = compare(pca=own | {"noise_auc": aucs.tolist()}, random=other)
+    kept, correlation = (entry(entries, f"noise_{name}", "random") for name in ("jaccard", "auc_correlation"))
+    assert (kept["difference"], kept["separates"]) == (pytest.approx(0.3), True)
+    assert correlation["difference"] == pytest.approx(1 - np.corrcoef(aucs, aucs[::-1])[0, 1])
+    assert correlation["separates"]
+
+
+def test_difference_of_correlations_that_do_not_exist_is_no_entry() -> None:
+    rows = {"curve": [[0.0]] * 3, "noise_auc": [0.0, 1.0, 2.0], "noise_jaccard": [None] * 3}
+    assert [e["metric"] for e in compare(pca=rows, random=rows)] == [
+        *("mutual_information", "mutual_information_auc", "noise_auc_flips")
+    ]
+    # Resamples that draw only images of the same AUC have no correlation; the others give the interval.
+    some = {"curve": [[0.0], [0.0], [1.0]], "noise_auc": [0.0, 0.5, 1.0], "noise_jaccard": [None] * 3}
+    assert np.isfinite(entry(compare(pca=some, random=some), "noise_auc_correlation", "random")["interval"]).all()
+
+
 def test_metric_of_a_user_says_how_it_is_shown() -> None:
     class Darkness(ImageMetric):
         """Mean darkness."""
