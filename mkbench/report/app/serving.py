@@ -12,26 +12,19 @@ from mkbench.errors import UsageError
 from mkbench.report.app.gradio_library import import_gradio
 from mkbench.report.app.uploads import MOST_BYTES
 
-LOCAL = "127.0.0.1"
 _PAUSE = 0.2  # seconds between looks at whether the server runs
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 _MONOSPACE = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
-def serve(
-    make: Callable[[Any], Any],
-    *,
-    host: str = LOCAL,
-    port: int | None = None,
-    ready: Callable[[str], None] | None = None,
-) -> None:
+def serve(make: Callable[[Any], Any], *, host: str, port: int | None = None, ready: Callable[[str], None]) -> None:
     """Serve a page until it is interrupted; uploaded files lie in a folder that is deleted then.
 
     Args:
         make: builds the page, a ``gradio.Blocks``, with the module ``gradio``.
-        ready: is told the address.
-        host: name to listen at.
+        host: address to listen at.
         port: to listen at; None takes the first free one from 7860.
+        ready: is told the address of the page.
 
     Raises:
         UsageError: Gradio is not installed, or the port is taken.
