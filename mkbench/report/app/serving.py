@@ -46,7 +46,7 @@ def serve(make: Callable[[Any], Any], *, host: str, port: int | None = None, rea
                 show_error=True,
                 footer_links=[],
                 max_file_size=MOST_BYTES,
-                theme=gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=_MONOSPACE),
+                theme=_theme(gr),
                 css=(resources.files("mkbench.report") / "templates" / "app.css").read_text(encoding="utf-8"),
             )
         except OSError as error:
@@ -57,3 +57,15 @@ def serve(make: Callable[[Any], Any], *, host: str, port: int | None = None, rea
             while page.is_running:
                 time.sleep(_PAUSE)
     page.close(verbose=False)  # waits for open connections, and so comes after what must be deleted
+
+
+def _theme(gr: Any) -> Any:
+    """Return a theme with fonts of the system, and a button that reads well in light and dark."""
+    theme = gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=_MONOSPACE)
+    filled, pressed = "*primary_700", "*primary_800"
+    return theme.set(
+        button_primary_background_fill=filled,
+        button_primary_background_fill_dark=filled,
+        button_primary_background_fill_hover=pressed,
+        button_primary_background_fill_hover_dark=pressed,
+    )

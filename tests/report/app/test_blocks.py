@@ -109,8 +109,8 @@ def shown(page: Page, view: str) -> dict[str, Any]:
 def said(page: Page) -> str:
     """The sentence of an error, which is closed then."""
     sentence = str(page.wait("document.querySelector('.toast-message-text')?.textContent"))
-    page.run("document.querySelectorAll('.toast-close').forEach(button => button.click())")
-    page.wait("!document.querySelector('.toast-message-text')")
+    close = "document.querySelectorAll('.toast-close').forEach(button => button.click())"
+    page.wait(f"({close}, !document.querySelector('.toast-message-text'))")
     return sentence
 
 
