@@ -108,9 +108,9 @@ def shown(page: Page, view: str) -> dict[str, Any]:
 
 def said(page: Page) -> str:
     """The sentence of an error, which is closed then."""
-    sentence = str(page.wait("document.querySelector('.toast-message-text')?.textContent"))
+    sentence = str(page.wait("document.querySelector('.toast-message-text.error')?.textContent"))
     close = "document.querySelectorAll('.toast-close').forEach(button => button.click())"
-    page.wait(f"({close}, !document.querySelector('.toast-message-text'))")
+    page.wait(f"({close}, !document.querySelector('.toast-message-text.error'))")
     return sentence
 
 
