@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from mkbench.datamodules.critters_interventions import intervene, require_factor
 from mkbench.datamodules.critters_world import Critter, load_world, paint_scene, render
 from mkbench.datamodules.ground_truth import ImageGroundTruth
 from mkbench.datamodules.options import GroupOptions, Unpack
+from mkbench.datamodules.sample_subset import SampleSubset
 
 Split = Literal["test", "val", "train", "background", "background-train"]
 #: An image that is read and whose ground truth is asked for next is rendered once.
@@ -168,6 +170,26 @@ class Critters(ClassGroupDataModule):
     def make_source(self) -> CrittersSource:
         """Return the renderer."""
         return CrittersSource(self.split, self.images_per_class, self.seed, self.intervention)
+
+    def with_intervention(self, factors: Sequence[str]) -> "Critters":
+        """Return the same images, of which the ground truth has further ones with one thing changed at a time.
+
+        Args:
+            factors: what is changed, as for ``intervention``.
+
+        Raises:
+            UsageError: something that cannot be changed.
+
+        >>> Critters(limit_classes=1).with_intervention(["tail"]).source.factors
+        ('tail',)
+        """
+        changed = copy(self)
+        changed.intervention = require_factors(factors)
+        source = self.source
+        changed.source = (
+            replace(source, source=changed.make_source()) if isinstance(source, SampleSubset) else changed.make_source()
+        )
+        return changed
 
     @cached_property
     def bank(self) -> ConceptBank:

@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Packages beside `mkbench/`, which a symlink in it stands for.
@@ -45,6 +46,16 @@ def test_links_are_relative_and_lead_to_the_folder_beside(setup: configparser.Co
     assert os.readlink(link) == f"../{name}"
     mapped = dict(line.split(" = ") for line in setup["options"]["package_dir"].strip().splitlines())
     assert mapped[f"mkbench.{name}"] == name
+
+
+def test_legs_of_the_workflow_are_targets_of_make(setup: configparser.ConfigParser) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8"))
+    legs = workflow["jobs"]["tests"]["strategy"]["matrix"]["include"]
+    words = (ROOT / "Makefile").read_text(encoding="utf-8").split()
+    for leg in legs:
+        assert leg["target"] in (word.removesuffix(":") for word in words)
+        assert leg["target"] in ("test-lowest", f"test-python{leg['python']}")
+    assert legs[0] == {"python": setup["options"]["python_requires"].removeprefix(">="), "target": "test-lowest"}
 
 
 def data_files() -> list[tuple[str, str]]:
@@ -95,7 +106,7 @@ def test_lowest_constraints_are_the_lower_bounds(setup: configparser.ConfigParse
     extras = setup["options.extras_require"]
     sections = [
         setup["options"]["install_requires"],
-        *(extras[name] for name in ("app", "llm", "data", "saliency", "hf", "dev")),
+        *(extras[name] for name in ("app", "llm", "data", "docs", "saliency", "hf", "dev")),
     ]
     bounds = re.findall(r"^([\w-]+)(?:\[\w+\])? >= ([\d.]+)", "\n".join(sections), re.MULTILINE)
     lines = [line.split("==") for line in (ROOT / "constraints-lowest.txt").read_text("utf-8").splitlines()[1:]]

@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, str] = {
     "heads contrastive-segmentation": "mkbench.cli.commands.head_queries:CONTRASTIVE_SEGMENTATION",
     "heads remove": "mkbench.cli.commands.head_removal",
     "heads prune": "mkbench.cli.commands.head_pruning",
+    "heads truth": "mkbench.cli.commands.head_truth",
+    "heads ablate": "mkbench.cli.commands.concept_head_ablation",
     "class-token": "mkbench.cli.commands.class_token",
     "bank": "mkbench.cli.commands.bank",
     "bank analyse": "mkbench.cli.commands.bank_analysis",

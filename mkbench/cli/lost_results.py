@@ -88,6 +88,7 @@ def _restore(run: Path, manifest: dict[str, Any], fault: MkbenchError, *, trust:
     system, data = load_part(run, "model", trust=trust), load_data(run, trust=trust)
     if not isinstance(system, BenchmarkSystem):
         raise fault
+    restore_results(system.earlier_runs, trust=trust)
     now = describe_run(system, data)
     now["model"]["label"] = manifest.get("model", {}).get("label")  # the user may have given another
     if now != manifest:

@@ -15,7 +15,7 @@ from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.failures import take_debug
 from mkbench.cli.plugins import take_plugins
 from mkbench.cli.shown_warnings import warnings_as_sentences
-from mkbench.cli.stopping import say_stopped, stoppable
+from mkbench.cli.stopping import TERMINATED, leave, report_stop, stop_before_faults, stoppable, take_stop_signal
 from mkbench.errors import MkbenchError, UsageError, did_you_mean, sentence
 
 _HELP = """usage: mkbench COMMAND [options]
@@ -29,8 +29,8 @@ What can be done with a run of attention heads:
 {analyses}
 
 `mkbench COMMAND --help` explains the options of a command; --plugins FILE.py imports classes of your own;
---debug shows where a model of a bench failed.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 verify found a mismatch, 130 Ctrl-C, 143 SIGTERM.
+--debug shows where a model of a bench failed; --stop-signal SIGUSR1 stops a command as SIGTERM does.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 verify found a mismatch, 130 Ctrl-C, 143 stopped by a signal.
 """
 
 
@@ -49,13 +49,16 @@ def main(args: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 must not end a command at an arrow
             stream.reconfigure(errors="replace")
     with stoppable(), warnings_as_sentences():
-        return _run(words)
+        exit_code = _run(words)
+        if args is None and exit_code == TERMINATED:  # within the time that is left for it
+            leave(exit_code)
+    return exit_code
 
 
 def _run(words: list[str]) -> int:  # noqa: PLR0911 - one for each kind of error
     """Run a command; turn what a user can mend into a sentence and an exit code."""
     try:
-        with dead_workers_explained():
+        with stop_before_faults(), dead_workers_explained():
             return _dispatch(words)
     except MkbenchError as error:
         print(f"mkbench: {sentence(error)}", file=sys.stderr)
@@ -71,20 +74,14 @@ def _run(words: list[str]) -> int:  # noqa: PLR0911 - one for each kind of error
     except SystemExit as stop:  # argparse ends this way, after saying why
         # Lightning exits so after an interrupt.
         if isinstance(stop.__context__, KeyboardInterrupt):
-            return _stopped(stop.__context__)
+            return report_stop(stop.__context__)
         return stop.code if isinstance(stop.code, int) else 2
     except KeyboardInterrupt as stop:
-        return _stopped(stop)
-
-
-def _stopped(reason: KeyboardInterrupt) -> int:
-    said, exit_code = say_stopped(reason)
-    print(f"mkbench: {said}.", file=sys.stderr)
-    return exit_code
+        return report_stop(stop)
 
 
 def _dispatch(words: list[str]) -> int:
-    words = take_plugins(take_debug(words))
+    words = take_plugins(take_stop_signal(take_debug(words)))
     command = words[0] if words else "--help"
     if command in ("-h", "--help"):
         names = [*TRAINER_COMMANDS, *COMMANDS]

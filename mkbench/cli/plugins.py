@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from mkbench.cli.global_options import take_values
 from mkbench.errors import UsageError, sentence
 
 OPTION = "--plugins"
@@ -21,14 +22,9 @@ def take_plugins(words: Sequence[str]) -> list[str]:
     >>> take_plugins(["predict", "--config=a.yaml"])
     ['predict', '--config=a.yaml']
     """
-    rest: list[str] = []
-    waiting = iter(words)
-    for word in waiting:
-        option, equals, value = word.partition("=")
-        if option == OPTION:
-            load_plugin(Path(value if equals else next(waiting, "")))
-        else:
-            rest.append(word)
+    files, rest = take_values(words, OPTION)
+    for file in files:
+        load_plugin(Path(file))
     return rest
 
 

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 from mkbench.cli.bench_config import read_yaml, shown_name
 from mkbench.cli.failures import describe_failure, is_debugging
 from mkbench.cli.plugins import plugin_words
-from mkbench.cli.stopping import INTERRUPTED, TERMINATED, Terminated, raise_if_stopping
+from mkbench.cli.stopping import (
+    INTERRUPTED,
+    TERMINATED,
+    Terminated,
+    raise_if_stopping,
+    silent_environment,
+    stop_before_faults,
+    stop_words,
+)
 from mkbench.errors import MkbenchError, UsageError
 
 
@@ -43,7 +51,8 @@ def run_jobs(jobs: Sequence[tuple[str, Callable[[], Path | None]]]) -> JobsOutco
     for name, job in jobs:
         raise_if_stopping()
         try:
-            folder = job()
+            with stop_before_faults():
+                folder = job()
         except Exception as error:  # memory that ran out, a fault of one architecture: the others still run
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 raise  # a full disk stops every model
@@ -109,7 +118,7 @@ def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
     """Run one model in a process of its own, so that only its `predict` is started again for each device."""
     from mkbench.cli.trainer import with_absolute_paths  # noqa: PLC0415 - torch and Lightning take seconds to import
 
-    exit_code = run_process([sys.executable, "-m", "mkbench", *words, *plugin_words()])
+    exit_code = run_process([sys.executable, "-m", "mkbench", *words, *plugin_words(), *stop_words()])
     if exit_code in (INTERRUPTED, TERMINATED):
         raise KeyboardInterrupt if exit_code == INTERRUPTED else Terminated
     if exit_code:
@@ -128,7 +137,7 @@ def run_process(words: Sequence[str]) -> int:
     >>> run_process([sys.executable, "-c", "raise SystemExit(3)"])
     3
     """
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, env=silent_environment()) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mkbench.cli.stopping import is_stopping
 from mkbench.errors import MkbenchWarning
 
 
@@ -20,6 +21,8 @@ def warnings_as_sentences() -> Iterator[None]:
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
     ) -> str:
+        if is_stopping():  # what follows from the stop is no news
+            return ""
         if issubclass(category, MkbenchWarning):
             return f"mkbench: {message}\n"
         return usual(message, category, filename, lineno, line)

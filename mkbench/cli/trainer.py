@@ -23,10 +23,12 @@ from mkbench.callbacks.result_writer import find_writer
 from mkbench.callbacks.training_export import find_exports
 from mkbench.cli.config_files import with_found_configs
 from mkbench.cli.dead_workers import dead_workers_explained
+from mkbench.cli.lost_results import restore_results
 from mkbench.cli.option_errors import nearest_option, one_line, own_error, path_parameters
 from mkbench.cli.run_seed import unify_seeds
-from mkbench.cli.stopping import raise_if_stopping, stop_on_sigterm
+from mkbench.cli.stopping import raise_if_stopping, stop_on_signals
 from mkbench.errors import UsageError
+from mkbench.systems.base import BenchmarkSystem
 
 #: What constructors raise that refuse an option.
 _REFUSALS = (ValueError, TypeError, MisconfigurationException)
@@ -90,7 +92,7 @@ class StopOnSigterm(Callback):
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take the signal back from Lightning."""
-        stop_on_sigterm()
+        stop_on_signals()
 
     on_train_start = on_predict_start
 
@@ -195,6 +197,8 @@ class MkbenchCLI(LightningCLI):
             super().instantiate_classes()
         except _REFUSALS as error:  # jsonargparse wraps what a constructor raises
             raise own_error(error) from error
+        if isinstance(self.model, BenchmarkSystem):
+            restore_results(self.model.earlier_runs)
         subcommand = str(self.subcommand)
         parser = self._parser(subcommand)  # as LightningCLI itself saves a configuration
         kept = with_absolute_paths(self.config[subcommand])

@@ -21,13 +21,13 @@ _HEADLINES = {
 }
 #: Classes of `model` and `data` whose options are shown where no configuration names others.
 _DEFAULT = {"predict": ("mkbench.systems.MutualKnowledge", "mkbench.datamodules.ImageFolder"), "fit": (None, None)}
-_GENERAL = {
+GENERAL_OPTIONS = {
     "--config FILE": "YAML; `mkbench configs` lists those that come with the package",
     "--seed_everything N": "the seed of the run (0); --model.seed is the same one",
     "--plugins FILE.py": "a file of your own classes, for a class_path FILE.Class",
     "--print_config": "print the whole configuration that would run",
 }
-_TRAINER = {
+TRAINER_OPTIONS = {
     "--trainer.accelerator NAME": "auto, cpu, gpu",
     "--trainer.devices N": "how many devices share the work",
     "--trainer.fast_dev_run true": "smoke test: one batch, of which nothing is kept",
@@ -48,17 +48,17 @@ def show_help(words: Sequence[str]) -> None:
     command = words[0]
     model, data = _classes(with_found_configs(words))
     shown = [f"usage: mkbench {command} --config FILE [options]", "", _HEADLINES[command]]
-    shown += _section("general", _GENERAL.items())
+    shown += _section("general", GENERAL_OPTIONS.items())
     for part, class_path in (("model", model), ("data", data)):
         if class_path is None:
             shown += ["", f"{part}: the options of its class, which `mkbench {command} --config FILE --help` lists"]
         else:
             title = f"{part}: {class_path} (--{part}.help CLASS explains another)"
-            shown += _section(title, _options(class_path, part))
+            shown += _section(title, list_options(class_path, part))
     if command == "predict":
         own = (("results", ResultWriter), ("progress", GroupProgress), ("figures", Visualiser))
-        shown += _section("results", [row for part, kind in own for row in _options(kind, part)])
-    shown += _section("trainer", _TRAINER.items())
+        shown += _section("results", [row for part, kind in own for row in list_options(kind, part)])
+    shown += _section("trainer", TRAINER_OPTIONS.items())
     print("\n".join(shown))
 
 
@@ -89,7 +89,7 @@ def _class_paths(config: Path) -> dict[str, str]:
     }
 
 
-def _options(kind: str | type, part: str) -> list[tuple[str, str]]:
+def list_options(kind: str | type, part: str) -> list[tuple[str, str]]:
     """List the options of a class with what they mean and their defaults."""
     parser = ArgumentParser()
     try:
@@ -103,7 +103,7 @@ def _options(kind: str | type, part: str) -> list[tuple[str, str]]:
         if names and not names[0].endswith(".help"):
             found[names[0]] = action
     refers = any(_REFERS.match(action.help or "") for action in found.values())
-    base = dict(_options(found_class.__mro__[1], part)) if refers else {}
+    base = dict(list_options(found_class.__mro__[1], part)) if refers else {}
     return [(name, _meaning(action, base.get(name, ""))) for name, action in found.items()]
 
 

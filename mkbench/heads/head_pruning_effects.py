@@ -13,6 +13,8 @@ from mkbench.heads.head_values import Head
 
 #: Embeddings (n, d) of whatever length -> classes (n,) int64, on the CPU.
 Classifier = Callable[[Tensor], Tensor]
+#: Embeddings (n, d) of whatever length and the classes (n,) of their images -> values (n, ...), on the CPU.
+Measure = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -73,26 +75,46 @@ def pruning_effects(
     num_heads = find_tower(backbone).layers[0].attention.num_heads
     drawn = [matched_random_sets(heads, num_heads=num_heads, seeds=seeds) for heads in sets]
     pruned = [(), *(each for heads, random in zip(sets, drawn, strict=True) for each in (heads, *random.sets))]
-    correct = _classify_without(backbone, batches, classify, pruned)
+    correct = measure_without(backbone, batches, lambda rows, classes: classify(rows).eq(classes), pruned)
     own = correct[1:].view(len(sets), 1 + len(seeds), -1)  # (sets, the set and its random ones, K)
     return [PruningEffect(correct[0], one[0], one[1:], random) for one, random in zip(own, drawn, strict=True)]
 
 
 @torch.no_grad()
-def _classify_without(
+def measure_without(
     backbone: Backbone,
     batches: Iterable[tuple[Tensor, Tensor]],
-    classify: Classifier,
+    measure: Measure,
     sets: Sequence[Sequence[Head]],
 ) -> Tensor:
-    """Return (S, K) bool: is an image classified rightly without the heads of a set?"""
-    correct: list[Tensor] = []
+    """Measure the embeddings of images without the heads of each set, which are ablated in the running model.
+
+    Args:
+        backbone: a model of open_clip whose image tower is a vision transformer.
+        batches: images (B, 3, S, S) as for ``Backbone.encode_image``, and their classes (B,).
+        measure: of a batch.
+        sets: S sets of different pairs of a layer and a head; an empty one leaves the model as it is.
+
+    Returns:
+        (S, K, ...) what was measured of K images without the heads of each set.
+
+    Raises:
+        BackboneError: as ``prune_heads``.
+        ValueError: without images, or for heads that are not there.
+
+    >>> from mkbench import load_backbone
+    >>> backbone = load_backbone("ViT-S-32-alt", random_weights=True)
+    >>> batches = [(torch.zeros(2, 3, 224, 224, dtype=torch.uint8), torch.tensor([0, 1]))]
+    >>> measure_without(backbone, batches, lambda rows, classes: classes, [(), [(3, 0)]]).tolist()
+    [[0, 1], [0, 1]]
+    """
+    values: list[Tensor] = []
     for images, classes in batches:
         rows = []
         for heads in sets:
             with prune_heads(backbone, heads):
-                rows.append(classify(backbone.encode_image(images)).eq(classes.cpu()))  # (B,)
-        correct.append(torch.stack(rows))
-    if not sum(rows.shape[1] for rows in correct):
+                rows.append(measure(backbone.encode_image(images), classes.cpu()))  # (B, ...)
+        values.append(torch.stack(rows))
+    if not sum(rows.shape[1] for rows in values):
         raise ValueError("Expected at least one image, got none.")
-    return torch.cat(correct, dim=1)
+    return torch.cat(values, dim=1)

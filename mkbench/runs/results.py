@@ -31,6 +31,14 @@ _CONTROL_LABELS = {"random": "random", "whole-image": "whole image"}
 _FAMILIES, _OTHER_FAMILY = ("ViT", "ResNet", "ConvNeXt"), "other"
 ABSENT = "\u2013"  # an en dash, never a zero
 RANDOM_WEIGHTS = "(random weights)"
+#: Entries that a system always adds to its results, and its tables and figures read.
+_ADDED = {
+    "baseline_accuracy": ("differences",),
+    "descriptor_zero_shot": ("differences",),
+    "head_decomposition": ("class_names",),
+    "head_segmentation": ("controls",),
+    "mutual_knowledge": ("curves",),
+}
 
 
 class Estimate(NamedTuple):
@@ -184,6 +192,9 @@ def read_results(run: Path) -> RunResults:
             "run the benchmark again with this version."
         )
     _require_schema(path, content, RunResults)
+    lacking = next((name for name in _ADDED.get(content["system"], ()) if name not in content), None)
+    if lacking is not None:
+        raise DataError(f"Expected in {path} {lacking}, found none; run the benchmark again with this version.")
     return cast(RunResults, content)
 
 

@@ -18,6 +18,7 @@ CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.j
 #: The page of a run, or of those of a bench.
 REPORT = "report.html"
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"
+HEAD_TRUTH, CONCEPT_HEAD_ABLATION = "head_truth.json", "concept_head_ablation.json"
 
 #: Of a process that was killed while it wrote.
 _TEMPORARY = (
@@ -25,7 +26,11 @@ _TEMPORARY = (
     *(f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*", f"{FIGURES}/.*.png.*", f"{FIGURES}/.*.pdf.*"),
 )
 #: With what followed from fewer groups, or from other ones.
-_LEFT_BEHIND = (*_TEMPORARY, RESULTS, HEADS, LABELS, HEAD_REMOVAL, PRUNING, REPORT)
+_LEFT_BEHIND = (
+    *(*_TEMPORARY, RESULTS, HEADS, LABELS, HEAD_REMOVAL, PRUNING),
+    *(HEAD_TRUTH, CONCEPT_HEAD_ABLATION, REPORT),
+)
+
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),

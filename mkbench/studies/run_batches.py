@@ -40,17 +40,44 @@ def run_batches(
     """
     if not data.labelled:
         raise UsageError(f"Expected images whose classes are known, found {data.name} without; evaluate other data.")
+    for spec, group in run_groups(system, data, sample_ids, images_per_class=images_per_class, progress=progress):
+        for images in torch.split(group.images, system.encoder_chunk):
+            if len(images):
+                yield images, torch.full((len(images),), spec.listed_under)
+
+
+def run_groups(
+    system: BenchmarkSystem,
+    data: ClassGroupDataModule,
+    sample_ids: Collection[str],
+    *,
+    images_per_class: int | None = None,
+    with_ground_truth: bool = False,
+    progress: bool = True,
+) -> Iterator[tuple[GroupSpec, ClassGroup]]:
+    """Read the class groups of a run again.
+
+    Args:
+        system: that of the run.
+        data: that of the run.
+        sample_ids: the images that the run could read.
+        images_per_class: the first images of each class only; None reads all.
+        with_ground_truth: read what is known of the images too.
+        progress: draw a bar on standard error.
+
+    Raises:
+        UsageError: ground truth of data that has none.
+        DataError: what can be read now are other images than those of the run.
+    """
     specs, known = first_images(data, images_per_class), frozenset(sample_ids)
-    loader = group_loader(data.dataset(system.geometry, specs), num_workers=data.num_workers)
+    dataset = data.dataset(system.geometry, specs, with_ground_truth=with_ground_truth)
+    loader = group_loader(dataset, num_workers=data.num_workers)
     with counting_bar("images,", shown=progress) as bar:
         task = bar.add_task(system.backbone.name, total=sum(len(spec.sample_ids) for spec in specs))
         for spec, group in zip(specs, loader, strict=True):
             _require_same(spec, group, known)
-            for images in group.images.split(system.encoder_chunk):
-                if len(images):
-                    yield images, torch.full((len(images),), spec.listed_under)
-                bar.advance(task, len(images))
-            bar.advance(task, len(group.unreadable))
+            yield spec, group
+            bar.advance(task, len(group) + len(group.unreadable))
 
 
 def first_images(data: ClassGroupDataModule, images_per_class: int | None) -> list[GroupSpec]:

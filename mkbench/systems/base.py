@@ -148,6 +148,11 @@ class BenchmarkSystem(L.LightningModule, ABC):
             At least ``metrics``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry.
         """
 
+    @property
+    def earlier_runs(self) -> tuple[Path, ...]:
+        """Folders of the finished runs that this one reads; none for most systems."""
+        return ()
+
     def keep(self, run: Path, group: ClassGroup, answer: Any) -> None:
         """Write what is kept of a group beside its rows; called before they are written, so that it is there with them.
 

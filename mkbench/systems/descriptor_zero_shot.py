@@ -118,6 +118,11 @@ class DescriptorZeroShot(BenchmarkSystem):
         self.control_seed = control_seed
         self.descriptions: Descriptions | None = None
 
+    @property
+    def earlier_runs(self) -> tuple[Path, ...]:
+        """Folders of the runs that descriptors are mined from, and that decides about them."""
+        return tuple(folder for folder in (self.mined_from, self.held_out_from) if folder is not None)
+
     @cached_property
     def mined_run(self) -> MinedRun | None:
         """The run that descriptors are mined from."""

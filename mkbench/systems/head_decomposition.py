@@ -123,9 +123,28 @@ class HeadDecomposition(BenchmarkSystem):
         Raises:
             RuntimeError: ``prepare`` was not called.
         """
+        return self._rank(F.normalize(embeddings.double(), dim=-1), self._prepared_classes(embeddings))
+
+    def class_margins(self, embeddings: Tensor, classes: Tensor) -> Tensor:
+        """Return the cosine of image embeddings (B, d) and their classes (B,), less that of the nearest other class.
+
+        Returns:
+            (B,) float64, -2..2; above 0 for an image that is classified rightly.
+
+        Raises:
+            RuntimeError: ``prepare`` was not called.
+        """
+        texts = self._prepared_classes(embeddings).double()
+        cosines = F.normalize(embeddings.double(), dim=-1) @ texts.T
+        places = classes.to(cosines.device)[:, None]
+        others = cosines.scatter(1, places, -torch.inf).amax(dim=1)
+        return cosines.gather(1, places)[:, 0] - others
+
+    def _prepared_classes(self, embeddings: Tensor) -> Tensor:
+        """Return the texts of the classes on the device of the embeddings."""
         if self._classes is None:
             raise RuntimeError("Expected prepared texts, found none; call prepare first.")
-        return self._rank(F.normalize(embeddings.double(), dim=-1), self._classes.to(embeddings.device))
+        return self._classes.to(embeddings.device)
 
     # -- images ------------------------------------------------------------------------------------------------------
 

@@ -80,6 +80,34 @@ def test_damage_without_a_manifest_is_said(tmp_path: Path) -> None:
         restore_results([tmp_path])
 
 
+def test_results_of_mined_runs_come_back(
+    command: Callable[..., Any], tiny_model: Path, finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "mined")
+    config = CONFIGS / "critters" / "descriptor_zero_shot.yaml"
+    words = [f"--config={config}", f"--model.backbone=local-dir:{tiny_model}", "--model.split=paper"]
+    words += ["--data.images_per_class=2", "--data.limit_classes=3", "--data.num_workers=0", "--figures.samples=0"]
+    words += ["--trainer.accelerator=cpu", "--progress.enabled=false", "--results.root=runs"]
+    (tmp_path / "mined" / "results.json").unlink()
+    outcome = command("predict", *words, "--model.mined_from=mined")
+    assert (outcome.code, outcome.error) == (0, "")
+    assert (tmp_path / "mined" / "results.json").read_bytes() == (finished / "results.json").read_bytes()
+    whole = (outcome.run / "results.json").read_bytes()
+    for lost in (tmp_path / "mined", outcome.run):  # a run whose own results are lost, too
+        (lost / "results.json").unlink()
+    restore_results([outcome.run])
+    assert (outcome.run / "results.json").read_bytes() == whole
+
+
+def test_mined_run_that_is_none_is_said(command: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
+    config = CONFIGS / "critters" / "descriptor_zero_shot.yaml"
+    outcome = command(
+        "predict", f"--config={config}", f"--model.backbone=local-dir:{tiny_model}", "--model.mined_from=nowhere"
+    )
+    assert (outcome.code, outcome.error.count("\n")) == (2, 1)
+    assert "nowhere" in outcome.error
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["heads", "segmentation", "descriptor_zero_shot"])
 def test_results_of_every_system_come_back(name: str, tiny_model: Path, tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ def test_damaged_entry_is_named_with_its_place(tmp_path):
     write_json(tmp_path / "results.json", results() | {"metrics": [{"name": "top1", "explainer": None, "value": "1"}]})
     with pytest.raises(DataError, match=r"results.json metrics\[0\].value to be a number, found a string; run"):
         read_results(tmp_path)
+    whole = results()
+    write_json(tmp_path / "results.json", {name: whole[name] for name in whole if name != "curves"})
+    with pytest.raises(DataError, match=r"Expected in .*results.json curves, found none; run the benchmark again"):
+        read_results(tmp_path)
     write_json(tmp_path / "environment.json", {"seconds": "long"})
     with pytest.raises(DataError, match=r"environment.json seconds to be a number, found a string"):
         read_environment(tmp_path)

@@ -253,3 +253,21 @@ def test_two_processes_write_what_one_writes(
     assert contents(tmp_path / "both" / "tiny") == alone
     results = json.loads(alone["results.json"])
     assert results["data"]["images"] == 6
+
+
+def test_margin_is_the_cosine_less_that_of_the_nearest_other_class(tiny_model: Path) -> None:
+    system = HeadDecomposition(f"local-dir:{tiny_model}")
+    with pytest.raises(RuntimeError, match="call prepare first"):
+        system.class_margins(torch.ones(1, 32), torch.tensor([0]))
+    names, templates = ("ant", "bee", "cat"), ("a {}",)
+    system.prepare_classes(names, templates)
+    texts = class_embeddings(system.backbone, names, templates).double()
+    embeddings = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
+    classes = torch.tensor([0, 1, 2, 1, 0])
+    cosines = torch.nn.functional.normalize(embeddings.double(), dim=1) @ texts.T
+    for row, own, margin in zip(
+        cosines.tolist(), classes.tolist(), system.class_margins(embeddings, classes), strict=True
+    ):
+        assert float(margin) == pytest.approx(row[own] - max(row[:own] + row[own + 1 :]), abs=1e-6)
+    right = system.classify(embeddings)[:, 0] == classes
+    assert torch.equal(system.class_margins(embeddings, classes) > 0, right)

@@ -1,6 +1,7 @@
 """`mkbench demo`: the bundled models on the bundled images."""
 
 import argparse
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -39,5 +40,36 @@ def run(options: argparse.Namespace) -> int:
     with resources.as_file(config) as path:
         bench = read_config(path)
         exit_code = run_bench(bench, options.out, overrides=options.overrides, overwrite=options.overwrite)
+    if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
+        show_foregrounds(options.out)
     print(_NEXT.format(out=options.out))
     return exit_code
+
+
+def show_foregrounds(out: Path) -> None:
+    """Print, beside the published settings of the demo, CorLoc by those that find the animal; write table and figure.
+
+    Args:
+        out: folder of the run folders.
+    """
+    # These take seconds to import.
+    from rich.console import Console  # noqa: PLC0415
+
+    from mkbench.cli.run_parts import load_any_system, load_data, on_accelerator  # noqa: PLC0415
+    from mkbench.plotting.style import save_figure  # noqa: PLC0415
+    from mkbench.runs.run_folder import RESULTS  # noqa: PLC0415
+    from mkbench.studies.foreground.figure import foreground_figure  # noqa: PLC0415
+    from mkbench.studies.foreground.study import ForegroundComparison, compare_foregrounds  # noqa: PLC0415
+    from mkbench.studies.foreground.table import foreground_table  # noqa: PLC0415
+    from mkbench.systems import MutualKnowledge  # noqa: PLC0415
+    from mkbench.tables import publish_table  # noqa: PLC0415
+
+    found: list[ForegroundComparison] = []
+    for run in sorted(path.parent for path in out.glob(f"*/{RESULTS}")):
+        system = on_accelerator(load_any_system(run))
+        one = compare_foregrounds(run, system, load_data(run)) if isinstance(system, MutualKnowledge) else None
+        found += [] if one is None else [one]
+    if found:
+        console = Console()
+        console.print(publish_table(foreground_table(found), out, "foreground", width=console.width))
+        print(*save_figure(foreground_figure(found), out / "foreground"), sep="\n")

@@ -38,6 +38,7 @@ class ClassConceptHeads:
         layers: numbers of the L layers.
         labels: property of each head that has one.
         concept_heads: scores (C, L, H).
+        indices: numbers of the C classes in the run of heads.
     """
 
     model: str
@@ -47,6 +48,7 @@ class ClassConceptHeads:
     layers: tuple[int, ...]
     labels: Mapping[Head, str]
     concept_heads: ConceptHeads
+    indices: tuple[int, ...] = ()
 
     def known(self) -> list[int]:
         """Places of the classes that have mutual descriptors."""
@@ -113,7 +115,9 @@ def find_class_heads(model: ConceptHeadModel, embed: EmbedBank) -> tuple[list[Cl
         if without < len(classes):
             concept_heads = find_concept_heads(means, texts, weights)
             found.append(
-                ClassConceptHeads(model.label, explainer, names, descriptors, store.layers, labels, concept_heads)
+                ClassConceptHeads(
+                    model.label, explainer, names, descriptors, store.layers, labels, concept_heads, tuple(classes)
+                )
             )
     return found, tuple(notes)
 

@@ -41,6 +41,7 @@ def test_counts_and_means_of_shared_images(tmp_path: Path) -> None:
     assert torch.equal(found.concept_heads.strongest, expected.strongest)
     assert (found.model, found.explainer, found.classes, found.layers) == ("ViT", "pca", ("ant", "bee", "cat"), LAYERS)
     assert found.known() == [0, 1]
+    assert found.indices == (0, 1, 2)
     assert notes == ("ViT, PCA: 1 of 3 classes have no mutual concepts.",)
 
 
