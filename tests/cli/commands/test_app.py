@@ -35,7 +35,7 @@ def damaged(run: Path) -> None:
 
 def of_another_system(run: Path) -> None:
     (found,) = read_runs(run)
-    write_object(run / "results.json", found.results | {"system": "baseline_accuracy"})
+    write_object(run / "results.json", found.results | {"system": "my_system"})
 
 
 def without_configuration(run: Path) -> None:
@@ -48,7 +48,7 @@ def without_configuration(run: Path) -> None:
         (other_version, 1, "results.json of schema version 1, found 99"),
         (unfinished, 1, "Expected a finished run in vit, found 1 of 3 class groups missing"),
         (damaged, 1, "Expected JSON in vit/results.json"),
-        (of_another_system, 2, "Expected runs of attention heads or of mutual knowledge, found vit of baseline_acc"),
+        (of_another_system, 2, "Expected runs of attention heads or of mutual knowledge, found vit of my_system"),
         (without_configuration, 2, "Expected the folder of a model's run with config.yaml, found none at vit"),
     ],
 )
