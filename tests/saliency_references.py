@@ -82,6 +82,33 @@ def legrad(backbone: Backbone, image: Tensor, class_embedding: Tensor) -> Tensor
     return (sum(maps) / len(maps))[1:].reshape(backbone.grid)
 
 
+def attention_rollout(backbone: Backbone, image: Tensor, class_embedding: Tensor) -> Tensor:
+    """The rule as published, for one image: the tower head by head, and whole relevance matrices block by block."""
+    visual = backbone.model.visual
+    stream = visual._embeds(backbone.prepare_pixels(image[None]).requires_grad_())[0]  # (T, C)
+    attentions = []
+    for block in visual.transformer.resblocks:
+        normed, layer = block.ln_1(stream), block.attn
+        query, key, value = (normed @ layer.in_proj_weight.T + layer.in_proj_bias).chunk(3, dim=1)
+        width = layer.head_dim
+        attentions.append([])
+        mixed = []
+        for head in range(layer.num_heads):
+            own = slice(head * width, (head + 1) * width)
+            attentions[-1].append(torch.softmax(query[:, own] @ key[:, own].T / math.sqrt(width), dim=1))
+            mixed.append(attentions[-1][-1] @ value[:, own])
+        stream = stream + layer.out_proj(torch.cat(mixed, dim=1))
+        stream = stream + block.mlp(block.ln_2(stream))
+    embedding = visual.ln_post(stream[0]) @ visual.proj
+    score = embedding @ class_embedding / embedding.norm()
+    relevance = torch.eye(len(stream))
+    for heads in attentions:
+        slopes = torch.autograd.grad(score, heads, retain_graph=True)
+        kept = [(slope * weights).clamp(min=0) for slope, weights in zip(slopes, heads, strict=True)]
+        relevance = relevance + torch.stack(kept).mean(dim=0) @ relevance
+    return relevance[0, 1:].detach().reshape(backbone.grid)
+
+
 def clip_surgery(backbone: Backbone, image: Tensor, own: int, classes: Tensor, blocks: int = 6) -> Tensor:
     """As published: products of every patch, class and channel, minus their weighted mean over classes."""
     walked = walk(backbone, image)

@@ -1,6 +1,8 @@
 """LF-CBM as an explainer: the descriptors that speak for the class that the head predicts, without parts."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -41,6 +43,14 @@ class LFCBMExplainer:
     def settings(self) -> dict[str, object]:
         """Every choice that changes numbers, the file by its content; and the accuracy of the head."""
         return {"file_sha256": self.trained.sha256, "top1": self.trained.top1, "num_concepts": self.max_concepts}
+
+    def require_run(self, description: Mapping[str, Any], *, features: str) -> None:
+        """Check that a run fits the head, which looks at no patch features.
+
+        Raises:
+            UsageError: another bank or class list than the head was trained with.
+        """
+        self.trained.require_run(description, features=None)
 
     @torch.no_grad()
     def explain(self, context: GroupContext) -> GroupExplanation:

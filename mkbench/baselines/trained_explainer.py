@@ -1,9 +1,9 @@
 """Base class of explainers made of trained heads: file, checks, and parts with descriptors from patch scores."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -114,6 +114,14 @@ class TrainedExplainer(PartSizes, ABC, Generic[H]):
             "topk": self.topk,
             "prompts": list(self.prompts),
         }
+
+    def require_run(self, description: Mapping[str, Any], *, features: str) -> None:
+        """Check that a run fits the head.
+
+        Raises:
+            UsageError: another bank, class list or kind of features than the head was trained with.
+        """
+        self.trained.require_run(description, features=features)
 
     @torch.no_grad()
     def explain(self, context: GroupContext) -> GroupExplanation:

@@ -93,7 +93,9 @@ class Explainer(Protocol):
     """Explainer interface: a name for its rows, and an explanation of each class group.
 
     One whose answer depends on the seed of the context says so by an attribute ``seeded = True``; one that centres
-    embeddings by ``needs_mean_embedding = True``.
+    embeddings by ``needs_mean_embedding = True``. One that fits some runs alone has a method ``require_run(description,
+    *, features)``, which gets ``ClassGroupDataModule.describe()`` and the kind of patch features before any image is
+    read, and raises ``UsageError``.
     """
 
     @property

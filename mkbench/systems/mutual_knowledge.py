@@ -1,7 +1,7 @@
 """Mutual knowledge of image and text encoder, as a predict-only system: concepts, mutual information and scores."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.backbones.finite import require_finite_embeddings
-from mkbench.baselines import LFCBMExplainer, TrainedExplainer
 from mkbench.concepts import (
     Explainer,
     Explanations,
@@ -49,11 +48,31 @@ GROUPED = "grouped_curve"
 
 
 class _SeenGroup(NamedTuple):
-    """The images of a group before any explanation, and the explanations once they are asked for."""
+    """Images before any explanation, and the explanations once they are asked for."""
 
     foreground: Foreground
     ranking: Tensor
     explanations: Explanations
+
+
+class _OtherImages:
+    """Images in the place of those of a group, seen once for all explainers: foreground, embeddings and predictions.
+
+    Args:
+        see: images and a seed -> what is seen of them.
+    """
+
+    def __init__(self, see: Callable[[Tensor, int], _SeenGroup]) -> None:
+        self._see = see
+        self._seen: list[tuple[Tensor, int, _SeenGroup]] = []
+
+    def see(self, images: Tensor, seed: int) -> _SeenGroup:
+        """Return what is seen of images, which an earlier explainer may have asked for."""
+        for known, of_seed, seen in self._seen:
+            if of_seed == seed and torch.equal(known, images):
+                return seen
+        self._seen.append((images, seed, self._see(images, seed)))
+        return self._seen[-1][2]
 
 
 class MutualKnowledge(BenchmarkSystem):
@@ -175,17 +194,16 @@ class MutualKnowledge(BenchmarkSystem):
         super().on_predict_start()
 
     def prepare(self, data: ClassGroupDataModule) -> None:
-        """Check that trained explainers fit the data, encode its texts and group them; see ``prepare_texts``.
+        """Let explainers check the run, encode the texts of the data and group them; see ``prepare_texts``.
 
         Raises:
-            UsageError: an explainer was trained with another bank, class list or kind of features; or concept groups
-                that cannot be had.
+            UsageError: an explainer does not fit the run, such as one trained with another bank; or concept groups that
+                cannot be had.
         """
         for explainer in self.explainers:
-            if isinstance(explainer, TrainedExplainer):
-                explainer.trained.require_run(data.describe(), features=self.features)
-            elif isinstance(explainer, LFCBMExplainer):
-                explainer.trained.require_run(data.describe(), features=None)
+            require_run = getattr(explainer, "require_run", None)
+            if require_run is not None:
+                require_run(data.describe(), features=self.features)
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
         self.groups = choose_groups(self.concept_groups, data.bank, self.knowledge.prompted)
         if any(getattr(explainer, "needs_mean_embedding", False) for explainer in self.explainers):
@@ -250,14 +268,15 @@ class MutualKnowledge(BenchmarkSystem):
         """
         if group.class_index is None:
             self._refuse_options_that_need_labels()
-        seed = group_seed(self.seed, group.class_index, group.part)
-        seen = self._see(group, seed)
+        seen = self._see(group, group_seed(self.seed, group.class_index, group.part))
+        others = _OtherImages(lambda images, seed: self._see(replace(group, images=images), seed))
         conditioning = self._conditioning(group, seen.ranking)
         explained = {}
         measured: dict[str, list[Any]] = {}
         for explainer in self.explainers:
             explanation = seen.explanations[explainer.name]
-            measured = self._score(group, explainer, seen, conditioning, earlier=measured)
+            again = partial(self._explain_again, group, explainer, others)
+            measured = self._score(group, explainer, seen, conditioning, again, earlier=measured)
             explained[explainer.name] = self._measure(explanation, conditioning, measured)
         return GroupResult(group, seen.ranking, conditioning, seen.foreground, explained)
 
@@ -298,9 +317,11 @@ class MutualKnowledge(BenchmarkSystem):
         )
         return _SeenGroup(foreground, ranking, Explanations(self.explainers, context))
 
-    def _explain_again(self, group: ClassGroup, explainer: Explainer, images: Tensor, seed: int) -> ExplainedGroup:
+    def _explain_again(
+        self, group: ClassGroup, explainer: Explainer, others: _OtherImages, images: Tensor, seed: int
+    ) -> ExplainedGroup:
         """Return what one explainer says of other images in the place of those of a group."""
-        seen = self._see(replace(group, images=images), seed)
+        seen = others.see(images, seed)
         return self._measure(seen.explanations[explainer.name], self._conditioning(group, seen.ranking), {})
 
     def _conditioning(self, group: ClassGroup, ranking: Tensor) -> Tensor:
@@ -336,6 +357,7 @@ class MutualKnowledge(BenchmarkSystem):
         explainer: Explainer,
         seen: _SeenGroup,
         conditioning: Tensor,
+        again: Callable[[Tensor, int], ExplainedGroup],
         *,
         earlier: dict[str, list[Any]],
     ) -> dict[str, list[Any]]:
@@ -355,7 +377,7 @@ class MutualKnowledge(BenchmarkSystem):
             member=self.knowledge.member,
             encode=context.encode,
             seed=context.seed,
-            explain_again=partial(self._explain_again, group, explainer),
+            explain_again=again,
             seeded=getattr(explainer, "seeded", False),
             patch_size=self.backbone.patch_size,
         )

@@ -23,6 +23,13 @@ def test_all_tied_or_one_model_has_none() -> None:
     assert all(map(math.isnan, kendall_tau_interval(torch.ones(5, 3), torch.rand(5, 3))))
 
 
+def test_equal_shares_that_round_differently_tie() -> None:
+    means = torch.tensor([0.1 + 0.7, 0.8, 1.5], dtype=torch.float64)
+    assert means[0] != means[1]
+    # Two of three pairs are told apart, and the other score orders all three: 2 / sqrt(2 * 3).
+    assert kendall_tau(means, torch.tensor([1.0, 2.0, 3.0])) == pytest.approx(2 / math.sqrt(6))
+
+
 def test_interval_is_over_images() -> None:
     rng = np.random.default_rng(1)
     first, second = (torch.from_numpy(rng.normal(np.arange(5) * 0.1, 1, (60, 5))) for _ in range(2))

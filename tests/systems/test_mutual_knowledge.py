@@ -23,9 +23,9 @@ from mkbench.concepts import PartsExplainer, RandomParts, WholeImage
 from mkbench.datamodules import ClassGroup, Critters
 from mkbench.datamodules.group_loader import take_only
 from mkbench.errors import BackboneError, UsageError
-from mkbench.scorers import Removal, ScorerContext
+from mkbench.scorers import Removal, ScorerContext, Stability
 from mkbench.scorers.explained_group import ExplainedGroup, GroupResult
-from mkbench.systems import MutualKnowledge
+from mkbench.systems import MutualKnowledge, mutual_knowledge
 from mkbench.systems.mutual_knowledge import group_seed
 
 GROUP_SIZE = 9
@@ -522,3 +522,33 @@ def test_heads_trained_on_other_features_are_refused(tiny_model: Path, data: Cri
     MutualKnowledge(f"local-dir:{tiny_model}", **options).prepare(data)
     with pytest.raises(UsageError, match=r"kind of features that .* was trained with \(tokens\), found another \(keys"):
         MutualKnowledge(f"local-dir:{tiny_model}", features="keys", **options).prepare(data)
+
+
+def test_explainer_of_ones_own_can_refuse_a_run(data: Critters) -> None:
+    class Picky(WholeForeground):
+        def require_run(self, description: Any, *, features: str) -> None:
+            raise UsageError(f"Expected another run, found {description['name']} with {features}; choose it.")
+
+    with pytest.raises(UsageError, match="found critters-test with keys"):
+        MutualKnowledge(ColourBackbone(), features="keys", explainers=[Picky()], **OPTIONS).prepare(data)
+
+
+def test_other_images_are_seen_once_for_all_explainers(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.stack([coloured((0, 0), (0, 1)), coloured((2, 2), (2, 3), (3, 3))])
+    seen: list[int] = []
+    original = mutual_knowledge.find_foreground
+
+    def watch(*given: Any, **named: Any) -> Any:
+        seen.append(len(given[2]))
+        return original(*given, **named)
+
+    def explain(*names: str) -> dict[str, dict[str, list[Any]]]:
+        system = toy_system(explainers=[PartsExplainer(name) for name in names], scorers=[Stability()])
+        result = system.explain_group(ClassGroup(images, 0, 0, ("a", "b")))
+        return {name: explained.measured for name, explained in result.explained.items()}
+
+    monkeypatch.setattr(mutual_knowledge, "find_foreground", watch)
+    both = explain("pca", "kmeans")
+    # The images themselves, their noisy copies, and another seed for K-means.
+    assert seen == [2] * 3
+    assert both == explain("pca") | explain("kmeans")

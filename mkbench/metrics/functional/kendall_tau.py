@@ -5,6 +5,9 @@ from torch import Tensor
 
 from mkbench.metrics.functional.bootstrap import bootstrap_means, check_resampling
 
+#: Relative difference of float64 means up to which they are the same.
+_ROUNDING = 1e-12
+
 
 def kendall_tau(first: Tensor, second: Tensor) -> Tensor:
     """Kendall's tau-b of two rankings of the same models: do they put them in the same order?
@@ -30,10 +33,16 @@ def kendall_tau(first: Tensor, second: Tensor) -> Tensor:
     """
     if not first.ndim or first.shape != second.shape:
         raise ValueError(f"expected scores of the same models, found {tuple(first.shape)} and {tuple(second.shape)}")
-    signs = [(scores[..., :, None] - scores[..., None, :]).sign() for scores in (first.double(), second.double())]
+    signs = [_order(scores[..., :, None], scores[..., None, :]) for scores in (first.double(), second.double())]
     same = (signs[0] * signs[1]).sum((-2, -1))
     told_apart = (signs[0].abs().sum((-2, -1)) * signs[1].abs().sum((-2, -1))).sqrt()
     return same / told_apart  # every pair is counted twice, above and below; 0 / 0 where all are tied
+
+
+def _order(one: Tensor, other: Tensor) -> Tensor:
+    """Sign of the difference; 0 for what only rounding tells apart, such as equal shares summed in another order."""
+    difference = one - other
+    return torch.where(difference.abs() > _ROUNDING * torch.maximum(one.abs(), other.abs()), difference.sign(), 0.0)
 
 
 def kendall_tau_interval(

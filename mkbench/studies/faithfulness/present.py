@@ -6,6 +6,8 @@ from functools import partial
 
 from mkbench.runs.finished_runs import Run
 from mkbench.studies.faithfulness.figure import compares_families, faithfulness_figure
+from mkbench.studies.faithfulness.removal_agreement import removal_agreements
+from mkbench.studies.faithfulness.removal_agreement_table import removal_agreement_table
 from mkbench.studies.faithfulness.study import faithfulness_rows
 from mkbench.studies.faithfulness.table import faithfulness_table
 from mkbench.studies.presentation import Plot, Presentation
@@ -19,3 +21,13 @@ def present_faithfulness(runs: Sequence[Run]) -> Presentation | None:
     table = replace(faithfulness_table(rows), title="Removal curves and agreement with ground truth")
     plots = [Plot(_CAPTION, partial(faithfulness_figure, rows))] if compares_families(rows) else []
     return Presentation("Faithfulness", [table], plots) if rows else None
+
+
+def present_removal_agreement(runs: Sequence[Run]) -> Presentation | None:
+    """Return the table of blurred against exact removal for a page; None if no run has both.
+
+    Raises:
+        DataError: a group file is damaged.
+    """
+    agreements = removal_agreements(runs)
+    return Presentation("Blur and exact removal", [removal_agreement_table(agreements)]) if agreements else None

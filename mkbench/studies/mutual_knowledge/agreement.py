@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mkbench.metrics.functional import kendall_tau, kendall_tau_interval
 from mkbench.runs.results import Estimate, explainer_label
@@ -131,12 +132,29 @@ def _score_table(models: Sequence[ImageValues], read: _Score) -> _Values | None:
 def _agreement(
     explainer: str, names: tuple[str, str], first: _Values | None, second: _Values | None
 ) -> Agreement | None:
-    """Tau of means over images, from (images, models); None for too few of them, or where a score ties all models."""
-    if first is None or second is None or len(first) < FEWEST_IMAGES or first.shape[1] < FEWEST_MODELS:
+    """Agreement of two scores (images, models); None without one of them, or where nothing is to be said."""
+    if first is None or second is None:
         return None
-    one, two = torch.from_numpy(first).double(), torch.from_numpy(second).double()
+    tau = rank_agreement(torch.from_numpy(first), torch.from_numpy(second))
+    return None if tau is None else Agreement(explainer, *names, first.shape[1], len(first), tau)
+
+
+def rank_agreement(first: Tensor, second: Tensor) -> Estimate | None:
+    """Return Kendall's tau of the means of two scores, with its 95 % interval over images.
+
+    Args:
+        first: (n, m) one score of n images, of m models (or explainers).
+        second: (n, m) the other.
+
+    Returns:
+        In -1..1; None for fewer than three models or ten images, or where a score ties all models.
+
+    >>> scores = torch.arange(3.0).expand(10, 3)
+    >>> rank_agreement(scores, -scores)
+    Estimate(value=-1.0, interval=(-1.0, -1.0))
+    """
+    if len(first) < FEWEST_IMAGES or first.shape[1] < FEWEST_MODELS:
+        return None
+    one, two = first.double(), second.double()
     value = float(kendall_tau(one.mean(dim=0), two.mean(dim=0)))
-    if np.isnan(value):
-        return None
-    tau = Estimate(value, kendall_tau_interval(one, two))
-    return Agreement(explainer, *names, first.shape[1], len(first), tau)
+    return None if np.isnan(value) else Estimate(value, kendall_tau_interval(one, two))
