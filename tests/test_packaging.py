@@ -106,7 +106,7 @@ def test_lowest_constraints_are_the_lower_bounds(setup: configparser.ConfigParse
     extras = setup["options.extras_require"]
     sections = [
         setup["options"]["install_requires"],
-        *(extras[name] for name in ("llm", "data", "docs", "saliency", "hf", "dev")),
+        *(extras[name] for name in ("app", "llm", "data", "docs", "saliency", "hf", "dev")),
     ]
     bounds = re.findall(r"^([\w-]+)(?:\[\w+\])? >= ([\d.]+)", "\n".join(sections), re.MULTILINE)
     lines = [line.split("==") for line in (ROOT / "constraints-lowest.txt").read_text("utf-8").splitlines()[1:]]

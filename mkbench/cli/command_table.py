@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "bank analyse": "mkbench.cli.commands.bank_analysis",
     "compare": "mkbench.cli.commands.compare",
     "report": "mkbench.cli.commands.report",
+    "app": "mkbench.cli.commands.app",
     "verify": "mkbench.cli.commands.verify",
     "explain": "mkbench.cli.commands.explain",
     "models": "mkbench.cli.commands.models",

@@ -62,12 +62,17 @@ BEFORE = {
 }
 _TRAINS = "trains baselines first (minutes); tests/test_configs.py and tests/cli/commands/test_bench.py run it small"
 _SMALL = "minutes, and of a machine; tests/benchmarks runs it small"
+_SERVES = "serves until it is stopped; tests/report/app/test_blocks.py asks it in a browser"
 _IMAGENET = "needs ImageNet and published weights; tests/test_configs.py runs it on generated images"
 #: Commands that are not run here, and why.
 NOT_RUN = {
     "make demo": "installs; tests/cli/commands/test_demo.py runs the demo",
     "make test": "runs these tests",
     "pip install -c constraints.txt .": "installs; tests/test_packaging.py looks at what is packaged",
+    "pip install 'mkbench[app]'": "installs; tests/test_packaging.py looks at its bounds",
+    "mkbench app": _SERVES,
+    "mkbench app runs/demo runs/heads": _SERVES,
+    "mkbench app local-dir:my-model": _SERVES,
     "source .venv/bin/activate": "activates what is installed",
     "python make_model.py": "run as a file by test_the_tutorial",
     "python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 8 --json": _SMALL,

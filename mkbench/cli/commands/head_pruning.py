@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mkbench.cli.commands.head_queries import read_head
 from mkbench.cli.run_parts import add_trust_option
+from mkbench.studies.head_queries.read_head import read_head
 
 HELP = (
     "ablate heads in the running model and compare accuracies: heads of high and of low concept consistency (CCS), "

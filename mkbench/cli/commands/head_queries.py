@@ -1,32 +1,16 @@
 """`mkbench heads QUERY`: nearest images and segmentation maps from the attention heads of one finished run."""
 
 import argparse
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from mkbench.cli.run_parts import add_trust_option
-from mkbench.errors import UsageError
+from mkbench.studies.head_queries.read_head import read_head
 
 #: What ``add_argument`` takes beside the flag.
 Option: TypeAlias = Mapping[str, Any]
-
-
-def read_head(text: str) -> tuple[int, int]:
-    """Return the layer and the head that an option names.
-
-    Raises:
-        UsageError: it names none.
-
-    >>> read_head("3.2")
-    (3, 2)
-    """
-    if not re.fullmatch(r"[0-9]+\.[0-9]+", text):
-        raise UsageError(f"Expected --head LAYER.HEAD, both numbers from 0, such as 3.2, found {text!r}; correct it.")
-    layer, head = text.split(".")
-    return int(layer), int(head)
 
 
 def _required(**option: Any) -> Option:

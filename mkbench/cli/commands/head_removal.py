@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mkbench.cli.commands.head_queries import read_head
 from mkbench.cli.run_parts import add_trust_option
+from mkbench.studies.head_queries.read_head import read_head
 
 HELP = (
     "take heads out of the embeddings of a run and compare accuracies, of the worst group too. The run is of a "

@@ -1,6 +1,7 @@
 """`mkbench heads`: describe and label the attention heads of finished runs."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mkbench.errors import UsageError
 if TYPE_CHECKING:
     from mkbench.concepts import ConceptBank
     from mkbench.heads.labels import Judge, Labeller
+    from mkbench.studies.head_labels.study import HeadReport
 
 HELP = (
     "describe the attention heads of finished runs by texts, and label them. The runs are of a configuration such as "
@@ -73,10 +75,32 @@ def run(options: argparse.Namespace) -> int:
     # These take seconds to import.
     from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
     from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
-    from mkbench.runs.results import read_results  # noqa: PLC0415
-    from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
     from mkbench.studies.head_labels.table import show_report  # noqa: PLC0415
     from mkbench.studies.head_labels.write import write_heads  # noqa: PLC0415
+
+    folders, console = restore_results(options.runs, trust=options.trust_config), Console()
+    for describe in [prepare_description(folder, options) for folder in folders]:
+        console.print(show_report(describe()))
+    if len(folders) > 1:
+        parents = {folder.parent for folder in folders}
+        target = parents.pop() if len(parents) == 1 else Path("runs/heads")
+        console.print(write_heads(read_runs(folders), target, width=console.width))
+    return 0
+
+
+def prepare_description(folder: Path, options: argparse.Namespace) -> Callable[[], "HeadReport"]:
+    """Check the options for a run, and return what describes its heads.
+
+    Args:
+        folder: of a finished run.
+        options: of the command.
+
+    Raises:
+        UsageError: options that do not fit.
+    """
+    # These take seconds to import.
+    from mkbench.runs.results import read_results  # noqa: PLC0415
+    from mkbench.studies.head_labels.study import HeadOptions, explain_heads  # noqa: PLC0415
 
     how = HeadOptions(
         num_texts=options.num_texts,
@@ -87,16 +111,8 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         normalise=options.normalise,
     )
-    folders, console = restore_results(options.runs, trust=options.trust_config), Console()
-    chosen = [(folder, *_choose(options, str(read_results(folder)["data"]["name"]))) for folder in folders]
-    for folder, pool, labeller, judge in chosen:
-        report = explain_heads(folder, load_system(folder, trust=options.trust_config), pool, labeller, judge, how)
-        console.print(show_report(report))
-    if len(folders) > 1:
-        parents = {folder.parent for folder in folders}
-        target = parents.pop() if len(parents) == 1 else Path("runs/heads")
-        console.print(write_heads(read_runs(folders), target, width=console.width))
-    return 0
+    pool, labeller, judge = _choose(options, str(read_results(folder)["data"]["name"]))
+    return lambda: explain_heads(folder, load_system(folder, trust=options.trust_config), pool, labeller, judge, how)
 
 
 def _choose(options: argparse.Namespace, data: str) -> tuple["ConceptBank", "Labeller", "Judge"]:

@@ -98,6 +98,17 @@ def write_answer(answer: Answer, base: Path) -> Path:
         OSError: the disk is full or the folder cannot be written.
     """
     path = base.with_name(f"{base.name}.json")
-    content = {"analysis": answer.analysis, "question": answer.question, "result": answer.result}
-    write_json(path, {"schema_version": SCHEMA_VERSION, **content})
+    write_json(path, answer_document(answer))
     return path
+
+
+def answer_document(answer: Answer) -> dict[str, Any]:
+    """Return an answer as the JSON that is written: the analysis, the question and the result.
+
+    >>> import torch
+    >>> found = Neighbors("colour", ("owl/1.png",), torch.tensor([7]), torch.tensor([0.25]), "dot")
+    >>> answer_document(Answer("text-neighbors", {"text": "an owl"}, "", found))["result"]["neighbors"]
+    [{'id': 'owl/1.png', 'index': 7, 'score': 0.25}]
+    """
+    content = {"analysis": answer.analysis, "question": answer.question, "result": answer.result}
+    return {"schema_version": SCHEMA_VERSION, **content}

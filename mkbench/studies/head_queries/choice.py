@@ -9,6 +9,9 @@ from mkbench.heads.head_values import Head
 from mkbench.heads.labels import LabelDocument, normalise_label, read_labels
 from mkbench.runs.run_folder import LABELS
 
+#: More than any text encoder reads: its words are not even taken apart.
+_MOST_CHARACTERS = 2000
+
 
 def read_properties(run: Path, layers: Sequence[int]) -> dict[Head, str]:
     """Return the property of each head of some layers that has one.
@@ -119,7 +122,7 @@ def require_words(texts: Sequence[str]) -> tuple[str, ...]:
     """Return texts without the space around them.
 
     Raises:
-        UsageError: one of them is empty.
+        UsageError: one of them is empty, or longer than any model reads.
 
     >>> require_words([" an owl"])
     ('an owl',)
@@ -127,4 +130,9 @@ def require_words(texts: Sequence[str]) -> tuple[str, ...]:
     words = tuple(text.strip() for text in texts)
     if not all(words):
         raise UsageError("Expected a text of at least one word, found an empty one; say what to look for.")
+    longest = max(map(len, words), default=0)
+    if longest > _MOST_CHARACTERS:
+        raise UsageError(
+            f"Expected a text of at most {_MOST_CHARACTERS:,} characters, found one of {longest:,}; shorten it."
+        )
     return words

@@ -71,15 +71,49 @@ class RunImages:
         size = self.geometry.size
         return torch.stack(images) if images else torch.empty(0, 3, size, size, dtype=torch.uint8)
 
-    def find(self, image: str) -> QueryImage:
+    @property
+    def sample_ids(self) -> tuple[str, ...]:
+        """The images of the data."""
+        return tuple(self._listed_under)
+
+    def sample(self, sample_id: str) -> QueryImage:
+        """Return an image of the data.
+
+        Raises:
+            UsageError: there is no such image.
+            DataError: it cannot be read.
+        """
+        if sample_id not in self._listed_under:
+            raise UsageError(
+                f"Expected an image of {self.data.name}, found {sample_id!r}; "
+                f"{did_you_mean(sample_id, list(self._listed_under))}."
+            )
+        return QueryImage(sample_id, self._fit(self._read(sample_id)))
+
+    def fit(self, name: str, pixels: Tensor) -> QueryImage:
+        """Return an image from outside the data in the model's geometry.
+
+        Args:
+            name: what results call it.
+            pixels: (3, H, W) uint8.
+        """
+        digest = hashlib.sha256(repr(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes()).hexdigest()
+        return QueryImage(name, self._fit(pixels), digest)
+
+    def find(self, image: str | QueryImage) -> QueryImage:
         """Find an image: a sample id first, then a file; a file of the data is known again by path and pixels.
+
+        Args:
+            image: its id or its path; one that was found already is returned.
 
         Raises:
             UsageError: it is neither.
             DataError: it cannot be read.
         """
+        if isinstance(image, QueryImage):
+            return image
         if image in self._listed_under:
-            return QueryImage(image, self._fit(self._read(image)))
+            return self.sample(image)
         path = Path(image)
         if not path.exists():
             raise UsageError(
@@ -88,8 +122,7 @@ class RunImages:
             )
         pixels = read_image(path)
         sample_id = self._recognise(path, pixels)
-        digest = hashlib.sha256(repr(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes()).hexdigest()
-        return QueryImage(sample_id or image, self._fit(pixels), None if sample_id else digest)
+        return QueryImage(sample_id, self._fit(pixels)) if sample_id else self.fit(image, pixels)
 
     def _recognise(self, path: Path, pixels: Tensor) -> str | None:
         """Return the sample id of a file of the data; None for one from elsewhere."""

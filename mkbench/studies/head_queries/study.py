@@ -1,7 +1,7 @@
 """Head queries: neighbors and patch maps from the attention heads of one finished run."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from mkbench.studies.head_queries.choice import find_property, read_properties, 
 from mkbench.studies.head_queries.query_images import QueryImage, RunImages
 from mkbench.studies.own_weights import require_own_weights
 from mkbench.systems.head_decomposition import HeadDecomposition
+
+#: Sample id, image file, or an image that was found already.
+Query: TypeAlias = str | QueryImage
 
 
 class HeadRun:
@@ -49,11 +52,11 @@ class HeadRun:
         self.decomposer = Decomposer(system.backbone)
         self.images = RunImages(data, system.geometry)
 
-    def property_neighbors(self, *, image: str, property_name: str, top: int, similarity: Similarity) -> Answer:
+    def property_neighbors(self, *, image: Query, property_name: str, top: int, similarity: Similarity) -> Answer:
         """Find the images that are most like an image in one property.
 
         Args:
-            image: sample id or image file.
+            image: see ``Query``.
             property_name: as ``labels.json`` of the run names it.
             top: how many images.
             similarity: see ``mkbench.heads.neighbors.nearest_rows``.
@@ -71,11 +74,11 @@ class HeadRun:
         title = f"Nearest images: {found.title}"
         return Answer("property-neighbors", question, title, found, heads=heads, images=images, query=query.pixels)
 
-    def image_neighbors(self, *, image: str, head: Head, top: int, similarity: Similarity) -> Answer:
+    def image_neighbors(self, *, image: Query, head: Head, top: int, similarity: Similarity) -> Answer:
         """Find the images for which a head writes what it writes for an image.
 
         Args:
-            image: sample id or image file.
+            image: see ``Query``.
             head: layer and head, of the layers of the run.
             top: how many images.
             similarity: see ``mkbench.heads.neighbors.nearest_rows``.
@@ -110,11 +113,11 @@ class HeadRun:
         title = f"Nearest images: {found.title}"
         return Answer("text-neighbors", question, title, found, heads=[head], images=images)
 
-    def topic_segmentation(self, *, image: str, text: str, head: Head | None, similarity: Similarity) -> Answer:
+    def topic_segmentation(self, *, image: Query, text: str, head: Head | None, similarity: Similarity) -> Answer:
         """Map where in an image a head, or all of them, write what a text says.
 
         Args:
-            image: sample id or image file.
+            image: see ``Query``.
             text: what to look for.
             head: layer and head, of all layers of the model; None sums over all heads of all layers.
             similarity: see ``mkbench.heads.patch_maps.patch_maps``.
@@ -133,11 +136,11 @@ class HeadRun:
         patch_size = self.backbone.patch_size
         return Answer("topic-segmentation", question, title, found, query=query.pixels, patch_size=patch_size)
 
-    def contrastive_segmentation(self, *, image: str, texts: Sequence[str], similarity: Similarity) -> Answer:
+    def contrastive_segmentation(self, *, image: Query, texts: Sequence[str], similarity: Similarity) -> Answer:
         """Map where in an image all heads of all layers write one text rather than another.
 
         Args:
-            image: sample id or image file.
+            image: see ``Query``.
             texts: the two texts.
             similarity: see ``mkbench.heads.patch_maps.patch_maps``.
         """

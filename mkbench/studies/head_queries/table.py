@@ -58,5 +58,7 @@ def _span(place: int, side: float) -> str:
 def answer_table(answer: Answer) -> ResultTable:
     """Declare the table of an answer."""
     headings, lines = answer_cells(answer)
-    columns = [Column(heading, itemgetter(place), text=not place) for place, heading in enumerate(headings)]
+    columns = [
+        Column(heading, itemgetter(place), text=not place, csv=heading) for place, heading in enumerate(headings)
+    ]
     return ResultTable(columns, lines, title=answer.title, look="airy")

@@ -17,11 +17,11 @@ from toy_data import CONFIGS
 
 from mkbench import load_backbone
 from mkbench.backbones import Backbone
-from mkbench.cli.commands.head_queries import read_head
 from mkbench.cli.main import main
 from mkbench.datamodules import Critters
 from mkbench.datamodules.resizing import resize_image
 from mkbench.heads import HeadContributions, decompose
+from mkbench.studies.head_queries.read_head import read_head
 from mkbench.systems import base
 
 QUERY = "test/mavvik/0001"
