@@ -39,10 +39,8 @@ test-all: $(INSTALLED) ## Run all tests, the slow ones too
 
 test-pythons: test-lowest test-python3.12 test-python3.13 ## Run the fast tests on the oldest Python and the newest two, one after the other
 
-# Without that setting of MKL, torch 2.4 gives a command and the same run within the tests importances that differ in the
-# eighth digit.
 test-lowest: ## Run the fast tests on Python 3.10 with the oldest versions that setup.cfg allows
-	MKL_CBWR=COMPATIBLE $(MAKE) test PYTHON=python3.10 VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
+	$(MAKE) test PYTHON=python3.10 VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
 $(LEGS): test-python%:
 	$(MAKE) test PYTHON=python$* VENV=.venv-$*

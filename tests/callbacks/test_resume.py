@@ -40,7 +40,12 @@ def start(words: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
     """Start Python in a process group of its own, so that all that it starts can be killed with it."""
     with (folder / "said.txt").open("ab") as said:
         return subprocess.Popen(
-            [sys.executable, *words], cwd=folder, env=os.environ | ENVIRONMENT, stdout=said, stderr=said, start_new_session=True
+            [sys.executable, *words],
+            cwd=folder,
+            env=os.environ | ENVIRONMENT,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
         )
 
 
