@@ -35,7 +35,7 @@ def counting_bar(unit: str, *, shown: bool = True) -> Progress:
 
 @contextmanager
 def late_bar(
-    description: str, unit: str, *, total: int, after: float = 1.0, every: float = 10.0
+    description: str, unit: str, *, total: int, after: float = 1.0, every: float = 60.0
 ) -> Iterator[Callable[[int], None]]:
     """Give a function that counts work done; progress shows on standard error once the work has taken a while.
 
