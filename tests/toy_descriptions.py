@@ -116,6 +116,7 @@ def write_mined(folder: Path, data: ImageFolder, found: Mapping[str, Sequence[in
         table = pa.Table.from_pylist([{**row, "sample_id": name} for name in spec.sample_ids], schema=ROW_SCHEMA)
         write_group(folder, GroupRecord(spec.key, table))
     results = {
+        "curves": {},
         "schema_version": 1,
         "system": "mutual_knowledge",
         "model": describe_model(backbone),

@@ -139,7 +139,8 @@ def test_object_in_a_wide_image_is_found_where_it_is(
     assert (outcome.code, outcome.error) == (0, "")
     run = tmp_path / "runs" / "corloc" / "colours"
     rows = pq.read_table(run / "groups").to_pylist()
-    assert [row["localised"] for row in rows] == [True, True, False, None] * 4  # two classes, two explainers
+    # Two classes; two explainers and two controls.
+    assert [row["localised"] for row in rows] == [True, True, False, None] * 8
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     assert find(results, "corloc") | {"interval": []} == {
         "name": "corloc",
@@ -176,7 +177,7 @@ def test_photographs_with_boxes(command: Callable[..., Any], corloc_words: Calla
     with (TINY / "boxes.csv").open() as file:
         boxed = {f"{row['class']}/{row['file']}" for row in csv.DictReader(file)}
     assert {row["sample_id"] for row in rows} <= boxed
-    assert len(rows) == 12  # two explainers
+    assert len(rows) == 24  # two explainers and two controls
     assert find(results, "corloc")["n"] == find(results, "kept_region_top1")["n"] == 6
     assert find(results, "corloc")["value"] == pytest.approx(np.mean([row["localised"] for row in rows]))
     assert results["data"]["boxes_sha256"]
