@@ -56,6 +56,5 @@ def _causal_tower(model: Any) -> Any:
             return None
     else:
         return None
-    return (
-        tower if tower.attn_mask is not None and pool == "argmax" else None
-    )  # open_clip's only mask is the causal one
+    causal = tower.attn_mask is not None  # open_clip's only mask is the causal one
+    return tower if causal and pool == "argmax" else None

@@ -131,6 +131,15 @@ def _run_apart(words: Sequence[str], out: Path, model: dict[str, Any]) -> Path:
     raise MkbenchError(f"Expected a run folder of {shown_name(model)} in {out}, found none; run the bench again.")
 
 
+def is_first_process() -> bool:
+    """Tell whether this process speaks for the command: under torchrun, every process runs all of it.
+
+    >>> is_first_process()
+    True
+    """
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def run_process(words: Sequence[str]) -> int:
     """Run a process without its standard output, and end it when this one is stopped; return its exit code.
 
@@ -150,5 +159,5 @@ def report(runs: Sequence[Path], out: Path) -> None:
     """Write tables, figures and the page of finished runs to `out`; print the tables, one for each kind of run."""
     from mkbench.cli.run_summary import show_bench  # noqa: PLC0415 - takes seconds to import
 
-    if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
+    if is_first_process():
         show_bench(runs, out)

@@ -1,12 +1,12 @@
 """`mkbench demo`: the bundled models on the bundled images."""
 
 import argparse
-import os
 from importlib import resources
 from pathlib import Path
 
 from mkbench.cli.bench_config import read_config
 from mkbench.cli.commands.bench import run_bench
+from mkbench.cli.run_jobs import is_first_process
 
 HELP = "benchmark the four bundled models on the bundled images, in minutes, without a download."
 
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     with resources.as_file(config) as path:
         bench = read_config(path)
         exit_code = run_bench(bench, options.out, overrides=options.overrides, overwrite=options.overwrite)
-    if int(os.environ.get("RANK", "0")) == 0:  # under torchrun, every process gets here
+    if is_first_process():
         show_foregrounds(options.out)
     print(_NEXT.format(out=options.out))
     return exit_code
