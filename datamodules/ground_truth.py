@@ -145,6 +145,24 @@ class GroupGroundTruth:
             **cut,
         )
 
+    def after(self, factor: int) -> "GroupGroundTruth":
+        """Return what is known of the images in which a factor is changed: parts of which nothing is true are gone.
+
+        Args:
+            factor: position in ``factors``.
+
+        Raises:
+            ValueError: nothing is known of changed images.
+        """
+        if self.changed_descriptors is None:
+            raise ValueError("Expected ground truth of changed images, found none.")
+        shown, masks = self.changed_descriptors[:, factor], self.part_masks
+        if masks is not None and self.descriptor_parts is not None:
+            numbers = torch.arange(masks.shape[1], device=masks.device)
+            there = (shown[:, None] & (self.descriptor_parts == numbers[:, None])).any(dim=2)  # (images, parts)
+            masks = masks & there[..., None, None]
+        return replace(self, descriptors=shown, part_masks=masks)
+
 
 #: Tensors with a row for each image.
 _OF_IMAGES = ("part_masks", "descriptors", "scene", "changed_images", "changed_pixels", "changed_descriptors")

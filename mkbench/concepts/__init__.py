@@ -18,7 +18,7 @@ from mkbench.concepts.descriptors import (
     merge_descriptors,
 )
 from mkbench.concepts.ellipse import Ellipse, fit_ellipse
-from mkbench.concepts.explainer import PARTITIONS, Explainer, GroupContext, PartsExplainer
+from mkbench.concepts.explainer import PARTITIONS, Explainer, GroupContext, KnownTruth, PartsExplainer
 from mkbench.concepts.explanation import ExplainedPart, Explanation, GroupExplanation
 from mkbench.concepts.explanations import Explanations
 from mkbench.concepts.foreground import Foreground, Stage, find_foreground, no_stage
@@ -28,6 +28,7 @@ from mkbench.concepts.legrad import LeGrad
 from mkbench.concepts.occlusion import Occlusion
 from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
+from mkbench.concepts.planted import PlantedParts
 from mkbench.concepts.prompts import PROMPTS, PromptedRegions, blur, render_prompts, render_prompts_batch
 from mkbench.concepts.random_parts import RandomParts
 from mkbench.concepts.refine import REFINEMENTS, RefinedForeground, Refinement, refine_crf, refine_foreground
@@ -62,10 +63,12 @@ __all__ = [
     "GradEclip",
     "GroupContext",
     "GroupExplanation",
+    "KnownTruth",
     "LeGrad",
     "Occlusion",
     "PartSizes",
     "PartsExplainer",
+    "PlantedParts",
     "PromptedRegions",
     "RandomParts",
     "RefinedForeground",

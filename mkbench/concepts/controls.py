@@ -6,3 +6,5 @@ RANDOM = "random"
 WHOLE_IMAGE = "whole-image"
 #: Explainers that are controls of all others, in the order of results.
 CONTROLS: tuple[str, ...] = (RANDOM, WHOLE_IMAGE)
+#: What is true of the images, the ceiling of criteria of truth, :class:`mkbench.concepts.PlantedParts`.
+PLANTED = "planted"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +18,20 @@ from mkbench.concepts.prompts import PROMPTS, render_prompts_batch, require_prom
 from mkbench.concepts.refine import Refinement
 
 Partition = Callable[[Tensor, int, int], Tensor]
+
+
+class KnownTruth(NamedTuple):
+    """What is known of the B images of a class group, for explainers that are given the truth.
+
+    Attributes:
+        part_masks: (B, P, S, S) bool, the visible pixels of each part of the object.
+        descriptors: (B, D) bool, which descriptors of the bank each image shows.
+        descriptor_parts: (D,) int64, the part that a descriptor speaks of, -1 for none of them.
+    """
+
+    part_masks: Tensor
+    descriptors: Tensor
+    descriptor_parts: Tensor
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,8 @@ class GroupContext:
         mean_embedding: (d,) mean of the unit embeddings of all images of the run, for explainers whose attribute
             ``needs_mean_embedding`` is True.
         refine: how the pixels of the foreground were refined.
+        truth: what is known of the images, for explainers whose attribute ``needs_ground_truth`` is True; None where it
+            is not.
         explanations: explainer name -> its explanation of this group, for explainers that are compared with another.
 
     Raises:
@@ -62,6 +78,7 @@ class GroupContext:
     classes: Tensor | None = None
     mean_embedding: Tensor | None = None
     refine: Refinement = "none"
+    truth: KnownTruth | None = None
     explanations: Mapping[str, GroupExplanation] = field(default_factory=dict)
 
     @property
@@ -92,10 +109,11 @@ class GroupContext:
 class Explainer(Protocol):
     """Explainer interface: a name for its rows, and an explanation of each class group.
 
-    One whose answer depends on the seed of the context says so by an attribute ``seeded = True``; one that centres
-    embeddings by ``needs_mean_embedding = True``. One that fits some runs alone has a method ``require_run(description,
-    *, features)``, which gets ``ClassGroupDataModule.describe()`` and the kind of patch features before any image is
-    read, and raises ``UsageError``.
+    One whose answer depends on the seed of the context says so by an attribute ``seeded = True``, one that centres
+    embeddings by ``needs_mean_embedding = True``, one that is given the truth by ``needs_ground_truth = True``. One
+    that fits some runs alone has a method ``require_run(description, *, features)``, which gets
+    ``ClassGroupDataModule.describe()`` and the kind of patch features before any image is read, and
+    raises ``UsageError``.
     """
 
     @property

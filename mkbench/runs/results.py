@@ -26,8 +26,8 @@ EXPLAINER_LABELS = {
     "cci": "CCI",
     "splice": "SpLiCE",
 }
-#: The controls among explainers, the last ones of a run.
-_CONTROL_LABELS = {"random": "random", "whole-image": "whole image"}
+#: The controls among explainers and what is true of the images, the last ones of a run.
+_CONTROL_LABELS = {"random": "random", "whole-image": "whole image", "planted": "planted truth"}
 _FAMILIES, _OTHER_FAMILY = ("ViT", "ResNet", "ConvNeXt"), "other"
 ABSENT = "\u2013"  # an en dash, never a zero
 RANDOM_WEIGHTS = "(random weights)"

@@ -30,8 +30,8 @@ class ScorerContext:
         member: (Y, D) bool, the language concepts of every class.
         encode: uint8 pixels (n, 3, S, S) -> (n, d) embeddings, not normalised; runs the encoder in its own chunks.
         seed: seed of this group.
-        explain_again: uint8 images (B, 3, S, S) in the place of those of the group, and a seed -> what the same
-            explainer says of them; None where the pipeline cannot run again.
+        explain_again: the group with other images, of which other things may be true, and a seed -> what the same
+            explainer says of it; None where the pipeline cannot run again.
         seeded: whether the explanation depends on the seed.
         patch_size: side of a patch of the model, in pixels; None: the largest that fits.
     """
@@ -48,7 +48,7 @@ class ScorerContext:
     member: Tensor
     encode: Callable[[Tensor], Tensor]
     seed: int
-    explain_again: Callable[[Tensor, int], ExplainedGroup] | None = None
+    explain_again: Callable[[ClassGroup, int], ExplainedGroup] | None = None
     seeded: bool = False
     patch_size: int | None = None
 

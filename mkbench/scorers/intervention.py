@@ -1,6 +1,7 @@
 """Intervention scorer: does what is explained change with the one thing that was changed in an image, and only so?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from mkbench.concepts import GroupExplanation
 from mkbench.concepts.upscale import clear_uncovered
+from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import UsageError
 from mkbench.metrics.functional.intervention import (
     FACTORS,
@@ -90,7 +92,7 @@ class InterventionScorer:
         """
         known = _require_interventions(context)
         before = _read(context, context.explanation, context.image_embedding)
-        after = _explain_changed(context, known.images)
+        after = _explain_changed(context, known)
         change = descriptor_change(before.named, after.named, *known.truth)
         own_j, _ = own_and_mispaired(change.youden)  # (images, factors)
         columns = {
@@ -112,14 +114,31 @@ class InterventionScorer:
         return {name: to_values(columns[name].nanmean(dim=1)) for name in self.columns}
 
 
-def _explain_changed(context: ScorerContext, images: Tensor) -> _Explained:
-    """Explain images (B, F, 3, S, S), one factor after the other, in the place of those of the group."""
+class _Known(NamedTuple):
+    """What is known of changed images.
+
+    Attributes:
+        factors: F names.
+        truth: (B, D) and (B, F, D) bool, what the images show before and after.
+        groups: F groups of the B images, each with the factor changed and what is then true of them.
+        regions: (B, F, S, S) bool, the pixels that differ, of those that patches cover.
+    """
+
+    factors: tuple[str, ...]
+    truth: tuple[Tensor, Tensor]
+    groups: list[ClassGroup]
+    regions: Tensor
+
+
+def _explain_changed(context: ScorerContext, known: _Known) -> _Explained:
+    """Explain the changed images, one factor after the other, in the place of those of the group."""
     if context.explain_again is None:
         raise ValueError("context must have explain_again for interventions, found None")
+    images = torch.stack([group.images for group in known.groups], dim=1)  # (images, factors, 3, S, S)
     embeddings = context.encode(images.flatten(0, 1)).reshape(*images.shape[:2], -1)
     again = [
         _read(context, context.explain_again(own, context.seed).explanation, embedding)
-        for own, embedding in zip(images.unbind(dim=1), embeddings.unbind(dim=1), strict=True)
+        for own, embedding in zip(known.groups, embeddings.unbind(dim=1), strict=True)
     ]
     return _Explained(*(torch.stack(values, dim=1) for values in zip(*again, strict=True)))
 
@@ -137,22 +156,6 @@ def _read(context: ScorerContext, explanation: GroupExplanation, image_embedding
     return _Explained(named[:, :bank], maps, scores)
 
 
-class _Known(NamedTuple):
-    """What is known of changed images.
-
-    Attributes:
-        factors: F names.
-        truth: (B, D) and (B, F, D) bool, what the images show before and after.
-        images: (B, F, 3, S, S) uint8.
-        regions: (B, F, S, S) bool, the pixels that differ, of those that patches cover.
-    """
-
-    factors: tuple[str, ...]
-    truth: tuple[Tensor, Tensor]
-    images: Tensor
-    regions: Tensor
-
-
 def _require_interventions(context: ScorerContext) -> _Known:
     known = context.group.ground_truth
     if (
@@ -168,5 +171,8 @@ def _require_interventions(context: ScorerContext) -> _Known:
         )
     height, width = context.foreground.patches.shape[1:]
     regions = clear_uncovered(known.changed_pixels, (height, width), context.patch_size)
-    truth = known.descriptors, known.changed_descriptors
-    return _Known(known.factors, truth, known.changed_images, regions)
+    changed = [
+        replace(context.group, images=images, ground_truth=known.after(factor))
+        for factor, images in enumerate(known.changed_images.unbind(dim=1))
+    ]
+    return _Known(known.factors, (known.descriptors, known.changed_descriptors), changed, regions)

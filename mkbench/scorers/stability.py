@@ -1,6 +1,7 @@
 """Stability: do an image's concepts and its AUC stay under one grey level of noise, or another seed?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -50,12 +51,12 @@ class Stability:
         """
         if context.explain_again is None:
             raise ValueError("context must have explain_again for stability, found None")
-        images = context.group.images
-        columns = _compare(context, "noise", context.explain_again(add_noise(images, context.seed), context.seed))
+        noisy = replace(context.group, images=add_noise(context.group.images, context.seed))
+        columns = _compare(context, "noise", context.explain_again(noisy, context.seed))
         if not context.seeded:
-            nothing: list[Any] = [None] * len(images)
+            nothing: list[Any] = [None] * len(context.group)
             return columns | {name: nothing for name in self.columns if name not in columns}
-        return columns | _compare(context, "reseed", context.explain_again(images, context.seed + 1))
+        return columns | _compare(context, "reseed", context.explain_again(context.group, context.seed + 1))
 
 
 def _compare(context: ScorerContext, cause: str, again: ExplainedGroup) -> dict[str, list[Any]]:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +18,7 @@ from mkbench.concepts import (
     Foreground,
     GroupContext,
     GroupExplanation,
+    KnownTruth,
     PartsExplainer,
     find_foreground,
 )
@@ -60,19 +60,19 @@ class _OtherImages:
     """Images in the place of those of a group, seen once for all explainers: foreground, embeddings and predictions.
 
     Args:
-        see: images and a seed -> what is seen of them.
+        see: a group and a seed -> what is seen of it.
     """
 
-    def __init__(self, see: Callable[[Tensor, int], _SeenGroup]) -> None:
+    def __init__(self, see: Callable[[ClassGroup, int], _SeenGroup]) -> None:
         self._see = see
         self._seen: list[tuple[Tensor, int, _SeenGroup]] = []
 
-    def see(self, images: Tensor, seed: int) -> _SeenGroup:
-        """Return what is seen of images, which an earlier explainer may have asked for."""
+    def see(self, group: ClassGroup, seed: int) -> _SeenGroup:
+        """Return what is seen of a group's images, which an earlier explainer may have asked for."""
         for known, of_seed, seen in self._seen:
-            if of_seed == seed and torch.equal(known, images):
+            if of_seed == seed and torch.equal(known, group.images):
                 return seen
-        self._seen.append((images, seed, self._see(images, seed)))
+        self._seen.append((group.images, seed, self._see(group, seed)))
         return self._seen[-1][2]
 
 
@@ -183,8 +183,9 @@ class MutualKnowledge(BenchmarkSystem):
 
     @property
     def needs_ground_truth(self) -> bool:
-        """Whether a scorer compares with what is known of the images, so that it has to be read."""
-        return any(scorer.needs_ground_truth for scorer in self.scorers)
+        """Whether a scorer or an explainer asks for what is known of the images, so that it has to be read."""
+        asked = (getattr(one, "needs_ground_truth", False) for one in (*self.scorers, *self.explainers))
+        return any(asked)
 
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
@@ -275,13 +276,13 @@ class MutualKnowledge(BenchmarkSystem):
         if group.class_index is None:
             self._refuse_options_that_need_labels()
         seen = self._see(group, group_seed(self.seed, group.class_index, group.part))
-        others = _OtherImages(lambda images, seed: self._see(replace(group, images=images), seed))
+        others = _OtherImages(self._see)
         conditioning = self._conditioning(group, seen.ranking)
         explained = {}
         measured: dict[str, list[Any]] = {}
         for explainer in self.explainers:
             explanation = seen.explanations[explainer.name]
-            again = partial(self._explain_again, group, explainer, others)
+            again = partial(self._explain_again, explainer, others)
             measured = self._score(group, explainer, seen, conditioning, again, earlier=measured)
             explained[explainer.name] = self._measure(explanation, conditioning, measured)
         return GroupResult(group, seen.ranking, conditioning, seen.foreground, explained)
@@ -319,16 +320,17 @@ class MutualKnowledge(BenchmarkSystem):
             class_embedding=text.classes[ranking[:, 0]],
             classes=text.classes,
             mean_embedding=self.mean_embedding,
+            truth=_known_truth(group),
             refine=self.refine,
         )
         around = partial(self.costs.measure, images=len(images))
         return _SeenGroup(foreground, ranking, Explanations(self.explainers, context, around=around))
 
     def _explain_again(
-        self, group: ClassGroup, explainer: Explainer, others: _OtherImages, images: Tensor, seed: int
+        self, explainer: Explainer, others: _OtherImages, group: ClassGroup, seed: int
     ) -> ExplainedGroup:
-        """Return what one explainer says of other images in the place of those of a group."""
-        seen = others.see(images, seed)
+        """Return what one explainer says of a group with other images."""
+        seen = others.see(group, seed)
         return self._measure(seen.explanations[explainer.name], self._conditioning(group, seen.ranking), {})
 
     def _conditioning(self, group: ClassGroup, ranking: Tensor) -> Tensor:
@@ -364,7 +366,7 @@ class MutualKnowledge(BenchmarkSystem):
         explainer: Explainer,
         seen: _SeenGroup,
         conditioning: Tensor,
-        again: Callable[[Tensor, int], ExplainedGroup],
+        again: Callable[[ClassGroup, int], ExplainedGroup],
         *,
         earlier: dict[str, list[Any]],
     ) -> dict[str, list[Any]]:
@@ -423,6 +425,14 @@ class MutualKnowledge(BenchmarkSystem):
                 )
                 measured = measured | {GROUPED: trim_rows(grouped.curves, grouped.counts + 1)}
         return ExplainedGroup(explanation, hits, curves, chance, entropy, measured)
+
+
+def _known_truth(group: ClassGroup) -> KnownTruth | None:
+    """Return what is known of parts and descriptors; None if either is not."""
+    known = group.ground_truth
+    if known is None or known.part_masks is None or known.descriptors is None or known.descriptor_parts is None:
+        return None
+    return KnownTruth(known.part_masks, known.descriptors, known.descriptor_parts)
 
 
 def _with_metrics_of_scorers(

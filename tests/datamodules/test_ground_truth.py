@@ -183,3 +183,25 @@ def test_images_with_other_changes_are_refused() -> None:
 def test_wrong_shapes_of_changed_images(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         changed_image(0, **changes)
+
+
+def test_truth_after_a_change_lacks_parts_of_which_nothing_is_true() -> None:
+    changed = torch.tensor([[True, False, True], [False, True, False]])
+    image = make_image(
+        0,
+        factors=("tail", "colour"),
+        changed_descriptors=changed,
+        part_masks=torch.ones(2, 4, 4, dtype=torch.bool),
+    )
+    group = stack_ground_truth([image])
+    assert group is not None
+    for factor, there in enumerate(([False, True], [True, False])):  # descriptors speak of ears, the tail, neither
+        after = group.after(factor)
+        assert after.descriptors is not None
+        assert after.descriptors[0].tolist() == changed[factor].tolist()
+        assert after.part_masks is not None
+        assert after.part_masks.flatten(2).all(dim=2).tolist() == [there]
+    unchanged = stack_ground_truth([make_image(1)])
+    assert unchanged is not None
+    with pytest.raises(ValueError, match="Expected ground truth of changed images, found none"):
+        unchanged.after(0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from toy_context import ALL, BANK, PARTS, SIDE, make_context
 
 from mkbench.concepts import GroupExplanation, VisionConcepts
+from mkbench.datamodules import ClassGroup
 from mkbench.datamodules.ground_truth import GroupGroundTruth
 from mkbench.errors import UsageError
 from mkbench.scorers import InterventionScorer, ScorerContext
@@ -57,8 +58,11 @@ class World:
         )
         group = replace(self.context.group, ground_truth=known)
 
-        def explain_again(images: Tensor, seed: int) -> ExplainedGroup:
-            (factor,) = [number for number in range(len(CHANGED)) if torch.equal(images, self.images[:, number])]
+        def explain_again(group: ClassGroup, seed: int) -> ExplainedGroup:
+            (factor,) = [number for number in range(len(CHANGED)) if torch.equal(group.images, self.images[:, number])]
+            assert group.ground_truth is not None
+            assert group.ground_truth.descriptors is not None
+            assert torch.equal(group.ground_truth.descriptors, self.after[:, factor])
             explanation = naming(self.context.explanation, after[:, factor])
             if moved_parts:
                 pixels = explanation.part_pixels & ~self.regions[:, factor, None]

@@ -8,7 +8,7 @@ import torch
 from toy_context import ALL, make_context
 
 from mkbench.concepts import PartsExplainer, VisionConcepts
-from mkbench.datamodules import Critters
+from mkbench.datamodules import ClassGroup, Critters
 from mkbench.scorers import Stability
 from mkbench.scorers.explained_group import ExplainedGroup
 from mkbench.scorers.stability import add_noise
@@ -23,8 +23,8 @@ def test_values_by_hand() -> None:
     context = replace(context, explanation=replace(context.explanation, vision=first), seeded=True)
     asked = []
 
-    def again(images: torch.Tensor, seed: int) -> ExplainedGroup:
-        asked.append((images, seed))
+    def again(group: ClassGroup, seed: int) -> ExplainedGroup:
+        asked.append((group.images, seed))
         curves = torch.tensor([[3.0, 2.0, 1.0, 0.0], [4.0, 0.0, 0.0, 0.0]])
         explanation = replace(context.explanation, vision=second)
         return ExplainedGroup(explanation, curves[:, 1:] > 0, curves, curves, torch.zeros(2))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mkbench.concepts.controls import CONTROLS
+from mkbench.concepts.controls import CONTROLS, PLANTED
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.metrics.functional.intervention import FACTORS
 from mkbench.runs.results import Estimate, explainer_names, find_shared_metric, model_label
@@ -133,7 +133,8 @@ def _rows(results: RunResults, environment: Environment) -> list[dict[str, Any]]
 
     def order(row: Row) -> tuple[bool, bool, float]:
         estimate = row["estimates"].get(ranked)
-        return row["explainer"] in CONTROLS, estimate is None, 0.0 if estimate is None else sign * estimate.value
+        last = row["explainer"] in (*CONTROLS, PLANTED)
+        return last, estimate is None, 0.0 if estimate is None else sign * estimate.value
 
     return sorted(rows, key=order)
 
