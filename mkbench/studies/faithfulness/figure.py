@@ -7,16 +7,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mkbench.concepts.controls import CONTROLS
+from mkbench.concepts.controls import CONTROLS, PLANTED
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.plotting.scatter import hollow_key, series_key, series_look
-from mkbench.plotting.style import PAGE_WIDTH, Page, print_style, quiet_axes, wrap_text
+from mkbench.plotting.style import GREY, PAGE_WIDTH, Page, print_style, quiet_axes, wrap_text
 from mkbench.runs.results import explainer_label, sort_explainers
 from mkbench.studies.faithfulness.study import Row
 from mkbench.studies.metric_columns import metric_column
 
 #: Criteria of the figure, as far as the runs have them.
-CRITERIA = ("deletion", "insertion", "descriptor_precision", "part_iou", "importance_calibration")
+CRITERIA = (
+    *("deletion", "exact_deletion", "descriptor_precision", "part_iou", "intervention_j"),
+    "mutual_information_auc_excess",
+)
+#: Criteria of which planted truth has the best value whatever the model: drawn, it would leave the others no room.
+_BEST_BY_CONSTRUCTION = ("descriptor_precision", "part_iou", "intervention_j")
+#: It names more concepts than explainers do, which this grows with.
+_OF_ITS_OWN_SIZE = ("mutual_information_auc_excess",)
 _PUBLISHED = ("pca", "kmeans")
 _HOLLOW = "hollow: no better than a control"
 _LEFT, _TOP, _BOTTOM, _GAP = 76.0, 27.0, 22.0, 10.0  # points
@@ -30,12 +37,14 @@ def compares_families(rows: Sequence[Row]) -> bool:
     >>> compares_families([{"explainer": "pca", "estimates": {"deletion": 1.0}}])
     False
     """
-    others = [row for row in rows if row["explainer"] not in (*_PUBLISHED, *CONTROLS)]
+    others = [row for row in rows if row["explainer"] not in (*_PUBLISHED, *CONTROLS, PLANTED)]
     return any(metric in row["estimates"] for row in others for metric in CRITERIA)
 
 
 def faithfulness_figure(rows: Sequence[Row]) -> Figure:
     """Draw every explainer by every criterion, those no better than a control hollow.
+
+    Of planted truth, criteria that it has the best value of by construction show that value as a number.
 
     Args:
         rows: of ``faithfulness_rows``; those of one model have one look.
@@ -76,7 +85,12 @@ def faithfulness_figure(rows: Sequence[Row]) -> Figure:
 
 def _draw_row(axes: Axes, row: Row, metric: str, explainers: Sequence[str], models: Sequence[str]) -> None:
     estimate = row["estimates"].get(metric)
-    if estimate is None:
+    if estimate is None or (row["explainer"] == PLANTED and metric in _OF_ITS_OWN_SIZE):
+        return
+    if row["explainer"] == PLANTED and metric in _BEST_BY_CONSTRUCTION:
+        best = f"{estimate.value:.2g} by construction"
+        place = (0.5, explainers.index(PLANTED))
+        axes.annotate(best, place, xycoords=("axes fraction", "data"), ha="center", va="center", color=GREY, size=6)
         return
     shown, index = estimate.scaled(CATALOGUE[metric].display.scale), models.index(row["model"])
     colour, marker = series_look(index)

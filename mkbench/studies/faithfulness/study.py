@@ -39,10 +39,11 @@ SHOWN = (
 )
 #: Metrics that every run has, so that they alone make no row.
 _OF_EVERY_RUN = ("concept_entropy", "part_count")
-#: Metrics of the CSV: both scales of the removal curves, with the number of parts that sums grow with, and what the
-#: truth allows at most or gives by chance.
+#: Metrics of the CSV: both scales of the removal curves, with the number of parts that sums grow with, mutual
+#: information, so that one table holds all criteria, and what the truth allows at most or gives by chance.
 CSV_METRICS = (
     *(f"{stem}{scale}" for stem in REMOVAL for scale in ("", "_sum")),
+    *("mutual_information", "mutual_information_auc", "mutual_information_auc_excess"),
     *("part_count", "descriptor_precision", "descriptor_precision_chance", "descriptor_recall"),
     *("descriptor_recall_bound", "part_iou", "mutual_precision", "mutual_precision_permuted"),
     *("importance_calibration", "corloc", "corloc_whole_image", "kept_region_top1", "concept_entropy"),

@@ -36,6 +36,15 @@ def test_points_are_the_estimates_and_those_no_better_than_a_control_are_hollow(
     assert labels == ["PCA", "K-means", "LeGrad", "SpLiCE", "random", "whole image"]
 
 
+def test_planted_truth_is_a_number_where_it_is_best_by_construction() -> None:
+    metrics = ("deletion", "descriptor_precision", "mutual_information_auc_excess")
+    values = [(metric, name, 1.0 if name == "planted" else 0.5) for metric in metrics for name in ("legrad", "planted")]
+    deletion, precision, excess = faithfulness_figure(faithfulness_rows([make_results(*values)])).axes[1:]
+    assert [len(axes.lines) for axes in (deletion, precision, excess)] == [4, 2, 2]  # an interval and a point each
+    assert [text.get_text() for text in precision.texts] == ["1 by construction"]
+    assert not [*deletion.texts, *excess.texts]  # excess grows with the number of concepts
+
+
 def test_texts_of_all_criteria_do_not_overlap() -> None:
     second = document(0.02)
     entry = second["metrics"][0]  # type: ignore[index]
