@@ -3,8 +3,9 @@
     python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 8 --json
 
 The forward passes, 1 + prompts x parts for each image and method (fewer with other region encoders), are the floor;
-`ratio` is the whole over the floor. Both are measured in turn in one process, so that a busy machine slows both. Texts are encoded once for a model, not for
-each image; they are left out here, and random unit vectors stand for their embeddings.
+`ratio` is the whole over the floor. Both are measured in turn in one process, so that a busy machine slows both. Texts
+are encoded once for a model, not for each image; they are left out here, and random unit vectors stand for their
+embeddings.
 """
 
 import argparse
