@@ -6,8 +6,9 @@ from torch import Tensor
 
 from mkbench.concepts.controls import PLANTED
 from mkbench.concepts.descriptors import LOGIT_SCALE, VisionConcepts
-from mkbench.concepts.explainer import GroupContext, embed_parts
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.group_context import GroupContext
+from mkbench.concepts.region_encoders import RegionPrompts, embed_parts
 from mkbench.concepts.upscale import clear_uncovered, covered_pixels
 from mkbench.errors import UsageError
 
@@ -71,14 +72,15 @@ class PlantedParts:
             true = shown[:, None] & (descriptor_parts == numbers[:, None])  # (images, parts, bank)
             present = masks.flatten(2).any(dim=2) & true.any(dim=2)
             pixels = masks & present[..., None, None]
-        embeddings, boxes = embed_parts(pixels, context, chunk=self.chunk)
+            labels = largest_part(pixels, grid, context.patch_size)
+        embeddings, boxes = embed_parts(labels, pixels, context, RegionPrompts(), chunk=self.chunk)
         with context.stage("assign"):
             relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # (images, bank)
             vision = rank_true(relevance, shown)
             of_parts = rank_true(relevance[:, None].expand_as(true), true & present[..., None])
         return GroupExplanation(
             explainer=self.name,
-            part_labels=largest_part(pixels, grid, context.patch_size),
+            part_labels=labels,
             part_pixels=pixels,
             present=present,
             part_embeddings=embeddings,
