@@ -44,7 +44,7 @@ KINDS = ("predict", "bench", "fit", "baseline", "describe", "heads", "segmentati
 EXPLAINERS = {
     "explainer_families": {
         *("pca", "kmeans", "cci", "splice"),
-        *("gradcam", "rollout", "grad-eclip", "legrad", "clip-surgery", "attn-lrp", "occlusion"),
+        *("gradcam", "rollout", "grad-eclip", "legrad", "clip-surgery", "attn-lrp", "occlusion", "planted"),
         *CONTROLS,
     },
     "paper/ablation": {"pca", *CONTROLS},
