@@ -2,9 +2,10 @@
 
     python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 8 --json
 
-The forward passes, 1 + prompts x parts for each image and method, are the floor; `ratio` is the whole over the floor.
-Both are measured in turn in one process, so that a busy machine slows both. Texts are encoded once for a model, not for
-each image; they are left out here, and random unit vectors stand for their embeddings.
+The forward passes, 1 + prompts x parts for each image and method (fewer with other region encoders), are the floor;
+`ratio` is the whole over the floor. Both are measured in turn in one process, so that a busy machine slows both. Texts
+are encoded once for a model, not for each image; they are left out here, and random unit vectors stand for their
+embeddings.
 """
 
 import argparse
@@ -12,9 +13,9 @@ import json
 import statistics
 
 import torch
-from torch import Tensor
 
 from mkbench.backbones import Backbone, PatchFeatures
+from mkbench.concepts import PARTITIONS, REGION_ENCODERS, PartsExplainer
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.text_knowledge import TextKnowledge
@@ -30,18 +31,9 @@ def make_texts(dim: int, device: torch.device) -> TextKnowledge:
 
 def count_images(system: MutualKnowledge, group: ClassGroup) -> int:
     """Run the pipeline once, as warm-up, and return how many images it encodes beside the plain ones."""
-    encoded = 0
-    original = system.backbone.encode_image
-
-    def counting(pixels: Tensor) -> Tensor:
-        nonlocal encoded
-        encoded += len(pixels)
-        return original(pixels)
-
-    system.backbone.encode_image = counting  # type: ignore[method-assign]
+    before = system.backbone.prepared_images
     system.explain_group(group)
-    system.backbone.encode_image = original  # type: ignore[method-assign]
-    return encoded
+    return system.backbone.prepared_images - before - len(group)
 
 
 @torch.no_grad()
@@ -98,11 +90,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="how often each side is measured; medians are printed")
     parser.add_argument("--chunk", type=int, default=64, help="images in one call of the encoder")
     parser.add_argument("--refine", choices=("none", "components", "crf"), default="crf", help="foreground refinement")
+    parser.add_argument("--region-encoder", choices=REGION_ENCODERS, default="prompts", help="what embeds a part")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     system = MutualKnowledge(
-        options.model, random_weights=options.random_weights, refine=options.refine, encoder_chunk=options.chunk
+        options.model,
+        explainers=[PartsExplainer(name, region_encoder=options.region_encoder) for name in PARTITIONS],
+        random_weights=options.random_weights,
+        refine=options.refine,
+        encoder_chunk=options.chunk,
     ).to(options.device)
     result = measure(system, options.images, options.rounds)
     if options.json:

@@ -130,6 +130,19 @@ def masked_score(backbone: Backbone, image: Tensor, class_embedding: Tensor, hid
         return float(score(backbone, walk(backbone, image, hidden)[-1].output[0], class_embedding))
 
 
+def masked_embedding(backbone: Backbone, image: Tensor, hidden: tuple[int, ...]) -> Tensor:
+    """The unit embedding while no token takes anything from some patches."""
+    with torch.no_grad():
+        return read(backbone, walk(backbone, image, hidden)[-1].output[0])
+
+
+def value_of_patch(backbone: Backbone, image: Tensor, patch: int) -> Tensor:
+    """What the last attention gives a token that looks at one patch alone, as a unit vector of the joint space."""
+    with torch.no_grad():
+        last = walk(backbone, image)[-1]
+        return read(backbone, last.layer.out_proj(torch.cat([value[1 + patch] for value in last.values])))
+
+
 class Relevance:
     """AttnLRP rule by rule in float64; keeps what every rule gets, passes on, and leaves with constants."""
 

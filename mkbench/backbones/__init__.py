@@ -6,7 +6,7 @@ The names that need open_clip are imported when first used, because open_clip ta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures, RelevancePass
+from mkbench.backbones.base import AttentionPass, Backbone, PatchFeatures, RelevancePass, ValueFeatures
 from mkbench.backbones.block_trace import BlockTrace, TracedBlock
 from mkbench.backbones.geometry import Geometry
 from mkbench.backbones.known_models import ModelEntry, find_model, model_entries
@@ -34,6 +34,7 @@ __all__ = [
     "PatchFeatures",
     "RelevancePass",
     "TracedBlock",
+    "ValueFeatures",
     "find_model",
     "load_backbone",
     "model_entries",

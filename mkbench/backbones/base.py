@@ -30,6 +30,21 @@ class PatchFeatures(NamedTuple):
     embedding: Tensor
 
 
+class ValueFeatures(NamedTuple):
+    """Features of every patch, the embedding, and the patches in the joint space, all of one forward pass.
+
+    Attributes:
+        features: (B, N, C), as ``patch_features`` gives them.
+        embedding: (B, d), as there.
+        values: (B, N, d), the values of the last attention, through its output weights, the final norm and the
+            projection; not normalised.
+    """
+
+    features: Tensor
+    embedding: Tensor
+    values: Tensor
+
+
 class AttentionPass(NamedTuple):
     """An embedding and the attention that led to it.
 
@@ -134,6 +149,20 @@ class Backbone(torch.nn.Module, ABC):
             kind: ``"tokens"``, the output of the last block or stage; ``"keys"``, the keys of its attention;
                 ``"both"``, the two side by side (width 2C).
         """
+
+    def value_features(self, pixels: Tensor, kind: Kind = "tokens") -> ValueFeatures:
+        """Read patch features, the embedding and the patches in the joint space from one forward pass.
+
+        A subclass that offers it can have the region encoder ``pooled``.
+
+        Args:
+            pixels: as for ``encode_image``.
+            kind: as for ``patch_features``.
+
+        Raises:
+            BackboneError: if the model does not offer it.
+        """
+        raise self._without_attention()
 
     def embed_through_map(self, pixels: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
         """Embed images while a function replaces the last map that the embedding is computed from.

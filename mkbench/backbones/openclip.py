@@ -1,7 +1,7 @@
 """Adapter of open_clip models; the model itself stays as open_clip builds it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NamedTuple, get_args
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mkbench.backbones.base import AttentionPass, Backbone, Kind, PatchFeatures, RelevancePass
+from mkbench.backbones.base import AttentionPass, Backbone, Kind, PatchFeatures, RelevancePass, ValueFeatures
 from mkbench.backbones.block_trace import BlockTrace
 from mkbench.backbones.deferred_text import DeferredTextTower, needing_hugging_face
 from mkbench.backbones.geometry import Geometry
@@ -32,6 +32,13 @@ class DeferredTokenizer(NamedTuple):
     """
 
     load: Callable[[], Any]
+
+
+class _WatchedPass(NamedTuple):
+    """What the watch points of the image tower saw, and the embedding."""
+
+    seen: Mapping[str, Tensor]
+    embedding: Tensor  # (B, d)
 
 
 class OpenClipBackbone(Backbone):
@@ -146,16 +153,15 @@ class OpenClipBackbone(Backbone):
             ValueError: for an unknown kind.
             BackboneError: for keys of a tower that has none.
         """
-        if kind not in get_args(Kind):
-            raise ValueError(f"Expected a kind of {get_args(Kind)}, got {kind!r}.")
-        if kind != "tokens" and "keys" not in self.capabilities:
-            raise BackboneError(f"{self.name} offers no attention keys; ask for patch features of kind 'tokens'.")
-        with watch(self._reader.points) as seen:
-            embedding = self._embed(self.prepare_pixels(pixels))  # (B, d)
-        tokens, keys = self._reader.tokens, self._reader.keys
-        readers = {"tokens": [tokens], "keys": [keys], "both": [tokens, keys]}[kind]
-        features = torch.cat([read(seen) for read in readers], dim=-1)  # (B, N, C) or (B, N, 2C)
-        return PatchFeatures(features.float(), embedding)
+        return self._read_patches(self._watch_patches(pixels, kind), kind)
+
+    @torch.no_grad()
+    def value_features(self, pixels: Tensor, kind: Kind = "tokens") -> ValueFeatures:
+        """Read patches in the joint space too; see ``Backbone`` and ``patch_features``."""
+        if not self._reader.attention_layers:
+            return super().value_features(pixels, kind)
+        watched = self._watch_patches(pixels, kind)
+        return ValueFeatures(*self._read_patches(watched, kind), self._reader.values(watched.seen).float())
 
     def embed_through_map(self, pixels: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
         """Embed images while a function replaces the last map; see ``Backbone``.
@@ -200,6 +206,20 @@ class OpenClipBackbone(Backbone):
         inputs = self.prepare_pixels(pixels).requires_grad_()
         with relevance_rules(self.model.visual):
             return RelevancePass(self._embed(inputs), inputs)
+
+    def _watch_patches(self, pixels: Tensor, kind: Kind) -> _WatchedPass:
+        if kind not in get_args(Kind):
+            raise ValueError(f"Expected a kind of {get_args(Kind)}, got {kind!r}.")
+        if kind != "tokens" and "keys" not in self.capabilities:
+            raise BackboneError(f"{self.name} offers no attention keys; ask for patch features of kind 'tokens'.")
+        with watch(self._reader.points) as seen:
+            return _WatchedPass(seen, self._embed(self.prepare_pixels(pixels)))
+
+    def _read_patches(self, watched: _WatchedPass, kind: Kind) -> PatchFeatures:
+        tokens, keys = self._reader.tokens, self._reader.keys
+        readers = {"tokens": [tokens], "keys": [keys], "both": [tokens, keys]}[kind]
+        features = torch.cat([read(watched.seen) for read in readers], dim=-1)  # (B, N, C) or (B, N, 2C)
+        return PatchFeatures(features.float(), watched.embedding)
 
     def _build_text_tower(self) -> None:
         text = getattr(self.model, "text", None)

@@ -8,8 +8,8 @@ import torch
 
 from mkbench.baselines.lf_cbm import LFCBM
 from mkbench.baselines.trained_explainer import load_head_of
-from mkbench.concepts.explainer import GroupContext
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.linalg import unit_rows
 from mkbench.concepts.whole_image import heaviest_descriptors, without_parts
 

@@ -11,11 +11,12 @@ from torch import Tensor
 from mkbench.baselines.base import Head
 from mkbench.baselines.trained_baseline import TrainedHead, load_head
 from mkbench.concepts.descriptors import VisionConcepts
-from mkbench.concepts.explainer import GroupContext, embed_parts
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import part_masks
-from mkbench.concepts.prompts import PROMPTS, require_prompts
+from mkbench.concepts.prompts import PROMPTS
+from mkbench.concepts.region_encoders import RegionPrompts, embed_parts
 from mkbench.errors import UsageError
 
 #: Images that a head looks at at once: it needs (images, bank, patches) numbers.
@@ -86,9 +87,8 @@ class TrainedExplainer(PartSizes, ABC, Generic[H]):
         super().__init__(num_parts=num_parts, topk=topk)
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, found {chunk}")
-        require_prompts(prompts)
         self.trained, self.head = load_head_of(file, kind)
-        self.prompts, self.chunk = tuple(prompts), chunk
+        self.regions, self.chunk = RegionPrompts(prompts), chunk
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ class TrainedExplainer(PartSizes, ABC, Generic[H]):
             "top1": self.top1,
             "num_parts": self.num_parts,
             "topk": self.topk,
-            "prompts": list(self.prompts),
+            "prompts": list(self.regions.prompts),
         }
 
     def require_run(self, description: Mapping[str, Any], *, features: str) -> None:
@@ -147,7 +147,7 @@ class TrainedExplainer(PartSizes, ABC, Generic[H]):
             vision = VisionConcepts(*map(torch.cat, zip(*(part.vision for part in found), strict=True)))
             pixels = part_masks(labels, self.num_parts, context.images.shape[-1], context.patch_size)
             present = pixels.flatten(2).any(dim=2)  # (images, parts)
-        embeddings, boxes = embed_parts(pixels, context, prompts=self.prompts, chunk=self.chunk)
+        embeddings, boxes = embed_parts(labels, pixels, context, self.regions, chunk=self.chunk)
         return GroupExplanation(
             explainer=self.name,
             part_labels=labels,

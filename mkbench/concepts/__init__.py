@@ -18,12 +18,13 @@ from mkbench.concepts.descriptors import (
     merge_descriptors,
 )
 from mkbench.concepts.ellipse import Ellipse, fit_ellipse
-from mkbench.concepts.explainer import PARTITIONS, Explainer, GroupContext, PartsExplainer
+from mkbench.concepts.explainer import PARTITIONS, Explainer, PartsExplainer
 from mkbench.concepts.explanation import ExplainedPart, Explanation, GroupExplanation
 from mkbench.concepts.explanations import Explanations
 from mkbench.concepts.foreground import Foreground, Stage, find_foreground, no_stage
 from mkbench.concepts.grad_cam import GradCam
 from mkbench.concepts.grad_eclip import GradEclip
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.legrad import LeGrad
 from mkbench.concepts.occlusion import Occlusion
 from mkbench.concepts.part_sizes import PartSizes
@@ -31,6 +32,7 @@ from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
 from mkbench.concepts.prompts import PROMPTS, PromptedRegions, blur, render_prompts, render_prompts_batch
 from mkbench.concepts.random_parts import RandomParts
 from mkbench.concepts.refine import REFINEMENTS, RefinedForeground, Refinement, refine_crf, refine_foreground
+from mkbench.concepts.region_encoders import REGION_ENCODERS, RegionEncoder, RegionEncoderName, choose_region_encoder
 from mkbench.concepts.saliency import spectral_saliency
 from mkbench.concepts.saliency_parts import ContrastiveMethod, SaliencyMethod, SaliencyParts
 from mkbench.concepts.splice import SpLiCE
@@ -45,6 +47,7 @@ __all__ = [
     "PARTITIONS",
     "PROMPTS",
     "REFINEMENTS",
+    "REGION_ENCODERS",
     "Assignment",
     "AttentionRollout",
     "AttnLRP",
@@ -70,6 +73,8 @@ __all__ = [
     "RandomParts",
     "RefinedForeground",
     "Refinement",
+    "RegionEncoder",
+    "RegionEncoderName",
     "SaliencyMethod",
     "SaliencyParts",
     "SpLiCE",
@@ -81,6 +86,7 @@ __all__ = [
     "assign_descriptors_batch",
     "bank_embeddings",
     "blur",
+    "choose_region_encoder",
     "class_embeddings",
     "cluster_groups",
     "covered_pixels",

@@ -6,9 +6,11 @@ from torch.nn import functional as F
 
 from mkbench.backbones import Backbone
 from mkbench.concepts.class_score import class_scores
-from mkbench.concepts.explainer import GroupContext, PartsExplainer
+from mkbench.concepts.explainer import PartsExplainer
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.linalg import require_finite, unit_rows
 from mkbench.concepts.parts import part_masks
+from mkbench.concepts.region_encoders import RegionEncoderName
 
 #: Rounds of K-means after which the clusters are taken as they are; a few suffice.
 _MOST_ROUNDS = 300
@@ -32,6 +34,7 @@ class ClusterImportance(PartsExplainer):
         topk: as there.
         pool: as there.
         margin: as there.
+        region_encoder: as there.
         mask_chunk: masked images in one call of the encoder; bounds the memory and changes no result.
 
     Raises:
@@ -48,9 +51,12 @@ class ClusterImportance(PartsExplainer):
         topk: int | None = None,
         pool: int | None = None,
         margin: float = 0.02,
+        region_encoder: RegionEncoderName = "prompts",
         mask_chunk: int = 64,
     ) -> None:
-        super().__init__("kmeans", num_parts=num_parts, topk=topk, pool=pool, margin=margin)
+        super().__init__(
+            "kmeans", num_parts=num_parts, topk=topk, pool=pool, margin=margin, region_encoder=region_encoder
+        )
         if mask_chunk < 1:
             raise ValueError(f"mask_chunk must be at least 1, found {mask_chunk}")
         self.name, self.seeded, self.mask_chunk = "cci", False, mask_chunk

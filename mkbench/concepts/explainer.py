@@ -1,7 +1,6 @@
 """Explainers: from the features of a class group to parts with descriptors (steps 6 to 8 of the pipeline)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -10,92 +9,23 @@ from torch import Tensor
 from mkbench.backbones import Backbone
 from mkbench.concepts.descriptors import assign_descriptors_batch, merge_descriptors
 from mkbench.concepts.explanation import GroupExplanation
-from mkbench.concepts.foreground import Stage, no_stage
-from mkbench.concepts.linalg import require_finite, unit_rows
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
-from mkbench.concepts.prompts import PROMPTS, render_prompts_batch, require_prompts
-from mkbench.concepts.refine import Refinement
+from mkbench.concepts.prompts import PROMPTS
+from mkbench.concepts.region_encoders import RegionEncoderName, choose_region_encoder, embed_parts
 
 Partition = Callable[[Tensor, int, int], Tensor]
-
-
-@dataclass(frozen=True)
-class GroupContext:
-    """Inputs of an explainer: the images of one class group and the bank, on one device.
-
-    Attributes:
-        images: (B, 3, S, S) uint8 RGB images.
-        features: (B, N, C) patch features, N = h * w.
-        image_embedding: (B, d) unit rows.
-        bare_embeddings: (D, d) unit rows of the bare descriptors; the relevance of a descriptor comes from them.
-        prompted_embeddings: (D, d) unit rows of the descriptors in their prompt; parts are compared with them.
-        foreground_patches: (B, h, w) bool.
-        foreground_pixels: (B, S, S) bool.
-        seed: seed of this group.
-        encode: uint8 pixels (n, 3, S, S) -> (n, d) embeddings, not normalised; runs the encoder in its own chunks.
-        stage: hook around the stages of an explainer, for timing.
-        backbone: the model, for explainers that look into it.
-        class_embedding: (B, d) unit rows of the predicted classes, for explainers of a prediction.
-        classes: (Y, d) unit rows of all classes, for explainers that compare the predicted class with the others.
-        mean_embedding: (d,) mean of the unit embeddings of all images of the run, for explainers whose attribute
-            ``needs_mean_embedding`` is True.
-        refine: how the pixels of the foreground were refined.
-        explanations: explainer name -> its explanation of this group, for explainers that are compared with another.
-
-    Raises:
-        ValueError: at construction, if a shape does not fit the others.
-    """
-
-    images: Tensor
-    features: Tensor
-    image_embedding: Tensor
-    bare_embeddings: Tensor
-    prompted_embeddings: Tensor
-    foreground_patches: Tensor
-    foreground_pixels: Tensor
-    seed: int
-    encode: Callable[[Tensor], Tensor]
-    stage: Stage = no_stage
-    backbone: Backbone | None = None
-    class_embedding: Tensor | None = None
-    classes: Tensor | None = None
-    mean_embedding: Tensor | None = None
-    refine: Refinement = "none"
-    explanations: Mapping[str, GroupExplanation] = field(default_factory=dict)
-
-    @property
-    def patch_size(self) -> int | None:
-        """Side of a patch, in pixels; None without a backbone, of which see `covered_pixels`."""
-        return None if self.backbone is None else self.backbone.patch_size
-
-    def __post_init__(self) -> None:
-        images, size = self.images.shape[0], self.images.shape[-1]
-        bank, dim = self.bare_embeddings.shape
-        patches = self.foreground_patches.shape
-        wanted = {
-            "images": (images, 3, size, size),
-            "features": (images, patches[-2] * patches[-1], self.features.shape[-1]),
-            "image_embedding": (images, dim),
-            "prompted_embeddings": (bank, dim),
-            "foreground_patches": (images, *patches[-2:]),
-            "foreground_pixels": (images, size, size),
-        }
-        if self.class_embedding is not None:
-            wanted["class_embedding"] = (images, dim)
-        for name, shape in wanted.items():
-            found = tuple(getattr(self, name).shape)
-            if found != shape:
-                raise ValueError(f"{name} must have shape {shape} to fit the rest of the group, found {found}")
 
 
 class Explainer(Protocol):
     """Explainer interface: a name for its rows, and an explanation of each class group.
 
     One whose answer depends on the seed of the context says so by an attribute ``seeded = True``; one that centres
-    embeddings by ``needs_mean_embedding = True``. One that fits some runs alone has a method ``require_run(description,
-    *, features)``, which gets ``ClassGroupDataModule.describe()`` and the kind of patch features before any image is
-    read, and raises ``UsageError``.
+    embeddings by ``needs_mean_embedding = True``; one that reads ``patch_values`` by ``needs_patch_values = True``. One
+    that fits some runs alone has a method ``require_run(description, *, features)``, which gets
+    ``ClassGroupDataModule.describe()`` and the kind of patch features before any image is read, and raises
+    ``UsageError``; one that fits some models alone a method ``require_backbone(backbone)``.
     """
 
     @property
@@ -129,44 +59,6 @@ def _by_clusters(features: Tensor, num_parts: int, seed: int) -> Tensor:
 PARTITIONS: dict[str, Partition] = {"pca": _by_components, "kmeans": _by_clusters}
 
 
-def embed_parts(
-    pixels: Tensor, context: GroupContext, *, prompts: Sequence[str] = PROMPTS, chunk: int = 96
-) -> tuple[Tensor, int]:
-    """Embed every part of a class group by its prompted images (step 7).
-
-    Args:
-        pixels: (B, L, S, S) bool, the pixels of every part; one without pixels is absent.
-        context: the group.
-        prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
-        chunk: parts rendered and encoded at once; bounds the memory and changes no result.
-
-    Returns:
-        (B, L, d) mean of the unit embeddings of a part's images, 0 where it is absent; and the number of rings that
-        come from a bounding box.
-
-    Raises:
-        ValueError: if the encoder returns embeddings that are not finite, or a prompt is unknown.
-    """
-    dim = context.bare_embeddings.shape[1]
-    present = pixels.flatten(2).any(dim=2)
-    embeddings = torch.zeros(*present.shape, dim, device=pixels.device)
-    regions = present.nonzero()  # (regions, 2): image, part
-    boxes = 0
-    for start in range(0, len(regions), chunk):
-        image, part = regions[start : start + chunk].unbind(dim=1)
-        with context.stage("render"):
-            first, last = int(image[0]), int(image[-1])  # regions come in order of their images
-            prompted = render_prompts_batch(
-                context.images[first : last + 1], pixels[image, part], image - first, prompts=prompts
-            )
-        with context.stage("encode"):
-            encoded = context.encode(prompted.pixels.flatten(0, 1)).float()  # (regions * prompts, dim)
-        require_finite(encoded, name="embeddings of the prompted regions")
-        embeddings[image, part] = unit_rows(encoded).reshape(len(image), -1, dim).mean(dim=1)
-        boxes += prompted.contour_fallbacks
-    return embeddings, boxes
-
-
 class PartsExplainer(PartSizes):
     """Explainer of the paper: parts by PCA or K-means, descriptors by prompted regions and transport.
 
@@ -181,6 +73,8 @@ class PartsExplainer(PartSizes):
         prompts: images rendered of every part, out of `ring`, `grey` and `blur`.
         transport: share out descriptors by optimal transport, or (ablation) give each part its own best of the whole
             bank, whatever `pool` and `margin`.
+        region_encoder: what embeds a part: its `prompts`, the `ring` alone, its bounding box (`crop`), attention to its
+            patches alone (`masked`), or the mean of its patches' value features (`pooled`, no forward pass more).
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
 
     Raises:
@@ -201,6 +95,7 @@ class PartsExplainer(PartSizes):
         margin: float = 0.02,
         prompts: Sequence[str] = PROMPTS,
         transport: bool = True,
+        region_encoder: RegionEncoderName = "prompts",
         chunk: int = 96,
     ) -> None:
         if name not in PARTITIONS:
@@ -208,9 +103,9 @@ class PartsExplainer(PartSizes):
         super().__init__(num_parts=num_parts, topk=topk, pool=pool)
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, found {chunk}")
-        require_prompts(prompts)
         self.name, self.partition = name, PARTITIONS[name]
-        self.prompts, self.margin, self.transport, self.chunk = tuple(prompts), margin, transport, chunk
+        self.region_encoder, self.regions = region_encoder, choose_region_encoder(region_encoder, prompts)
+        self.margin, self.transport, self.chunk = margin, transport, chunk
         self.seeded = name == "kmeans"
 
     @property
@@ -225,9 +120,23 @@ class PartsExplainer(PartSizes):
             "topk": self.topk,
             "pool": self.pool,
             "margin": self.margin,
-            "prompts": list(self.prompts),
+            "prompts": list(self.regions.prompts),
             "transport": self.transport,
+            "region_encoder": self.region_encoder,
         }
+
+    @property
+    def needs_patch_values(self) -> bool:
+        """Whether the context must have the value features of patches."""
+        return self.regions.needs_patch_values
+
+    def require_backbone(self, backbone: Backbone) -> None:
+        """Check that a model offers what the region encoder reads.
+
+        Raises:
+            BackboneError: it does not.
+        """
+        self.regions.require_backbone(backbone)
 
     def explain(self, context: GroupContext) -> GroupExplanation:
         """Explain all images of a class group (steps 6 to 8).
@@ -246,7 +155,7 @@ class PartsExplainer(PartSizes):
         with context.stage("partition"):
             labels, pixels, unrefined = self._locate(context)  # (images, h, w), (images, parts, S, S)
             present = pixels.flatten(2).any(dim=2)
-        embeddings, boxes = embed_parts(pixels, context, prompts=self.prompts, chunk=self.chunk)
+        embeddings, boxes = embed_parts(labels, pixels, context, self.regions, chunk=self.chunk)
         with context.stage("assign"):
             relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # (images, bank)
             logits = embeddings.double() @ context.prompted_embeddings.double().T  # (images, parts, bank)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mkbench.concepts.explainer import Explainer, GroupContext
+from mkbench.concepts.explainer import Explainer
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.group_context import GroupContext
 
 
 class Explanations(Mapping[str, GroupExplanation]):

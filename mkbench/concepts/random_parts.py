@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from mkbench.concepts.controls import RANDOM
-from mkbench.concepts.explainer import GroupContext, PartsExplainer
+from mkbench.concepts.explainer import PartsExplainer
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.prompts import PROMPTS
+from mkbench.concepts.region_encoders import RegionEncoderName
 
 
 class RandomParts(PartsExplainer):
@@ -25,6 +27,7 @@ class RandomParts(PartsExplainer):
         margin: as there.
         prompts: as there.
         transport: as there.
+        region_encoder: as there.
 
     Raises:
         ValueError: as there.
@@ -44,9 +47,17 @@ class RandomParts(PartsExplainer):
         margin: float = 0.02,
         prompts: Sequence[str] = PROMPTS,
         transport: bool = True,
+        region_encoder: RegionEncoderName = "prompts",
     ) -> None:
         super().__init__(
-            of, num_parts=num_parts, topk=topk, pool=pool, margin=margin, prompts=prompts, transport=transport
+            of,
+            num_parts=num_parts,
+            topk=topk,
+            pool=pool,
+            margin=margin,
+            prompts=prompts,
+            transport=transport,
+            region_encoder=region_encoder,
         )
         self.of, self.name, self.seeded = of, RANDOM, True
 

@@ -8,63 +8,30 @@ import torch
 from torch import Tensor
 
 from mkbench.concepts.components import largest_components
+from mkbench.concepts.permutohedral import PermutohedralFilter
 from mkbench.concepts.upscale import upscale_nearest
 
 Refinement = Literal["none", "components", "crf"]
 REFINEMENTS: tuple[Refinement, ...] = ("none", "components", "crf")
 
 _CLIP = 0.99  # the unary probability of the mask's own label; the other label has 1 - 0.99
-_PIXELS_PER_CHUNK = 2**18  # five images of 224 x 224: about 200 MB of grid corners
 
 
-class _BilateralGrid:
-    """The appearance kernel of a batch of images, filtered on a grid over position and colour.
-
-    Every pixel is shared out over the 32 corners of its cell, the grid is blurred along its five axes, and the pixel
-    reads its corners again. Cells are one standard deviation wide. Sharing out and reading back each blur by a tent of
-    variance 1/6 (in cells), so the grid itself is blurred by the remaining 1 - 2/6.
-    """
-
-    def __init__(self, images: Tensor, *, alpha: float, beta: float) -> None:
-        count, _, height, width = images.shape
-        rows = torch.arange(height, device=images.device).double()[:, None].expand(height, width)
-        columns = torch.arange(width, device=images.device).double().expand(height, width)
-        position = torch.stack([rows, columns])[None].expand(count, -1, -1, -1) / alpha
-        coordinates = torch.cat([position, images.double() / beta], dim=1).flatten(2)  # (images, 5, pixels)
-        spans = ((height - 1) / alpha, (width - 1) / alpha, 255 / beta, 255 / beta, 255 / beta)
-        self._sides = [int(span) + 2 for span in spans]
-        self._index, self._weight = self._corners(coordinates)
-        self._blurs = [_gaussian_matrix(side, variance=2 / 3).to(images.device) for side in self._sides]
-
-    def _corners(self, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-        """Cell number and share of the 32 corners around every pixel, (images, pixels, 32) each."""
-        index = torch.zeros_like(coordinates[:, 0, :, None], dtype=torch.int64)
-        weight = torch.ones_like(coordinates[:, 0, :, None])
-        for axis, side in enumerate(self._sides):
-            lower = coordinates[:, axis, :, None].floor()
-            share = coordinates[:, axis, :, None] - lower
-            index = index * side + lower.long()
-            index = torch.cat([index, index + 1], dim=-1)
-            weight = torch.cat([weight * (1 - share), weight * share], dim=-1)
-        return index, weight
-
-    def __call__(self, values: Tensor) -> Tensor:
-        """(images, pixels) -> (images, pixels), up to one constant factor that normalisation removes."""
-        count = values.shape[0]
-        cells = values.new_zeros(count, math.prod(self._sides))
-        # float64 sums: on a device that adds in any order, the result still agrees to about 1e-15.
-        cells.scatter_add_(1, self._index.flatten(1), (values[..., None] * self._weight).flatten(1))
-        grid = cells.reshape(count, *self._sides)
-        for axis, blur in enumerate(self._blurs, start=1):
-            grid = torch.tensordot(grid, blur, dims=([axis], [0])).movedim(-1, axis)
-        corners = grid.reshape(count, -1).gather(1, self._index.flatten(1))
-        return (corners.reshape(self._weight.shape) * self._weight).sum(dim=-1)
+def _appearance_filter(image: Tensor, *, alpha: float, beta: float) -> PermutohedralFilter:
+    """The appearance kernel of one (3, H, W) image, over position and colour of its pixels."""
+    _, height, width = image.shape
+    rows = torch.arange(height, device=image.device).double()[:, None].expand(height, width)
+    columns = torch.arange(width, device=image.device).double().expand(height, width)
+    points = torch.cat([torch.stack([rows, columns]) / alpha, image.double() / beta]).flatten(1)  # (5, pixels)
+    spans = ((height - 1) / alpha, (width - 1) / alpha, 255 / beta, 255 / beta, 255 / beta)
+    return PermutohedralFilter(points.T, spans)
 
 
 def _gaussian_matrix(side: int, *, variance: float) -> Tensor:
-    """(side, side) float64 values of an unnormalised Gaussian of the distance between two places of an axis."""
+    """(side, side) float32 values of an unnormalised Gaussian of the distance between two places of an axis."""
     places = torch.arange(side, dtype=torch.float64)
-    return torch.exp(-(places[:, None] - places).square() / (2 * variance))
+    values = torch.exp(-(places[:, None] - places).square() / (2 * variance))
+    return torch.where(values > 1e-20, values, 0.0).float()  # numbers below the normal range are slow to multiply
 
 
 class _SpatialFilter:
@@ -101,8 +68,8 @@ def refine_crf(
     The energy has the unary probabilities 0.99 / 0.01 of the mask and, with Potts compatibility, the kernel
     w1 exp(-|dp|^2 / 2 alpha^2 - |dI|^2 / 2 beta^2) + w2 exp(-|dp|^2 / 2 gamma^2) of position p and colour I. Each
     kernel is normalised symmetrically (D^-1/2 K D^-1/2) before its weight applies, and a pixel keeps its message to
-    itself, as in the usual implementations. The appearance kernel is approximated on a bilateral grid, the smoothness
-    kernel is exact. Mean field of two labels needs one number per pixel, the log-odds of the foreground.
+    itself, as in the usual implementations. The appearance kernel is approximated on a permutohedral lattice, the
+    smoothness kernel is exact. Mean field of two labels needs one number per pixel, the log-odds of the foreground.
 
     Args:
         images: (B, 3, H, W) uint8 RGB images.
@@ -131,21 +98,20 @@ def refine_crf(
     _check_images(images, masks)
     if min(alpha, beta, gamma) <= 0:
         raise ValueError(f"alpha, beta and gamma must be positive, found {alpha}, {beta} and {gamma}")
-    count, _, height, width = images.shape
+    height, width = masks.shape[1:]
     spatial = _SpatialFilter(height, width, gamma=gamma, device=images.device)
-    certainty = torch.logit(torch.tensor(_CLIP, dtype=torch.float64, device=images.device))
+    certainty = math.log(_CLIP / (1 - _CLIP))
     refined = torch.empty_like(masks)
-    step = max(1, _PIXELS_PER_CHUNK // max(1, height * width))
-    for start in range(0, count, step):
-        part = slice(start, start + step)
-        unary = torch.where(masks[part].flatten(1), certainty, -certainty)  # (images, pixels) log-odds
-        appearance = _normalised(_BilateralGrid(images[part], alpha=alpha, beta=beta), unary)
+    # One image at a time: sums of a larger batch could round in another order.
+    for image, mask, result in zip(images, masks, refined, strict=True):
+        unary = torch.where(mask.flatten(), certainty, -certainty)  # (pixels,) log-odds
+        appearance = _normalised(_appearance_filter(image, alpha=alpha, beta=beta), unary)
         smoothness = _normalised(spatial, unary)
         odds = unary
         for _ in range(iterations):
             belief = torch.tanh(odds / 2)  # probability of foreground minus that of background
             odds = unary + w1 * appearance(belief) + w2 * smoothness(belief)
-        refined[part] = (odds > 0).reshape(-1, height, width)
+        result.copy_((odds > 0).reshape(height, width))
     return refined
 
 

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.concepts.explainer import GroupContext, PartsExplainer
+from mkbench.concepts.explainer import PartsExplainer
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.linalg import require_finite
 from mkbench.concepts.refine import refine_crf
+from mkbench.concepts.region_encoders import RegionEncoderName
 from mkbench.concepts.upscale import upscale_nearest
 
 
@@ -70,6 +72,7 @@ class SaliencyParts(PartsExplainer):
         topk: as there.
         pool: as there.
         margin: as there.
+        region_encoder: as there.
         map_chunk: images whose maps are made at once; bounds the memory of gradients (rollout of a ViT-B/16 takes about
             0.2 GB an image) and changes no result.
 
@@ -92,9 +95,10 @@ class SaliencyParts(PartsExplainer):
         topk: int | None = None,
         pool: int | None = None,
         margin: float = 0.02,
+        region_encoder: RegionEncoderName = "prompts",
         map_chunk: int = 8,
     ) -> None:
-        super().__init__(of, num_parts=num_parts, topk=topk, pool=pool, margin=margin)
+        super().__init__(of, num_parts=num_parts, topk=topk, pool=pool, margin=margin, region_encoder=region_encoder)
         if share is not None and not 0 < share <= 1:
             raise ValueError(f"share must be above 0 and at most 1, found {share}")
         if map_chunk < 1:

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from mkbench.concepts.explainer import GroupContext
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.linalg import unit_rows
 from mkbench.concepts.nonnegative_lasso import nonnegative_lasso
 from mkbench.concepts.whole_image import heaviest_descriptors, without_parts

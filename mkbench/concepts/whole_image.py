@@ -6,8 +6,8 @@ from torch import Tensor
 
 from mkbench.concepts.controls import WHOLE_IMAGE
 from mkbench.concepts.descriptors import LOGIT_SCALE, VisionConcepts
-from mkbench.concepts.explainer import GroupContext
 from mkbench.concepts.explanation import GroupExplanation
+from mkbench.concepts.group_context import GroupContext
 from mkbench.errors import UsageError
 
 

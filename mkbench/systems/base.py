@@ -1,7 +1,7 @@
 """Base class of the systems of `mkbench predict`: a frozen model, and its entries in the run folder."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from mkbench.backbones import Backbone, Geometry, PatchFeatures, load_backbone
+from mkbench.backbones import Backbone, Geometry, PatchFeatures, ValueFeatures, load_backbone
 from mkbench.backbones.base import Kind
 from mkbench.backbones.finite import require_varied_embeddings
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
@@ -239,10 +239,22 @@ class BenchmarkSystem(L.LightningModule, ABC):
 
     def _patch_features(self, images: Tensor, kind: Kind) -> PatchFeatures:
         """Return features (n, N, C) and embeddings (n, d) of uint8 images in fp32, a chunk at a time."""
-        chunks = [self.backbone.patch_features(chunk, kind) for chunk in self._chunks(images)]
-        features = PatchFeatures(*(torch.cat(column).float() for column in zip(*chunks, strict=True)))
+        features = PatchFeatures(*self._in_chunks(self.backbone.patch_features, images, kind))
         require_varied_embeddings(features.embedding, images, model=self.backbone.name)
         return features
+
+    def _value_features(self, images: Tensor, kind: Kind) -> ValueFeatures:
+        """Return features and embeddings as ``_patch_features``, and the patches in the joint space (n, N, d)."""
+        features = ValueFeatures(*self._in_chunks(self.backbone.value_features, images, kind))
+        require_varied_embeddings(features.embedding, images, model=self.backbone.name)
+        return features
+
+    def _in_chunks(
+        self, read: Callable[[Tensor, Kind], tuple[Tensor, ...]], images: Tensor, kind: Kind
+    ) -> Iterator[Tensor]:
+        """Return, in fp32, what a reader says of uint8 images, a chunk at a time."""
+        chunks = [read(chunk, kind) for chunk in self._chunks(images)]
+        return (torch.cat(column).float() for column in zip(*chunks, strict=True))
 
     @staticmethod
     def _rank(unit: Tensor, classes: Tensor) -> Tensor:

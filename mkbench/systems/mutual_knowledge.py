@@ -201,14 +201,18 @@ class MutualKnowledge(BenchmarkSystem):
         Raises:
             UsageError: an explainer does not fit the run, such as one trained with another bank; or concept groups that
                 cannot be had.
+            BackboneError: the model does not offer what an explainer reads.
         """
         for explainer in self.explainers:
             require_run = getattr(explainer, "require_run", None)
             if require_run is not None:
                 require_run(data.describe(), features=self.features)
+            require_backbone = getattr(explainer, "require_backbone", None)
+            if require_backbone is not None:
+                require_backbone(self.backbone)
         self.prepare_texts(data.class_names, data.bank.descriptors, data.templates)
         self.groups = choose_groups(self.concept_groups, data.bank, self.knowledge.prompted)
-        if any(getattr(explainer, "needs_mean_embedding", False) for explainer in self.explainers):
+        if self._needs("needs_mean_embedding"):
             self.mean_embedding = mean_embedding(self.backbone, data, self._encode)
 
     def prepare_texts(self, class_names: Sequence[str], descriptors: Sequence[str], templates: Sequence[str]) -> None:
@@ -290,7 +294,8 @@ class MutualKnowledge(BenchmarkSystem):
         """Encode images, find their foreground and predict their classes."""
         text, images = self.knowledge, group.images
         with self.stage("features"), self.costs.measure(None, images=len(images)):
-            features, embedding = self._patch_features(images, self.features)
+            read = self._value_features if self._needs("needs_patch_values") else self._patch_features
+            features, embedding, *values = read(images, self.features)
             require_finite_embeddings(embedding, group.sample_ids, model=self.backbone.name)
         unit = F.normalize(embedding.double(), dim=-1).float()
         foreground = find_foreground(
@@ -319,6 +324,7 @@ class MutualKnowledge(BenchmarkSystem):
             class_embedding=text.classes[ranking[:, 0]],
             classes=text.classes,
             mean_embedding=self.mean_embedding,
+            patch_values=values[0] if values else None,
             refine=self.refine,
         )
         around = partial(self.costs.measure, images=len(images))
@@ -350,6 +356,10 @@ class MutualKnowledge(BenchmarkSystem):
             raise UsageError(
                 f"Expected, for images without labels, {'; and '.join(wrong)}; set it so, or give labelled images."
             )
+
+    def _needs(self, attribute: str) -> bool:
+        """Whether an explainer says by an attribute that it needs more than the images of its group."""
+        return any(getattr(explainer, attribute, False) for explainer in self.explainers)
 
     @property
     def knowledge(self) -> TextKnowledge:

@@ -8,10 +8,12 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from tower_kinds import STREAMS, random_images
 
 from mkbench.backbones import Backbone, OpenClipBackbone, load_backbone
 from mkbench.backbones.building import seeded
 from mkbench.backbones.openclip import check_activation, model_geometry
+from mkbench.backbones.towers.patch_readers import TowerReader
 from mkbench.errors import BackboneError
 
 SHAPES = {  # architecture -> grid, feature width, joint width, capabilities
@@ -266,3 +268,26 @@ def test_model_of_an_unknown_tower_is_refused() -> None:
 
     with pytest.raises(BackboneError, match="got Linear"):
         OpenClipBackbone(Odd(), SimpleNamespace(), name="odd", embed_dim=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["plain", "LayerScale, no ln_pre"])
+def test_value_features_are_what_the_last_attention_writes_for_each_patch(kind: str) -> None:
+    backbone = STREAMS[kind]()
+    pixels = random_images(backbone, 2).float()
+    found = backbone.value_features(pixels, "both")
+    plain = backbone.patch_features(pixels, "both")
+    assert torch.equal(found.features, plain.features)
+    assert torch.equal(found.embedding, plain.embedding)
+    trace = backbone.trace_blocks(pixels)
+    last = trace.blocks[-1]
+    expected = [trace.read(last.project(last.value[:, :, token].flatten(1))) for token in range(1, 17)]
+    torch.testing.assert_close(found.values, torch.stack(expected, dim=1))
+
+
+@pytest.mark.parametrize("kind", ["CLIPA", "query and key norm", "timm ViT"])
+def test_value_features_of_other_towers_are_refused(kind: str) -> None:
+    backbone = STREAMS[kind]()
+    with pytest.raises(BackboneError, match="a class token and plain attention, found tiny"):
+        backbone.value_features(random_images(backbone, 1).float())
+    with pytest.raises(BackboneError, match="has no class token with plain attention"):
+        TowerReader.values(backbone._reader, {})

@@ -53,8 +53,13 @@ def test_texts_have_the_size_of_the_published_bank() -> None:
     torch.testing.assert_close(texts.bare.norm(dim=1), torch.ones(BANK))
 
 
-def test_printed_json(tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("region_encoder", ["masked", "pooled"])
+def test_printed_json(
+    tiny_model: Path, region_encoder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = f"pipeline --model local-dir:{tiny_model} --images 1 --rounds 1 --refine none --device cpu --json"
-    monkeypatch.setattr(sys, "argv", words.split())
+    monkeypatch.setattr(sys, "argv", [*words.split(), "--region-encoder", region_encoder])
     main()
-    assert json.loads(capsys.readouterr().out)["model"] == "tiny"
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["model"] == "tiny"
+    assert (printed["prompted_images"] > 0) == (region_encoder == "masked")  # pooled needs no further forward pass

@@ -183,7 +183,7 @@ def test_wrong_options_are_refused(options, message):
 
 def test_broken_encoder_is_noticed():
     group = dataclasses.replace(toy_group(), encode=lambda pixels: torch.full((len(pixels), 16), float("nan")))
-    with pytest.raises(ValueError, match="prompted regions must be finite"):
+    with pytest.raises(ValueError, match="embeddings of the regions must be finite"):
         PartsExplainer().explain(group)
 
 

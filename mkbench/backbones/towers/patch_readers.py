@@ -11,6 +11,7 @@ from torch.nn import Module
 from torch.nn import functional as F
 
 from mkbench.backbones.towers.hooks import WatchPoint, watch
+from mkbench.backbones.towers.traced_blocks import add_to_stream, read_stream
 from mkbench.errors import BackboneError
 
 
@@ -48,6 +49,14 @@ class TowerReader(ABC):
         """
         raise BackboneError("The image tower offers no attention keys; ask for patch features of kind 'tokens'.")
 
+    def values(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the values of the last block's attention, as read in the joint space, (B, N, d).
+
+        Raises:
+            BackboneError: if the tower has no ``attention_layers``.
+        """
+        raise BackboneError("The image tower has no class token with plain attention, so no values to read.")
+
     def change_map(self, passed: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
         """Replace the map (B, C, h, w) in what passes ``map_point``, and leave prefix tokens as they are."""
         return change(passed)
@@ -81,7 +90,7 @@ class VisionTransformerReader(SequenceReader):
         self.patch_size = int(visual.conv1.stride[0])
         self.points = {"block": WatchPoint(block, "output"), "normed": WatchPoint(block.ln_1, "output")}
         self._num_prefix = rows - self.grid[0] * self.grid[1]
-        self._attention = block.attn
+        self._visual, self._block, self._attention = visual, block, block.attn
         self.capabilities = frozenset({"keys"}) | self._class_token_capabilities(visual)
         # The class token takes nothing from the patches after the last attention.
         self.map_point = self.points["normed" if "class_token" in self.capabilities else "block"]
@@ -101,9 +110,18 @@ class VisionTransformerReader(SequenceReader):
 
     def keys(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Return the key third of the joint query, key and value projection, (B, N, C)."""
+        return self._projected(seen, 1)
+
+    def values(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return the value third, as the class token would read each if it looked at nothing else, (B, N, d)."""
+        return read_stream(self._visual, add_to_stream(self._block, self._projected(seen, 2)))
+
+    def _projected(self, seen: Mapping[str, Tensor], third: int) -> Tensor:
+        """Return a third of the joint projection: 0 queries, 1 keys, 2 values, (B, N, C)."""
         weight, bias = self._attention.in_proj_weight, self._attention.in_proj_bias
-        key_bias = None if bias is None else bias.chunk(3)[1]
-        return F.linear(self._patches(seen["normed"]), weight.chunk(3)[1], key_bias)
+        return F.linear(
+            self._patches(seen["normed"]), weight.chunk(3)[third], None if bias is None else bias.chunk(3)[third]
+        )
 
 
 class ModifiedResNetReader(TowerReader):

@@ -32,11 +32,11 @@ def trace_open_clip(visual: Any, embed: Callable[[], object]) -> BlockTrace:
         embed()
     traced = [
         TracedBlock(
-            seen[f"input {number}"], *steps[number], seen[f"output {number}"], partial(_add_to_stream, blocks[number])
+            seen[f"input {number}"], *steps[number], seen[f"output {number}"], partial(add_to_stream, blocks[number])
         )
         for number in range(len(blocks))
     ]
-    return BlockTrace(tuple(traced), partial(_read_stream, visual))
+    return BlockTrace(tuple(traced), partial(read_stream, visual))
 
 
 @contextmanager
@@ -48,11 +48,13 @@ def _cut_off(blocks: Sequence[Any]) -> Iterator[None]:
         yield
 
 
-def _add_to_stream(block: Any, mixed: Tensor) -> Tensor:
+def add_to_stream(block: Any, mixed: Tensor) -> Tensor:
+    """Return what mixed values (..., C) of a block's attention add to the stream, (..., C)."""
     added: Tensor = block.ls_1(block.attn.out_proj(mixed))
     return added
 
 
-def _read_stream(visual: Any, stream: Tensor) -> Tensor:
+def read_stream(visual: Any, stream: Tensor) -> Tensor:
+    """Read tokens of the stream (..., C) in the joint space, (..., d), through the final norm and the projection."""
     normed: Tensor = visual.ln_post(stream)
     return normed if visual.proj is None else normed @ visual.proj
