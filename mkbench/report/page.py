@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mkbench.errors import DataError, name_some
 from mkbench.report.gallery import Picture, read_gallery
+from mkbench.report.removal_steps import removal_tables
 from mkbench.report.rendering import ShownTable, render, show_sections, show_table
 from mkbench.runs.finished_runs import Run, require_whole
 from mkbench.runs.run_folder import CONFIG, write_text_atomically
@@ -24,7 +25,7 @@ class _ShownRun:
     name: str
     label: str
     folder: str
-    pictures: Sequence[Picture]
+    pictures: Sequence[tuple[Picture, Sequence[ShownTable]]]
     left_out: int
     provenance: ShownTable
     command: str | None
@@ -64,12 +65,18 @@ def _show_run(run: Run, name: str, *, most: int) -> _ShownRun:
         name=name,
         label=run.label,
         folder=run.folder.as_posix(),
-        pictures=pictures,
+        pictures=[(one, _show_steps(one, f"{name}-image-{place}")) for place, one in enumerate(pictures, start=1)],
         left_out=left_out,
         provenance=show_table(provenance_table(run), f"{name}-provenance"),
         command=command_again(run),
         config=_read_config(run.folder / CONFIG),
     )
+
+
+def _show_steps(picture: Picture, name: str) -> list[ShownTable]:
+    """Return the removal steps of an image that the run has in words."""
+    tables = [] if picture.words is None else removal_tables(picture.words)
+    return [show_table(table, f"{name}-steps-{place}") for place, table in enumerate(tables, start=1)]
 
 
 def _read_config(path: Path) -> str | None:

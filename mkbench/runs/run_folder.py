@@ -19,6 +19,8 @@ CONTRIBUTIONS, HEADS, LABELS, ANSWERS = "contributions", "heads.json", "labels.j
 REPORT = "report.html"
 HEAD_REMOVAL, PRUNING, ANALYSES = "head_removal.json", "head_pruning.json", "analyses"
 HEAD_TRUTH, CONCEPT_HEAD_ABLATION = "head_truth.json", "concept_head_ablation.json"
+#: CorLoc by other settings, of a run of mutual knowledge.
+FOREGROUND = "foreground.json"
 
 #: Of a process that was killed while it wrote.
 _TEMPORARY = (
@@ -28,7 +30,7 @@ _TEMPORARY = (
 #: With what followed from fewer groups, or from other ones.
 _LEFT_BEHIND = (
     *(*_TEMPORARY, RESULTS, HEADS, LABELS, HEAD_REMOVAL, PRUNING),
-    *(HEAD_TRUTH, CONCEPT_HEAD_ABLATION, REPORT),
+    *(HEAD_TRUTH, CONCEPT_HEAD_ABLATION, FOREGROUND, REPORT),
 )
 
 #: All that a run writes; anything else in the folder is the user's.

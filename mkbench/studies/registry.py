@@ -11,8 +11,13 @@ from mkbench.studies.classifiers.present import present_classifiers
 from mkbench.studies.classifiers.write import write_classifiers
 from mkbench.studies.descriptor_zero_shot.present import present_descriptor_zero_shot
 from mkbench.studies.descriptor_zero_shot.write import write_descriptor_zero_shot
-from mkbench.studies.faithfulness.present import present_faithfulness, present_removal_agreement
+from mkbench.studies.faithfulness.present import (
+    present_faithfulness,
+    present_interventions,
+    present_removal_agreement,
+)
 from mkbench.studies.faithfulness.write import write_faithfulness
+from mkbench.studies.foreground.present import present_foregrounds
 from mkbench.studies.head_labels.present import present_heads
 from mkbench.studies.head_labels.write import write_heads
 from mkbench.studies.head_segmentation.present import present_segmentation
@@ -58,7 +63,10 @@ STUDIES: Mapping[str, Sequence[Study]] = {
     "baseline_accuracy": [Study(write_classifiers, [present_classifiers])],
     "mutual_knowledge": [
         Study(write_comparison, [present_models, present_pairs, present_classes]),
-        Study(write_faithfulness, [present_faithfulness, present_removal_agreement]),
+        Study(
+            write_faithfulness,
+            [present_faithfulness, present_removal_agreement, present_interventions, present_foregrounds],
+        ),
     ],
 }
 _OTHER_SYSTEMS = Study(write_other_systems, [present_other_systems])

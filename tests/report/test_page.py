@@ -199,3 +199,13 @@ def test_page_of_a_thousand_classes_is_small_and_quick(tmp_path: Path) -> None:
     assert seconds < 120
     assert memory < little + 150
     assert size < 30
+
+
+@pytest.mark.slow
+def test_size_does_not_follow_the_number_of_images(tmp_path: Path) -> None:
+    few, many = (write_run(tmp_path / name, images=images) for name, images in (("few", 2), ("lot", 400)))
+    sizes = []
+    for run in (few, many):
+        write_figure(run, title="owl/0.png")
+        sizes.append(page(tmp_path, run).stat().st_size)
+    assert sizes[1] - sizes[0] < 2000

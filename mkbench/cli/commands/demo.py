@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show_foregrounds(out: Path) -> None:
-    """Print, beside the published settings of the demo, CorLoc by those that find the animal; write table and figure.
+    """Print CorLoc by the published settings beside that by those that find the animal; write table, figure and page.
 
     Args:
         out: folder of the run folders.
@@ -57,8 +57,11 @@ def show_foregrounds(out: Path) -> None:
 
     from mkbench.cli.run_parts import load_any_system, load_data, on_accelerator  # noqa: PLC0415
     from mkbench.plotting.style import save_figure  # noqa: PLC0415
-    from mkbench.runs.run_folder import RESULTS  # noqa: PLC0415
+    from mkbench.report.page import write_page  # noqa: PLC0415
+    from mkbench.runs.finished_runs import read_runs  # noqa: PLC0415
+    from mkbench.runs.run_folder import REPORT, RESULTS  # noqa: PLC0415
     from mkbench.studies.foreground.figure import foreground_figure  # noqa: PLC0415
+    from mkbench.studies.foreground.present import keep_comparison  # noqa: PLC0415
     from mkbench.studies.foreground.study import ForegroundComparison, compare_foregrounds  # noqa: PLC0415
     from mkbench.studies.foreground.table import foreground_table  # noqa: PLC0415
     from mkbench.systems import MutualKnowledge  # noqa: PLC0415
@@ -68,8 +71,11 @@ def show_foregrounds(out: Path) -> None:
     for run in sorted(path.parent for path in out.glob(f"*/{RESULTS}")):
         system = on_accelerator(load_any_system(run))
         one = compare_foregrounds(run, system, load_data(run)) if isinstance(system, MutualKnowledge) else None
-        found += [] if one is None else [one]
+        if one is not None:
+            keep_comparison(run, one)
+            found.append(one)
     if found:
         console = Console()
         console.print(publish_table(foreground_table(found), out, "foreground", width=console.width))
         print(*save_figure(foreground_figure(found), out / "foreground"), sep="\n")
+        write_page(read_runs([out]), out / REPORT)

@@ -69,14 +69,16 @@ _NOISE = (
 )
 _RESEED = "Reseed: the same with another seed, for explainers that draw something."
 _TAKEN_AWAY = "Exact: the same with parts taken away, so that the scene behind the object shows, instead of blurred."
-_CHANGED = (
+#: What the columns of changed images mean.
+CHANGED = (
     "Hit rate: share of the descriptors that become true or false where one thing of an image is changed that its "
     "explanation gains or loses with them; false alarm: share of the others; J: the difference, 1 at best; direction: "
     "of the descriptors that change in both, the share that changes in the right direction, half by chance. Focus: "
     "share of the change of the importance map inside the changed pixels, over their share of the area. Score AUC, of "
     "the model: probability that the score of a descriptor moves as its truth does, further than others, half by "
-    "chance. The CSV has J of each thing that was changed."
+    "chance."
 )
+_FACTORS = "The CSV has J of each thing that was changed."
 _INTERVALS = "95 % intervals over images."
 _COSTS = (
     "Forwards: images that pass the image encoder for each image explained, and ms: time of an image, both beyond the "
@@ -184,7 +186,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
         _NOISE: "noise_jaccard",
         _RESEED: "reseed_jaccard",
         _TAKEN_AWAY: "exact_deletion",
-        _CHANGED: "intervention_j",
+        CHANGED: "intervention_j",
+        _FACTORS: "intervention_j",
     }
     lines = [" ".join([*(text for text, metric in about.items() if metric in there), _INTERVALS])]
     lines += mark_notes(

@@ -18,7 +18,13 @@ from mkbench.studies.mutual_knowledge.table import CSV_EXPLAINER, CSV_MODEL, CSV
 from mkbench.tables import Cell, Column, Layout, ResultTable, csv_bounds
 
 
-def _shown(metric: str) -> Column:
+def shown_column(metric: str) -> Column:
+    """Return the column of a metric, with marks of the controls that are no worse.
+
+    >>> shown_column("part_iou").title
+    'part IoU ↑'
+    """
+
     def cell(row: Row) -> Cell:
         return Cell(row["estimates"].get(metric), marks=marks_of(row["not_separated"], metric))
 
@@ -82,7 +88,7 @@ def faithfulness_table(rows: Sequence[Row]) -> ResultTable:
         own += [_cost("forwards", "forwards"), _cost("ms", "ms an image")]
     for_programs += [_cost("forwards", None), _cost("ms", None), Column(None, "forward_ms", csv="forward_ms")]
     return ResultTable(
-        [*about, *map(_shown, metrics), *own, *for_programs],
+        [*about, *map(shown_column, metrics), *own, *for_programs],
         rows,
         notes=notes(rows),
         notes_width="terminal",

@@ -1,6 +1,6 @@
 """Images of a run that figures were drawn of, in words."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +16,12 @@ from mkbench.text_files import parse_json
 
 _COLUMNS = (
     *("sample_id", "explainer", "class_index", "class_name", "predicted_index", "top1"),
-    *("num_parts", "descriptor_ids", "importance", "hits"),
+    *("num_parts", "descriptor_ids", "importance", "hits", "curve", "chance_curve"),
+)
+#: Class scores while parts are removed or brought back; only runs with a scorer of it have them.
+_SCORES = pa.schema(
+    (f"{mode}_scores", pa.list_(pa.float64()))
+    for mode in ("deletion", "insertion", "exact_deletion", "exact_insertion")
 )
 
 
@@ -30,6 +35,10 @@ class DrawnImage:
         correct: whether the prediction is right; None without a label.
         num_parts: parts that were found.
         concepts: vision concepts, most important first: descriptor, importance, whether it is a language concept too.
+        information: mutual information, nats, with the first 0, 1, ... of the concepts removed.
+        chance: the same at chance.
+        scores: column of class scores -> the score with the first 0, 1, ... parts removed or brought back; none where
+            the run has no removal curves of the image.
     """
 
     class_name: str | None
@@ -37,6 +46,9 @@ class DrawnImage:
     correct: bool | None
     num_parts: int
     concepts: tuple[tuple[str, float, bool], ...]
+    information: tuple[float, ...]
+    chance: tuple[float, ...]
+    scores: Mapping[str, tuple[float, ...]]
 
 
 def read_drawn_images(run: Run, drawn: Collection[tuple[str, str]]) -> dict[tuple[str, str], DrawnImage]:
@@ -55,7 +67,7 @@ def read_drawn_images(run: Run, drawn: Collection[tuple[str, str]]) -> dict[tupl
     wanted = pa.array({sample_id for sample_id, _ in drawn}, pa.string())
     rows: list[dict[str, Any]] = []
     names: dict[int, str] = {}
-    for _, group in stream_columns(run.folder, _COLUMNS) if drawn else ():
+    for _, group in stream_columns(run.folder, _COLUMNS, optional=_SCORES) if drawn else ():
         if len(group) and group["class_index"][0].is_valid:
             names[group["class_index"][0].as_py()] = group["class_name"][0].as_py()
         rows += group.filter(pc.is_in(group["sample_id"], wanted)).to_pylist()
@@ -94,4 +106,7 @@ def _in_words(row: dict[str, Any], names: dict[int, str], texts: list[str], run:
         correct=row["top1"],
         num_parts=row["num_parts"],
         concepts=tuple(zip((texts[i] for i in ids), row["importance"], row["hits"], strict=True)),
+        information=tuple(row["curve"]),
+        chance=tuple(row["chance_curve"]),
+        scores={name: tuple(row[name]) for name in _SCORES.names if row[name] is not None},
     )

@@ -88,3 +88,4 @@ def test_demo_prints_and_writes_both(run: Path, capsys: pytest.CaptureFixture[st
     assert lines[0].startswith("model,images,corloc,corloc_low,corloc_high,corloc_keys")
     for suffix in ("md", "png", "pdf"):
         assert (run.parent / f"foreground.{suffix}").is_file()
+    assert "Does the foreground find the object?" in (run.parent / "report.html").read_text(encoding="utf-8")

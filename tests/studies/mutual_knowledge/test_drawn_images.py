@@ -25,6 +25,9 @@ def test_image_in_words(run: Run) -> None:
         correct=False,
         num_parts=2,
         concepts=(("striped wings", 0.9, True), ("four legs", 0.8, False)),
+        information=(2.0, 0.5, 0.0),
+        chance=(0.0, 0.0, 0.0),
+        scores={},
     )
     assert found["owl/0.png", "kmeans"].correct
 
