@@ -28,8 +28,8 @@ class SynchronisationCounter(TorchDispatchMode):
     """Counter of the synchronising operations inside a ``with`` block, on any device.
 
     Counted are the reading of a scalar (``item``, ``int``, ``bool``, ``tolist`` of one), ``nonzero``, boolean indexing,
-    ``unique``, ``equal``, ``repeat_interleave`` by a tensor, and copies from a GPU to the CPU. On a CPU the same scalars
-    are read, but ``cpu()`` does nothing and is not seen: there the count is that of all others.
+    ``unique``, ``equal``, ``repeat_interleave`` by a tensor, and copies from a GPU to the CPU. On a CPU all are seen
+    but the copies, since ``cpu()`` does nothing there.
 
     Attributes:
         counts: operation -> how often it ran.

@@ -23,11 +23,11 @@ MASK = VALUES > 2
     [
         (lambda: VALUES.sum().item(), 1),
         (lambda: bool(MASK.any()), 1),
-        (lambda: MASK.nonzero(), 1),
+        (MASK.nonzero, 1),
         (lambda: VALUES[MASK], 1),
         (lambda: VALUES.masked_select(MASK), 1),
         (lambda: VALUES.clone().index_put_((MASK,), torch.zeros(2)), 1),
-        (lambda: VALUES.unique(), 1),
+        (VALUES.unique, 1),
         (lambda: torch.equal(VALUES, VALUES + 1), 1),
         (lambda: VALUES[torch.tensor([0, 2])] + VALUES.where(MASK, 0).cumsum(0)[:2], 0),
         (lambda: torch.empty(2, device="meta") + 1, 0),
