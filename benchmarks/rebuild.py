@@ -9,18 +9,19 @@ with the published settings, of random values.
 import argparse
 import json
 import random
-import resource
 import tempfile
 import time
 from pathlib import Path
 
 import pyarrow as pa
+import torch
 
+from benchmarks.pipeline import peak_memory
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord, finished_groups, log_group, read_groups, write_group
 from mkbench.systems.records.summary import summarise
 
 EXPLAINERS, IMAGES_OF_A_GROUP, CONCEPTS = ("pca", "kmeans"), 50, 15
-BANK = 4229
+BANK, CPU = 4229, torch.device("cpu")
 
 
 def random_row(draw: random.Random, *, class_index: int, image: int, explainer: str) -> dict[str, object]:
@@ -67,6 +68,7 @@ def write_run(folder: Path, rows: int) -> int:
 
 def measure(folder: Path) -> dict[str, object]:
     """Rebuild the results of the run in a folder; return what that took of this process."""
+    before = peak_memory(CPU)
     start = time.process_time()
     records = read_groups(folder, finished_groups(folder))
     read = time.process_time()
@@ -77,7 +79,8 @@ def measure(folder: Path) -> dict[str, object]:
         "images": summary["images"],
         "reading_cpu_s": round(read - start, 2),
         "summary_cpu_s": round(time.process_time() - read, 2),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),  # KiB on Linux
+        "memory_before_mb": round(before / 1e6),
+        "peak_memory_mb": round(peak_memory(CPU) / 1e6),
     }
 
 
