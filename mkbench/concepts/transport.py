@@ -7,6 +7,8 @@ from torch import Tensor
 
 # Beyond this spread of the exponents the products of scaling vectors come near the range of float64.
 _LARGEST_SPREAD = 500.0
+# Asking which items have converged stops the device; several rounds per question hide that.
+_ROUNDS_PER_CHECK = 4
 
 
 def _scale(sums: Tensor, mass: Tensor, valid: Tensor) -> Tensor:
@@ -60,27 +62,19 @@ _Scheme = Callable[[Tensor, Tensor, Tensor, Tensor], _Scaling | _LogScaling]
 
 
 def _balance(logits: Tensor, mask: Tensor, scheme: _Scheme, *, max_iters: int, tol: float) -> Tensor:
-    """(items, L, M) -> plans. An item leaves the loop when it has converged, whatever the others do."""
+    """(items, L, M) -> plans. An item stops when it has converged, whatever the others do."""
     rows, columns = mask.any(dim=-1), mask.any(dim=-2)
     mass = columns.sum(dim=-1, keepdim=True) / rows.sum(dim=-1, keepdim=True).clamp(min=1).to(logits.dtype)
-    plans = torch.zeros_like(logits)
-    places = torch.arange(len(logits), device=logits.device)
     state = scheme(logits, rows, columns, mass)
+    settled = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
     for iteration in range(1, max_iters + 1):
-        settled = state.step() < tol
-        if iteration == max_iters:
-            settled = torch.ones_like(settled)
-        if not bool(settled.any()):
-            continue
-        plans[places[settled]] = state.plan()[settled]
-        going = ~settled
-        places = places[going]
-        if not len(places):
+        u, v = state.u, state.v
+        change = state.step()
+        state.u, state.v = torch.where(settled[:, None], u, state.u), torch.where(settled[:, None], v, state.v)
+        settled = settled | (change < tol)
+        if iteration == max_iters or (iteration % _ROUNDS_PER_CHECK == 0 and bool(settled.all())):
             break
-        u, v = state.u[going], state.v[going]
-        state = scheme(logits[places], rows[places], columns[places], mass[places])
-        state.u, state.v = u, v
-    return plans
+    return state.plan()
 
 
 def sinkhorn(

@@ -30,6 +30,12 @@ def test_measurement_of_the_tiny_model(system: MutualKnowledge) -> None:
         "total_ms_per_image",
         "forward_ms_per_image",
         "ratio",
+        "total_cpu_ms_per_image",
+        "forward_cpu_ms_per_image",
+        "cpu_ratio",
+        "synchronisations_per_group",
+        "peak_memory_mb",
+        "threads",
         "stages",
     }
     stages = result["stages"]

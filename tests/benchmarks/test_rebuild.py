@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.rebuild import measure, write_run
+from mkbench.runs.group_files import finished_groups, read_columns
+
+
+def test_a_run_of_as_many_rows_as_asked_for_is_rebuilt(tmp_path: Path) -> None:
+    assert write_run(tmp_path, 150) == 200  # whole groups of 50 images and two explainers
+    assert finished_groups(tmp_path) == ["00000-000", "00001-000"]
+    assert len(read_columns(tmp_path, ["curve"])) == 200
+    result = measure(tmp_path)
+    assert (result["groups"], result["rows"], result["images"]) == (2, 200, 100)
+    assert 100 < float(str(result["peak_memory_mb"])) < 4000
