@@ -1,6 +1,7 @@
 """Figure of explainers by criteria: a panel for each criterion, a row for each explainer, intervals over images."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -77,7 +78,8 @@ def faithfulness_figure(rows: Sequence[Row]) -> Figure:
             axes = page.axes_at(_LEFT + place * (width + _GAP), _TOP, width, height)
             for row in rows:
                 _draw_row(axes, row, metric, explainers, models)
-            axes.set_title("\n".join(wrap_text(metric_column(metric, metric).title, width, _TITLE_SIZE, "bold")), pad=5)
+            title = re.sub(" (?=[↑↓]$)", "\N{NO-BREAK SPACE}", metric_column(metric, metric).title)
+            axes.set_title("\n".join(wrap_text(title, width, _TITLE_SIZE, "bold")), pad=5)
             _finish(axes, explainers, named=place == 0)
         page.figure.legend(handles=keys, loc="lower left", ncols=_KEYS_OF_A_LINE)
     return page.figure
