@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -114,11 +115,20 @@ def _logged_digest(path: Path) -> str | None:
     if not log.is_file():  # a named pipe would not end
         return None
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        state = log.stat()
+        return _read_log(log, state.st_mtime_ns, state.st_size).get(path.stem)
     except OSError:
         return None
-    fields = [line.split("  ") for line in lines if f"  {path.stem}  " in line]
-    return next((line[3] for line in reversed(fields) if len(line) == 4), None)
+
+
+@lru_cache(maxsize=8)
+def _read_log(log: Path, changed: int, size: int) -> dict[str, str]:
+    """Read the digest of every group, the last one of a group that was written twice.
+
+    Only once for all groups as long as the log stays the same, so that resuming takes time in proportion to the groups.
+    """
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {fields[1]: fields[3] for line in lines if len(fields := line.split("  ")) == 4}
 
 
 def has_digest(run: Path, key: str) -> bool:

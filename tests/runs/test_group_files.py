@@ -1,4 +1,5 @@
 import random
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ from mkbench.runs.group_files import (
     ROW_SCHEMA,
     GroupRecord,
     finished_groups,
+    has_digest,
     log_group,
     read_columns,
     read_group,
@@ -157,6 +159,21 @@ def test_group_without_a_digest_is_read(tmp_path):
     assert read_group(path) == record
     (tmp_path / "groups.log").write_bytes(b"2026-01-01 00:00:00 UTC  00003-000  1 images\n\xff\n")
     assert read_group(path) == record
+
+
+def test_log_is_read_once_for_all_groups(tmp_path, monkeypatch):
+    records = [make_record(f"{number:05d}-000") for number in range(20)]
+    for record in records:
+        write_group(tmp_path, record)
+        log_group(tmp_path, record, images=1)
+    read = []
+    read_text = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, **options: read.append(path.name) or read_text(path, **options))
+    assert read_groups(tmp_path, finished_groups(tmp_path)) == records
+    assert read == ["groups.log"]
+    log_group(tmp_path, records[0], images=1)  # the log has changed
+    assert has_digest(tmp_path, records[0].key)
+    assert read == ["groups.log"] * 2
 
 
 @pytest.mark.parametrize(
