@@ -149,6 +149,23 @@ def test_result_does_not_depend_on_the_batch():
     assert torch.equal(torch.cat(alone), together)
 
 
+def test_result_does_not_depend_on_the_number_of_threads():
+    y, x = np.mgrid[:96, :96]
+    noise = np.random.default_rng(0).normal(0, 30, (3, 96, 96))
+    image = torch.from_numpy(np.clip(100 + x + noise, 0, 255).astype(np.uint8))[None]
+    mask = torch.from_numpy((x - 50) ** 2 + (y - 40) ** 2 < 900)[None]
+    threads = torch.get_num_threads()
+    try:
+        refined = []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            refined.append(refine_crf(image, mask))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(refined[0], other) for other in refined[1:])
+    assert not torch.equal(refined[0], mask)
+
+
 def patches_and_image():
     patches = torch.zeros(1, 4, 4, dtype=torch.bool)
     patches[0, :2, :2] = True
