@@ -3,7 +3,7 @@
 import torch
 
 from mkbench.concepts import GroupContext, GroupExplanation, merge_descriptors, part_masks
-from mkbench.concepts.explainer import embed_parts
+from mkbench.concepts.region_encoders import RegionPrompts, embed_parts
 
 
 class Quarters:
@@ -29,7 +29,8 @@ class Quarters:
         lower, right = (torch.arange(side) * 2 // side for side in (height, width))
         labels = (2 * lower[:, None] + right).to(context.images.device).expand(images, -1, -1)  # (images, h, w)
         pixels = part_masks(labels, 4, context.images.shape[-1])  # (images, 4, S, S)
-        embeddings, boxes = embed_parts(pixels, context)  # circled, greyed and blurred, as the published parts are
+        # Circled, greyed and blurred, as the published parts are.
+        embeddings, boxes = embed_parts(labels, pixels, context, RegionPrompts())
         similarity = embeddings.double() @ context.prompted_embeddings.double().T  # (images, 4, descriptors)
         ids = similarity.argsort(dim=2, descending=True, stable=True)[..., : self.topk]
         relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # orders the concepts
