@@ -33,7 +33,7 @@ class Quarters:
         embeddings, boxes = embed_parts(labels, pixels, context, RegionPrompts())
         similarity = embeddings.double() @ context.prompted_embeddings.double().T  # (images, 4, descriptors)
         ids = similarity.argsort(dim=2, descending=True, stable=True)[..., : self.topk]
-        relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # orders the concepts
+        relevance = context.relevance()  # orders the concepts
         return GroupExplanation(
             explainer=self.name,
             part_labels=labels,

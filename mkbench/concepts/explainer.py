@@ -158,7 +158,7 @@ class PartsExplainer(PartSizes):
             present = pixels.flatten(2).any(dim=2)
         embeddings, boxes = embed_parts(labels, pixels, context, self.regions, chunk=self.chunk)
         with context.stage("assign"):
-            relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # (images, bank)
+            relevance = context.relevance()  # (images, bank)
             logits = embeddings.double() @ context.prompted_embeddings.double().T  # (images, parts, bank)
             assigned = assign_descriptors_batch(
                 logits,

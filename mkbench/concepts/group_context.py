@@ -79,6 +79,10 @@ class GroupContext:
         """Side of a patch, in pixels; None without a backbone, of which see `covered_pixels`."""
         return None if self.backbone is None else self.backbone.patch_size
 
+    def relevance(self) -> Tensor:
+        """Return the cosines of images and bare descriptors, (B, D) float64: how relevant each descriptor is."""
+        return self.image_embedding.double() @ self.bare_embeddings.double().T
+
     def __post_init__(self) -> None:
         images, size = self.images.shape[0], self.images.shape[-1]
         bank, dim = self.bare_embeddings.shape

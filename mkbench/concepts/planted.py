@@ -22,11 +22,11 @@ class PlantedParts:
     curves and importance are the model's own. It names more than other explainers: mutual information, which grows with
     the number of concepts, is not to be compared with theirs.
 
-    Raises:
-        ValueError: ``chunk`` is below 1.
-
     Args:
         chunk: parts rendered and encoded at once; bounds the memory and changes no result.
+
+    Raises:
+        ValueError: ``chunk`` is below 1.
 
     Example:
         >>> PlantedParts().name
@@ -75,7 +75,7 @@ class PlantedParts:
             labels = largest_part(pixels, grid, context.patch_size)
         embeddings, boxes = embed_parts(labels, pixels, context, RegionPrompts(), chunk=self.chunk)
         with context.stage("assign"):
-            relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # (images, bank)
+            relevance = context.relevance()  # (images, bank)
             vision = rank_true(relevance, shown)
             of_parts = rank_true(relevance[:, None].expand_as(true), true & present[..., None])
         return GroupExplanation(

@@ -100,7 +100,7 @@ def nearest_descriptors(context: GroupContext, compared: VisionConcepts) -> Visi
     Returns:
         `VisionConcepts`, (B, Q).
     """
-    relevance = context.image_embedding.double() @ context.bare_embeddings.double().T  # (images, bank)
+    relevance = context.relevance()  # (images, bank)
     width = compared.ids.shape[1]
     ranked, ids = (_fit_width(values, width) for values in relevance.sort(dim=1, descending=True, stable=True))
     listed = torch.arange(width, device=ids.device) < compared.counts[:, None]  # (images, Q)

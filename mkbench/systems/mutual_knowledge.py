@@ -184,8 +184,7 @@ class MutualKnowledge(BenchmarkSystem):
     @property
     def needs_ground_truth(self) -> bool:
         """Whether a scorer or an explainer asks for what is known of the images, so that it has to be read."""
-        asked = (getattr(one, "needs_ground_truth", False) for one in (*self.scorers, *self.explainers))
-        return any(asked)
+        return any(scorer.needs_ground_truth for scorer in self.scorers) or self._needs("needs_ground_truth")
 
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
