@@ -3,6 +3,7 @@
 import atexit
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,9 @@ class _Stop:
 
     def __init__(self) -> None:
         self.owner = os.getpid()
+        self.active = False
+        self.watched: list[subprocess.Popen[bytes]] = []
+        self.ending: list[subprocess.Popen[bytes]] = []
         self.signals = [signal.SIGTERM]
         self.timer: threading.Timer | None = None
         self.name = ""
@@ -48,6 +52,7 @@ class _Stop:
             return  # schedulers send other signals to all processes of a job: the owner ends its workers
         if self.timer is not None or self.reported:  # a second signal must not break the tidying up after the first
             return
+        self.take_devices()
         self.name = signal.Signals(signum).name
         self.timer = threading.Timer(GRACE, self.give_up)
         self.timer.daemon = True
@@ -55,6 +60,16 @@ class _Stop:
         # `timeout` and schedulers signal the whole process group: that the workers of a DataLoader end is no fault
         self.watch = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Terminated(self.name)
+
+    def take_devices(self) -> None:
+        """Take the processes of other devices from their observer, which would kill this one when the first ends."""
+        self.ending += self.watched
+        self.watched.clear()
+
+    def end_devices(self) -> None:
+        """End those processes: they may wait for this one in a collective, where no signal but SIGKILL reaches them."""
+        for process in self.ending:
+            process.kill()
 
     def give_up(self) -> None:
         """End the process at once, whatever it is doing."""
@@ -64,6 +79,7 @@ class _Stop:
     def forget(self) -> None:
         """Go back to before SIGTERM, for a process that lives on, such as that of a notebook."""
         self.signals, self.reported = [signal.SIGTERM], False
+        self.watched, self.ending = [], []
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -107,10 +123,25 @@ def silent_environment() -> dict[str, str]:
 
 
 def stop_on_signals() -> None:
-    """Let the signals raise ``Terminated`` in the main thread; other threads cannot set handlers and change nothing."""
-    if threading.current_thread() is threading.main_thread():
+    """Let the signals raise ``Terminated`` within ``stoppable``; other threads than the main one change nothing."""
+    if _stop.active and threading.current_thread() is threading.main_thread():
         for number in _stop.signals:
             signal.signal(number, _stop.receive)
+
+
+def stop_with(devices: list[subprocess.Popen[bytes]]) -> None:
+    """Keep a stop from being reported as a kill: take over the processes of other devices when it comes.
+
+    Args:
+        devices: the list that Lightning's observer looks at every 5 seconds; it kills this process too where it finds
+            that one of them has ended. It is emptied when a stop comes.
+    """
+    _stop.watched = devices
+
+
+def take_devices() -> None:
+    """Empty the list that ``stop_with`` was given, as a signal does; ``report_stop`` ends what was in it."""
+    _stop.take_devices()
 
 
 def is_stopping() -> bool:
@@ -150,7 +181,7 @@ def stop_before_faults() -> Iterator[None]:
 def stoppable() -> Iterator[None]:
     """Let SIGTERM stop what runs inside, at the latest after ``GRACE`` seconds; handlers are as before at the end."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, *_CHOICES.values())}
-    _stop.owner = os.getpid()
+    _stop.owner, _stop.active, outer = os.getpid(), True, _stop.active
     hook = sys.unraisablehook
 
     def show(raised: Any) -> None:
@@ -163,6 +194,7 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         _stop.forget()
+        _stop.active = outer
         sys.unraisablehook = hook
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
@@ -171,6 +203,7 @@ def stoppable() -> Iterator[None]:
 
 def report_stop(reason: BaseException | None) -> int:
     """Say once, in one of the processes of a command, that it was stopped; return the exit code."""
+    _stop.end_devices()
     said, exit_code = say_stopped(reason)
     _stop.reported, before = True, _stop.reported
     rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")

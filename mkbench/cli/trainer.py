@@ -26,7 +26,7 @@ from mkbench.cli.dead_workers import dead_workers_explained
 from mkbench.cli.lost_results import restore_results
 from mkbench.cli.option_errors import nearest_option, one_line, own_error, path_parameters
 from mkbench.cli.run_seed import unify_seeds
-from mkbench.cli.stopping import raise_if_stopping, stop_on_signals
+from mkbench.cli.stopping import raise_if_stopping, stop_on_signals, stop_with, take_devices
 from mkbench.errors import UsageError
 from mkbench.systems.base import BenchmarkSystem
 
@@ -91,10 +91,16 @@ class StopOnSigterm(Callback):
     """Handler of SIGTERM while the trainer runs, in the place of Lightning's, under which `predict` goes on."""
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the signal back from Lightning."""
+        """Take the signal back from Lightning, and the processes it started for other devices when it comes."""
         stop_on_signals()
+        stop_with(getattr(trainer.strategy.launcher, "procs", []))
 
     on_train_start = on_predict_start
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Take them at Ctrl-C too, which Python and not a handler of this package turns into an exception."""
+        if isinstance(exception, KeyboardInterrupt):
+            take_devices()
 
     def on_predict_batch_end(self, *hook: Any) -> None:
         """Stop here if the signal was lost in a finaliser."""

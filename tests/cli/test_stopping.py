@@ -17,7 +17,15 @@ import yaml
 from toy_data import CONFIGS
 
 from mkbench.cli.main import main
-from mkbench.cli.stopping import Terminated, raise_if_stopping, stoppable
+from mkbench.cli.stopping import (
+    Terminated,
+    raise_if_stopping,
+    report_stop,
+    stop_on_signals,
+    stop_with,
+    stoppable,
+    take_stop_signal,
+)
 from mkbench.errors import MkbenchWarning
 from mkbench.systems import MutualKnowledge
 
@@ -110,6 +118,30 @@ def test_two_devices_stop_as_one_and_go_on(predict_words: list[str], tmp_path: P
     assert again.returncode == 0
     assert main([*words, f"--results.root={tmp_path / 'whole'}"]) == 0
     assert (run / "results.json").read_bytes() == (tmp_path / "whole" / "tiny" / "results.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_first_of_two_devices_is_not_killed_while_it_tidies_up(predict_words: list[str], tmp_path: Path) -> None:
+    # Lightning looks every 5 seconds whether a process that it started has ended, and kills the first one if so.
+    (tmp_path / "slow_exit.py").write_text("import atexit\nimport time\n\natexit.register(time.sleep, 6)\n")
+    words = [*predict_words, *DDP, "--data.limit_classes=12", "--data.images_per_class=4", "--plugins=slow_exit.py"]
+    process = start(words, tmp_path)
+    assert stop_after_first_group(process, tmp_path / "runs" / "tiny") == STOPPED
+    assert process.returncode == 143
+    assert are_gone(process)
+
+
+def test_processes_of_other_devices_are_taken_from_their_observer_and_ended() -> None:
+    devices = [subprocess.Popen(["sleep", "60"])]
+    (device,) = devices
+    with stoppable():
+        stop_with(devices)
+        with pytest.raises(Terminated) as stop:
+            signal.raise_signal(signal.SIGTERM)
+        assert devices == []
+        assert device.poll() is None  # it may still write what it has finished
+        assert report_stop(stop.value) == 143
+    assert device.wait(timeout=10) == -signal.SIGKILL
 
 
 def test_another_signal_stops_where_it_is_named(
@@ -235,6 +267,13 @@ def test_handler_is_as_before_at_the_end() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with stoppable():
         assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_handlers_are_not_set_outside_of_a_command() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    stop_on_signals()
+    take_stop_signal(["demo"])
     assert signal.getsignal(signal.SIGTERM) == before
 
 
