@@ -17,8 +17,12 @@ Layout = Mapping[str | None, Sequence[MetricEntry]]
 OwnedRows = Mapping[str | None, Rows]
 
 
+#: Columns that are held as lists: as many as one metric reads.
+_HELD = 2
+
+
 class TableRows(Mapping[str, Sequence[Any]]):
-    """Columns of a table as lists, each read when it is asked for first.
+    """Columns of a table as lists, each read when it is asked for; a few are kept, since lists take ten times as much.
 
     Args:
         table: one row for each image.
@@ -37,6 +41,8 @@ class TableRows(Mapping[str, Sequence[Any]]):
     def __getitem__(self, name: str) -> list[Any]:
         """Return a column."""
         if name not in self._lists:
+            while len(self._lists) >= _HELD:
+                del self._lists[next(iter(self._lists))]  # the one that was read first
             self._lists[name] = self._table[self._names[name]].to_pylist()
         return self._lists[name]
 
