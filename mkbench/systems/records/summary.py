@@ -16,10 +16,9 @@ from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
     TableRows,
-    join_rows,
+    join_groups,
     layout_results,
     rows_by,
-    unreadable_images,
 )
 
 #: Column -> averaged curve of ``results.json`` that ends at 0.
@@ -105,13 +104,14 @@ def summarise(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -
         ``metrics``, ``curves``, ``controls``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry;
         without any image there are no metrics and no curves, and without labels no ``top1`` and ``top5``.
     """
-    table = join_rows(records)
+    joined = join_groups(records)
+    table = joined.rows
     return {
         **_measure(table, own),
         "controls": _compare(table, own),
-        "fallbacks": add_up_fallbacks([record.fallbacks for record in sorted(records, key=lambda one: one.key)]),
+        "fallbacks": add_up_fallbacks(joined.fallbacks),
         "images": len(table.filter(pc.equal(table["explainer"], table["explainer"][0]))) if len(table) else 0,
-        "unreadable": unreadable_images(records),
+        "unreadable": joined.unreadable,
     }
 
 
