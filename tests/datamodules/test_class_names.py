@@ -163,5 +163,5 @@ def test_packaged_names_by_their_name_where_no_file_is(tmp_path, monkeypatch):
     assert (len(names), names["n01440764"]) == (1000, "tench")
     write(tmp_path, "owl\nbat", name="imagenet")
     assert read_class_names("imagenet") == ["owl", "bat"]
-    with pytest.raises(UsageError, match=r"--data\.class_names \(packaged names: imagenet\)"):
+    with pytest.raises(UsageError, match=r"found none; check the path \(packaged names: imagenet\)"):
         read_class_names("imagenets")
