@@ -145,9 +145,7 @@ def _texts_of(data: ClassGroupDataModule) -> OwnTexts:
     return OwnTexts(data.class_names, data.bank.descriptors, data.templates)
 
 
-def _explainer(
-    system: BenchmarkSystem, data: ClassGroupDataModule, texts: OwnTexts
-) -> Callable[[Tensor], Explanation]:
+def _explainer(system: BenchmarkSystem, data: ClassGroupDataModule, texts: OwnTexts) -> Callable[[Tensor], Explanation]:
     """Return what explains an image by class names and descriptors, which are encoded when it is first used."""
     made: list[ImageExplainer] = []
 

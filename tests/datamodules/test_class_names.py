@@ -74,9 +74,7 @@ def test_a_name_may_repeat_as_in_published_lists(tmp_path):
 
 def test_missing_file_is_wrong_usage(tmp_path):
     for path in (tmp_path / "absent.txt", tmp_path):
-        with pytest.raises(
-            UsageError, match=r"Expected a file of class names at .*, found none; check --data\.class_n"
-        ):
+        with pytest.raises(UsageError, match=r"Expected a file of class names at .*, found none; check the path"):
             read_class_names(path)
 
 
