@@ -16,18 +16,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     about = "folder of a model's run or of a bench, local-dir:FOLDER of a model, or the name of a bundled one"
     parser.add_argument("runs", nargs="*", metavar="RUN", help=about)
-    own = "images of the models that are named, not of runs, are explained with {}; with --{}"
     parser.add_argument(
         "--class-names",
         type=Path,
         metavar="FILE",
-        help=own.format("these class names (one a line, or JSON; imagenet)", "bank"),
+        help="class names that a named model (not a run) explains images with: one a line, or JSON; needs --bank",
     )
     parser.add_argument(
         "--bank",
         type=Path,
         metavar="FILE",
-        help=own.format("these descriptors (one a line, CSV or JSON)", "class-names"),
+        help="descriptors that it explains them with: one a line, CSV or JSON; needs --class-names",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, help="port to listen at; the first free one from 7860 if none is given")
