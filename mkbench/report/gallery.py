@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mkbench.report.figure_copies import read_figure
+from mkbench.report.part_overlay import PartOverlay, read_overlay
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import explainer_label
 from mkbench.runs.run_folder import FIGURES
@@ -25,6 +26,7 @@ class Picture:
         width: of the copy, pixels.
         height: of the copy, pixels.
         words: what it shows; None where the run does not say.
+        overlay: where its parts lie; None where the run does not say.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Picture:
     width: int
     height: int
     words: DrawnImage | None = None
+    overlay: PartOverlay | None = None
 
     @property
     def title(self) -> str:
@@ -69,7 +72,7 @@ def read_gallery(run: Run, *, most: int) -> tuple[list[Picture], int]:
         The figures, and how many there are beside them.
 
     Raises:
-        DataError: a figure, a group file or the list of descriptors is damaged.
+        DataError: a figure, the file beside it, a group file or the list of descriptors is damaged.
     """
     figures = (run.folder / FIGURES).glob("*.png")
     paths = sorted(path for path in figures if _NAME.fullmatch(path.name) and path.is_file())
@@ -90,4 +93,5 @@ def _read(path: Path) -> Picture:
         uri=figure.uri,
         width=figure.width,
         height=figure.height,
+        overlay=read_overlay(path.with_suffix(".json"), width=figure.width, height=figure.height),
     )

@@ -33,6 +33,11 @@ class _ShownRun:
     command: str | None
     config: str | None
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether the parts of any image have shapes that can be pointed at."""
+        return any(picture.overlay and picture.overlay.parts for picture, _ in self.pictures)
+
 
 def write_page(runs: Sequence[Run], path: Path) -> None:
     """Write the report of runs; the file appears whole or not at all, and the same runs give the same bytes.
