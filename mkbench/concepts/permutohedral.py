@@ -1,13 +1,32 @@
 """Gaussian filter of scattered points on the permutohedral lattice (the appearance kernel of the dense CRF)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _EDGE = 1.25  # of the lattice, in standard deviations; 1.25 to 1.3 come closest to the exact kernel
+
+
+class _SortedShares(NamedTuple):
+    """Shares of N points in the order of their vertices, before the number of these is read from the device.
+
+    Attributes:
+        numbers: (N (d + 1),) number of the vertex of each share, rising.
+        place: (N (d + 1),) where each stands among the shares of the points, point after point.
+        vertex: (N (d + 1),) int32, its vertex, from 0.
+        shares: (N, d + 1) of the points.
+        steps: what a step in each direction adds to a number.
+    """
+
+    numbers: Tensor
+    place: Tensor
+    vertex: Tensor
+    shares: Tensor
+    steps: list[int]
 
 
 class PermutohedralFilter:
@@ -24,29 +43,26 @@ class PermutohedralFilter:
     Source: Adams, Baek & Davis, Eurographics 2010. The lattice is written as a Kuhn triangulation of integer points:
     the coordinates x + c sum(x) with c = (sqrt(d + 1) - 1) / d turn its simplices into those of the lattice.
 
-    Args:
-        points: (N, d) float64 points in standard deviations, N >= 1.
-        spans: for each dimension an upper limit of the points; the lower one is 0.
-
-    Raises:
-        ValueError: if the limits hold more vertices than an integer can number.
+    `permutohedral_filters` makes them.
 
     Example:
         >>> points = torch.tensor([[0.0], [0.1], [30.0]], dtype=torch.float64)
-        >>> near, same, far = PermutohedralFilter(points, [30.0])(torch.tensor([0.0, 1.0, 0.0])).tolist()
+        >>> (kernel,) = permutohedral_filters([points], [30.0])
+        >>> near, same, far = kernel(torch.tensor([0.0, 1.0, 0.0])).tolist()
         >>> near > 0.5 * same, far
         (True, 0.0)
     """
 
-    def __init__(self, points: Tensor, spans: Sequence[float]) -> None:
-        numbers, self._shares, steps = _simplices(points, spans)
-        in_order, place = numbers.flatten().sort(stable=True)
-        vertices, vertex, counts = torch.unique_consecutive(in_order, return_inverse=True, return_counts=True)
-        self._corners = vertex.int().scatter(0, place, vertex.int()).view_as(numbers)  # (N, d + 1)
-        self._starts = (counts.cumsum(0) - counts).int()  # (vertices,): where each begins among the sorted shares
-        self._sorted_points = place.int() // numbers.shape[1]  # (N (d + 1),)
-        self._sorted_shares = self._shares.flatten().index_select(0, place)
-        self._neighbours = [_neighbours(vertices, step) for step in steps]
+    def __init__(self, found: _SortedShares, num_vertices: int) -> None:
+        order = torch.arange(num_vertices, dtype=torch.int32, device=found.vertex.device)
+        starts = torch.searchsorted(found.vertex, order, out_int32=True)
+        vertices = found.numbers.index_select(0, starts)
+        self._shares = found.shares
+        self._corners = found.vertex.scatter(0, found.place, found.vertex).view_as(found.shares)
+        self._starts = starts  # (vertices,): where each begins among the sorted shares
+        self._sorted_points = found.place.int() // found.shares.shape[1]  # (N (d + 1),)
+        self._sorted_shares = found.shares.flatten().index_select(0, found.place)
+        self._neighbours = [_neighbours(vertices, step) for step in found.steps]
         self._variance = 1 / _EDGE**2 - 1 / 6
 
     def __call__(self, values: Tensor) -> Tensor:
@@ -65,6 +81,34 @@ class PermutohedralFilter:
             beside = heights.index_select(0, pairs.flatten()).view_as(pairs).sum(dim=0)
             heights[:-1].mul_(1 - self._variance).add_(beside, alpha=self._variance / 2)
         return heights
+
+
+def permutohedral_filters(points: Iterable[Tensor], spans: Sequence[float]) -> Iterator[PermutohedralFilter]:
+    """Make filters of several sets of points; the device is waited for once, whatever their number.
+
+    Args:
+        points: (N, d) float64 points each, in standard deviations, N >= 1.
+        spans: for each dimension an upper limit of the points; the lower one is 0.
+
+    Returns:
+        A filter for each set, made when it is asked for.
+
+    Raises:
+        ValueError: if the limits hold more vertices than an integer can number.
+
+    >>> len(list(permutohedral_filters([torch.zeros(2, 1, dtype=torch.float64)] * 3, [1.0])))
+    3
+    """
+    found = [_sort_shares(some, spans) for some in points]
+    last = torch.stack([one.vertex[-1] for one in found]).tolist() if found else []
+    return (PermutohedralFilter(one, number + 1) for one, number in zip(found, last, strict=True))
+
+
+def _sort_shares(points: Tensor, spans: Sequence[float]) -> _SortedShares:
+    numbers, shares, steps = _simplices(points, spans)
+    in_order, place = numbers.flatten().sort(stable=True)
+    vertex = F.pad((in_order[1:] != in_order[:-1]).cumsum(0, dtype=torch.int32), (1, 0))
+    return _SortedShares(in_order, place, vertex, shares, steps)
 
 
 def _simplices(points: Tensor, spans: Sequence[float]) -> tuple[Tensor, Tensor, list[int]]:

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from mkbench.concepts.permutohedral import PermutohedralFilter, _simplices
+from mkbench.concepts.permutohedral import PermutohedralFilter, _simplices, permutohedral_filters
+
+
+def make_filter(points: torch.Tensor, spans: list[float]) -> PermutohedralFilter:
+    return next(permutohedral_filters([points], spans))
 
 
 def exact(points, values):
@@ -15,18 +19,27 @@ def test_agrees_with_the_gaussian(dim):
     rng = np.random.default_rng(dim)
     points = rng.uniform(0, 3, (2000, dim))  # close together: vertices are missing at the rim alone
     values = rng.uniform(0.5, 1.5, 2000) * (points[:, 0] < 1.5)
-    kernel = PermutohedralFilter(torch.from_numpy(points), [3.0] * dim)
+    kernel = make_filter(torch.from_numpy(points), [3.0] * dim)
     filtered, ones = (kernel(torch.from_numpy(v)).numpy() for v in (values, np.ones(2000)))
     np.testing.assert_allclose(filtered / ones, exact(points, values) / exact(points, np.ones(2000)), atol=0.08)
 
 
 def test_kernel_is_symmetric_and_the_same_again():
     points = torch.rand(60, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 4
-    kernels = [PermutohedralFilter(points, [4.0] * 5) for _ in range(2)]
+    kernels = [make_filter(points, [4.0] * 5) for _ in range(2)]
     first, second = (torch.stack([kernel(row) for row in torch.eye(60)]) for kernel in kernels)
     assert torch.equal(first, second)
     torch.testing.assert_close(first, first.T)
     assert (first.diagonal() > 0).all()
+
+
+def test_filters_that_are_made_together_are_those_of_each_alone():
+    sets = [
+        torch.rand(size, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(size)) for size in (40, 7, 1)
+    ]
+    for points, kernel in zip(sets, permutohedral_filters(sets, [1.0] * 3), strict=True):
+        assert torch.equal(kernel(torch.ones(len(points))), make_filter(points, [1.0] * 3)(torch.ones(len(points))))
+    assert list(permutohedral_filters([], [1.0])) == []
 
 
 def test_simplices_hold_their_points():
@@ -41,15 +54,15 @@ def test_simplices_hold_their_points():
 
 
 def test_one_point_and_equal_points():
-    one = PermutohedralFilter(torch.zeros(1, 5, dtype=torch.float64), [1.0] * 5)(torch.ones(1))
-    same = PermutohedralFilter(torch.zeros(4, 5, dtype=torch.float64), [1.0] * 5)(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    one = make_filter(torch.zeros(1, 5, dtype=torch.float64), [1.0] * 5)(torch.ones(1))
+    same = make_filter(torch.zeros(4, 5, dtype=torch.float64), [1.0] * 5)(torch.tensor([1.0, 2.0, 3.0, 4.0]))
     torch.testing.assert_close(same, 10 * one.expand(4))
 
 
 def test_large_ranges_take_longer_numbers_or_are_refused():
     points = torch.tensor([[0.0] * 5, [900.0] * 5], dtype=torch.float64)
-    near, far = PermutohedralFilter(points, [900.0] * 5)(torch.tensor([1.0, 0.0])).tolist()
+    near, far = make_filter(points, [900.0] * 5)(torch.tensor([1.0, 0.0])).tolist()
     assert near > 0
     assert far == 0
     with pytest.raises(ValueError, match="too small for a range of 100000 of them"):
-        PermutohedralFilter(points, [1e5] * 5)
+        make_filter(points, [1e5] * 5)
