@@ -2,11 +2,11 @@
 
     python -m benchmarks.growth --json
 
-Each is measured at a base size and at ten times that, in turn and in one thread, and everything else stays as it is: the
-same images are given again, so that only their number grows. `ratio` is the time of the large one over that of the small
-one. `encoded` counts the images that pass the encoder, prompted parts included; a part that no image shows costs nothing.
-Images, classes and parts are measured with a small bundled model, where what is outside of the encoder weighs most; the
-bank with a model of the size of ViT-B-16. Random unit vectors stand for text embeddings.
+Each is measured at a base size and at ten times that, in turn and in one thread, and everything else stays as it is:
+the same images are given again, so that only their number grows. `ratio` is the time of the large one over that of the
+small one. `encoded` counts the images that pass the encoder, prompted parts included; a part that no image shows costs
+nothing. Images, classes and parts are measured with a bundled model, where what is outside of the encoder weighs most;
+the bank with a model of the size of ViT-B-16. Random unit vectors stand for text embeddings.
 """
 
 import argparse
@@ -160,9 +160,9 @@ def main(args: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--of", nargs="+", choices=DIMENSIONS, default=list(DIMENSIONS), help="what grows")
-    parser.add_argument("--model", default="critters-vit-s", help="model for images, classes and parts")
+    parser.add_argument("--model", default="critters-vit-l", help="model for images, classes and parts")
     parser.add_argument("--bank-model", default="ViT-B-16", help="architecture for the bank, at random weights")
-    parser.add_argument("--images", type=int, default=3, help="images, and classes, of the base size")
+    parser.add_argument("--images", type=int, default=4, help="images, and classes, of the base size")
     parser.add_argument("--rounds", type=int, default=3, help="how often each size is measured; medians are printed")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     given = parser.parse_args(args)
