@@ -11,6 +11,7 @@ the bank with a model of the size of ViT-B-16. Random unit vectors stand for tex
 
 import argparse
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.cpu_time import median_cpu_seconds, print_rows
+from benchmarks.interleaved import median_seconds, print_rows
 from benchmarks.textspan import make_data
 from mkbench.backbones import Backbone, load_backbone
 from mkbench.datamodules.class_groups import ClassGroup
@@ -27,7 +28,6 @@ from mkbench.runs.group_files import write_group
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.timing import random_texts, rendered_group
 
-CPU = torch.device("cpu")
 CLASSES, BANK, LANGUAGE_CONCEPTS, PARTS = 1000, 4229, 50, 5
 HEADS, HEAD_IMAGES, HEAD_TEXTS, HEAD_WIDTH, HEAD_RANK = 12, 200, 1000, 512, 64
 
@@ -55,9 +55,9 @@ class Workload:
 
 def make_system(backbone: Backbone, *, bank: int = BANK, num_parts: int = PARTS) -> MutualKnowledge:
     """Return the published explainers without the CRF, with random unit vectors for the texts."""
-    system = MutualKnowledge(backbone, num_parts=num_parts, refine="components")
+    system = MutualKnowledge(backbone, num_parts=num_parts, refine="components").to(backbone.device)
     system.text = random_texts(
-        backbone.embed_dim, CPU, classes=CLASSES, bank=bank, num_language_concepts=LANGUAGE_CONCEPTS
+        backbone.embed_dim, backbone.device, classes=CLASSES, bank=bank, num_language_concepts=LANGUAGE_CONCEPTS
     )
     return system
 
@@ -79,27 +79,27 @@ def write_classes(system: MutualKnowledge, group: ClassGroup, classes: int) -> N
 
 def grow_images(backbone: Backbone, base: int, factor: int) -> Workload:
     """Return the work of one class group of so many images."""
-    system, group = make_system(backbone), rendered_group(base, backbone.image_size, CPU)
+    system, group = make_system(backbone), rendered_group(base, backbone.image_size, backbone.device)
     return Workload(base * factor, partial(system.explain_group, repeated(group, factor)), system)
 
 
 def grow_classes(backbone: Backbone, base: int, factor: int) -> Workload:
     """Return the work of so many class groups of the same images."""
-    system, group = make_system(backbone), rendered_group(base, backbone.image_size, CPU)
+    system, group = make_system(backbone), rendered_group(base, backbone.image_size, backbone.device)
     return Workload(base * factor, partial(write_classes, system, group, base * factor), system)
 
 
 def grow_parts(backbone: Backbone, base: int, factor: int) -> Workload:
     """Return the work of one class group that is cut into so many parts."""
     system = make_system(backbone, num_parts=PARTS * factor)
-    group = rendered_group(base, backbone.image_size, CPU)
+    group = rendered_group(base, backbone.image_size, backbone.device)
     return Workload(PARTS * factor, partial(system.explain_group, group), system)
 
 
 def grow_bank(backbone: Backbone, base: int, factor: int, *, bank: int = BANK) -> Workload:
     """Return the work of one class group with a bank of so many descriptors."""
     system = make_system(backbone, bank=bank * factor)
-    group = rendered_group(base, backbone.image_size, CPU)
+    group = rendered_group(base, backbone.image_size, backbone.device)
     return Workload(bank * factor, partial(system.explain_group, group), system)
 
 
@@ -109,15 +109,23 @@ def grow_heads(factor: int) -> Workload:
     return Workload(HEADS * factor, partial(textspan, contributions, texts, num_texts=20, basis=basis))
 
 
-def compare(name: str, model: str, small: Workload, large: Workload, rounds: int) -> dict[str, object]:
-    """Measure one thing that grows.
+def compare(
+    name: str,
+    model: str,
+    small: Workload,
+    large: Workload,
+    rounds: int,
+    *,
+    clock: Callable[[], float] = time.process_time,
+) -> dict[str, object]:
+    """Measure one thing that grows, by CPU time or another clock.
 
     Returns:
         ``grows`` (its name), ``model``, ``size`` and ``to`` (both sizes), ``encoded`` and ``encoded_to`` (images that
-        pass the encoder), ``cpu_s`` and ``cpu_s_to`` (seconds), and ``ratio`` of these.
+        pass the encoder), ``seconds`` and ``seconds_to``, and ``ratio`` of these.
     """
     encoded, encoded_to = small.encoded_images(), large.encoded_images()
-    seconds = median_cpu_seconds({"small": small.run, "large": large.run}, rounds)
+    seconds = median_seconds({"small": small.run, "large": large.run}, rounds, clock=clock)
     return {
         "grows": name,
         "model": model,
@@ -125,8 +133,8 @@ def compare(name: str, model: str, small: Workload, large: Workload, rounds: int
         "to": large.size,
         "encoded": encoded,
         "encoded_to": encoded_to,
-        "cpu_s": round(seconds["small"], 3),
-        "cpu_s_to": round(seconds["large"], 3),
+        "seconds": round(seconds["small"], 3),
+        "seconds_to": round(seconds["large"], 3),
         "ratio": round(seconds["large"] / seconds["small"], 2),
     }
 

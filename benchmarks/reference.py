@@ -17,7 +17,7 @@ from itertools import combinations, islice
 import numpy as np
 import torch
 
-from benchmarks.cpu_time import median_cpu_seconds
+from benchmarks.interleaved import median_seconds
 from benchmarks.plain_pipeline import PlainExplanation, PlainTexts, explain_plainly
 from benchmarks.stage_times import StageTimes
 from mkbench.concepts import PartsExplainer
@@ -92,7 +92,7 @@ def measure(system: MutualKnowledge, group: ClassGroup, bank: Sequence[str], rou
     def run_pipeline() -> None:
         found["pipeline"] = system.explain_group(group)
 
-    seconds = median_cpu_seconds({"plain": run_plain, "pipeline": run_pipeline}, rounds)
+    seconds = median_seconds({"plain": run_plain, "pipeline": run_pipeline}, rounds)
     same, apart = agreement(found["plain"], found["pipeline"])  # type: ignore[arg-type]
     in_ms = {name: value * 1e3 / len(group) for name, value in seconds.items()}
     return {

@@ -27,7 +27,7 @@ import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from numpy.typing import NDArray
 
-from benchmarks.cpu_time import print_rows
+from benchmarks.interleaved import print_rows
 from mkbench.datamodules import Critters
 from mkbench.datamodules.class_groups import GroupSpec
 from mkbench.runs.group_files import write_group
