@@ -85,14 +85,64 @@ class PromptedRegions(NamedTuple):
     contour_fallbacks: int
 
 
-def _draw(mask: NDArray[Any]) -> tuple[NDArray[np.uint8], bool]:
-    """(2, H, W) uint8: the ring of one pixel and the filled ellipse; and whether it is the bounding box's."""
-    ellipse, is_box = fit_ellipse_or_box(mask)
-    box = ((ellipse.cx, ellipse.cy), (ellipse.width, ellipse.height), ellipse.angle)
-    planes = np.zeros((2, *mask.shape), dtype=np.uint8)
-    cv2.ellipse(planes[0], box, 1, thickness=1)
-    cv2.ellipse(planes[1], box, 1, thickness=-1)
-    return planes, is_box
+class Rings(NamedTuple):
+    """Rings of P regions: planes (P, 2, H, W) uint8, the line and its inside; and how many come from a bounding box."""
+
+    planes: Tensor
+    contour_fallbacks: int
+
+
+def draw_rings(masks: NDArray[Any]) -> Rings:
+    """Draw the ring of every region and its inside, one after the other.
+
+    It works on the CPU alone and lets other threads run meanwhile, so that an encoder need not wait for it.
+
+    Args:
+        masks: (P, H, W) bool, one non-empty region each.
+
+    Returns:
+        `Rings`, on the CPU.
+
+    Raises:
+        ValueError: if a region is empty.
+
+    Example:
+        >>> draw_rings(np.ones((1, 8, 8), dtype=bool)).planes.shape
+        torch.Size([1, 2, 8, 8])
+    """
+    planes, boxes = np.zeros((len(masks), 2, *masks.shape[1:]), dtype=np.uint8), 0
+    for (ring, inside), mask in zip(planes, masks, strict=True):
+        ellipse, is_box = fit_ellipse_or_box(mask)
+        box = ((ellipse.cx, ellipse.cy), (ellipse.width, ellipse.height), ellipse.angle)
+        cv2.ellipse(ring, box, 1, thickness=1)
+        cv2.ellipse(inside, box, 1, thickness=-1)
+        boxes += is_box
+    return Rings(torch.from_numpy(planes), boxes)
+
+
+def compose_prompts(images: Tensor, rings: Rings, image_index: Tensor, *, prompts: Sequence[str] = PROMPTS) -> Tensor:
+    """Put images and rings together, on the device of the images.
+
+    Args:
+        images: (B, 3, H, W) uint8 RGB images.
+        rings: of P regions, from `draw_rings`.
+        image_index: (P,) int64, the image of every region.
+        prompts: see `render_prompts_batch`.
+
+    Returns:
+        (P, prompts, 3, H, W) uint8.
+
+    Example:
+        >>> rings = draw_rings(np.ones((1, 8, 8), dtype=bool))
+        >>> compose_prompts(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), rings, torch.tensor([0])).shape
+        torch.Size([1, 3, 3, 8, 8])
+    """
+    planes = rings.planes.to(images.device, non_blocking=True).bool()
+    ring, inside = planes[:, None, :1], planes[:, None, 1:]  # (regions, 1, 1, height, width)
+    surroundings = torch.stack([_SURROUNDINGS[name](images) for name in prompts], dim=1)
+    pixels = torch.where(inside, images[image_index][:, None], surroundings[image_index])
+    red = torch.tensor(_RED, dtype=torch.uint8, device=images.device)[:, None, None]
+    return torch.where(ring, red, pixels)
 
 
 def _check_regions(images: Tensor, masks: Tensor, image_index: Tensor, prompts: Sequence[str]) -> None:
@@ -152,13 +202,8 @@ def render_prompts_batch(
     _check_regions(images, masks, image_index, prompts)
     if not len(masks):
         return PromptedRegions(images.new_zeros(0, len(prompts), *images.shape[1:]), 0)
-    drawn = [_draw(mask) for mask in masks.cpu().numpy()]
-    planes = torch.from_numpy(np.stack([plane for plane, _ in drawn])).to(images.device).bool()
-    ring, inside = planes[:, None, :1], planes[:, None, 1:]  # (regions, 1, 1, height, width)
-    surroundings = torch.stack([_SURROUNDINGS[name](images) for name in prompts], dim=1)
-    pixels = torch.where(inside, images[image_index][:, None], surroundings[image_index])
-    red = torch.tensor(_RED, dtype=torch.uint8, device=images.device)[:, None, None]
-    return PromptedRegions(torch.where(ring, red, pixels), sum(is_box for _, is_box in drawn))
+    rings = draw_rings(masks.cpu().numpy())
+    return PromptedRegions(compose_prompts(images, rings, image_index, prompts=prompts), rings.contour_fallbacks)
 
 
 def render_prompts(image: Tensor, mask: Tensor) -> Tensor:

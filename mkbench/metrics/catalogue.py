@@ -32,6 +32,7 @@ _SAMMANI = "Sammani & Deligiannis, NeurIPS 2024, arXiv 2410.13016"
 _GANDELSMAN = "Gandelsman, Efros & Steinhardt, ICLR 2024, arXiv 2310.05916"
 _MADASU_2024 = "Madasu, Gandelsman, Lal & Howard 2024, arXiv 2409.06579"
 _MADASU_2025 = "Madasu et al., EMNLP 2025, arXiv 2503.11103"
+_AGARWAL = "Agarwal, Karanam & Gandhi 2025, arXiv 2511.12978"
 _WAFFLE = "Roth et al., ICCV 2023, arXiv 2306.07282"
 _OWN = "mkbench"
 
@@ -297,6 +298,20 @@ _SCORED = (
         _shares(True, "part IoU"),
         "overlap of parts with the true parts that their first descriptors name",
         against_controls=True,
+    ),
+    _number(
+        "object_driven",
+        _percent(None, "driven by the object"),
+        "share of images whose first part lies on the object by more than half",
+        source=_AGARWAL,
+        metric=Proportion,
+        beside="object_area",
+    ),
+    _number(
+        "object_area",
+        _percent(None, "area of the object"),
+        "share of an image that its object covers",
+        of_model=True,
     ),
     _number(
         "mutual_precision",

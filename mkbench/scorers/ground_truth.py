@@ -1,4 +1,4 @@
-"""Ground-truth scorer: visible descriptors, and overlap of parts with the parts that their descriptors name."""
+"""Ground-truth scorer: visible descriptors, parts on the object, and overlap with the parts that they name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,13 @@ from torch import Tensor
 
 from mkbench.concepts.upscale import clear_uncovered
 from mkbench.errors import UsageError
-from mkbench.metrics.functional import descriptor_agreement, language_agreement, mutual_agreement, named_part_iou
+from mkbench.metrics.functional import (
+    descriptor_agreement,
+    language_agreement,
+    mutual_agreement,
+    named_part_iou,
+    object_driven,
+)
 from mkbench.scorers.base import ScorerContext, to_values
 
 #: Columns of the model, in the order of `LanguageAgreement`.
@@ -32,6 +38,8 @@ class GroundTruth:
     - Part overlap: for each part whose first descriptor names a part of the object that can be seen, intersection over
       union of the two in pixels, averaged over these parts. A descriptor names a part even if it is wrong about it; one
       that speaks of the background names none. Pixels at the border that no patch covers are background in both.
+    - Driven by the object: whether more than half of the first part, the most important one where the explainer ranks
+      them, lies on the object. Beside it the share of the image that the object covers.
 
     >>> list(GroundTruth().columns)[:2]
     ['descriptor_precision', 'descriptor_precision_chance']
@@ -50,6 +58,8 @@ class GroundTruth:
             "descriptor_recall",
             "descriptor_recall_bound",
             "part_iou",
+            "object_driven",
+            "object_area",
             "mutual_precision",
             "mutual_precision_permuted",
             *_LANGUAGE,
@@ -73,12 +83,15 @@ class GroundTruth:
         first = context.explanation.descriptor_ids[..., 0]  # (images, parts)
         named = torch.where(first >= 0, parts[first.clamp(min=0)], -1)
         overlap = named_part_iou(context.explanation.part_pixels, named, masks)
+        on_object = masks.any(dim=1)  # (images, S, S)
         return {
             "descriptor_precision": to_values(agreement.precision),
             "descriptor_precision_chance": to_values(agreement.chance),
             "descriptor_recall": to_values(agreement.recall),
             "descriptor_recall_bound": to_values(agreement.recall_bound),
             "part_iou": to_values(overlap),
+            "object_driven": to_values(object_driven(context.explanation.part_pixels, on_object)),
+            "object_area": to_values(on_object.double().flatten(1).mean(dim=1)),
             **_mutual_columns(context, visible),
             **_language_columns(context),
         }

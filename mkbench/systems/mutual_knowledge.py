@@ -318,7 +318,7 @@ class MutualKnowledge(BenchmarkSystem):
             foreground_patches=foreground.patches,
             foreground_pixels=foreground.pixels,
             seed=seed,
-            encode=self._encode,
+            encode=self._encode_again,
             stage=self.stage,
             backbone=self.backbone,
             class_embedding=text.classes[ranking[:, 0]],

@@ -40,8 +40,10 @@ def test_what_waits_for_a_device_is_counted_and_nothing_else(work: Callable[[], 
     assert (counter.total >= expected) if expected else counter.total == 0
 
 
-def synchronisations(model: Path, *, images: int, num_parts: int, refine: Literal["components", "crf"]) -> Counter[str]:
-    explainers: list[Explainer] = [PartsExplainer(name, chunk=512) for name in ("pca", "kmeans")]
+def synchronisations(
+    model: Path, *, images: int, num_parts: int, refine: Literal["components", "crf"], chunk: int = 512
+) -> Counter[str]:
+    explainers: list[Explainer] = [PartsExplainer(name, chunk=chunk) for name in ("pca", "kmeans")]
     system = MutualKnowledge(
         f"local-dir:{model}", explainers=explainers, refine=refine, num_parts=num_parts, encoder_chunk=512
     )
@@ -61,6 +63,13 @@ def test_a_group_waits_for_the_device_as_often_whatever_images_and_parts_it_has(
     # each image and explainer would be 20 more, one for each part 72 more; each cluster of a class is drawn with two.
     assert many <= few + 8
     assert parts <= many + 20
+
+
+def test_chunks_of_parts_do_not_wait_for_the_device(tiny_model: Path) -> None:
+    one, many = (
+        synchronisations(tiny_model, images=12, num_parts=3, refine="components", chunk=chunk) for chunk in (512, 4)
+    )
+    assert many == one
 
 
 def test_the_crf_waits_once_for_every_image(tiny_model: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import jaccard_score, precision_score, recall_score
 
-from mkbench.metrics.functional import descriptor_agreement, named_part_iou
+from mkbench.metrics.functional import descriptor_agreement, named_part_iou, object_driven
 
 IMAGES, BANK, MOST = 30, 40, 9
 
@@ -94,6 +94,26 @@ def test_nothing_to_compare() -> None:
     assert named_part_iou(all_of_it, torch.tensor([[0]]), nothing).isnan().all()
     assert named_part_iou(nothing, torch.tensor([[0]]), all_of_it).isnan().all()
     assert named_part_iou(all_of_it, torch.tensor([[0]]), all_of_it).tolist() == [1.0]
+
+
+def test_first_part_is_driven_by_the_object_as_in_numpy() -> None:
+    rng = np.random.default_rng(2)
+    parts, true = rng.random((40, 3, 6, 6)) < 0.4, rng.random((40, 6, 6)) < 0.5
+    parts[::3, 0], parts[::6, 1], parts[::12] = False, False, False
+    found = object_driven(torch.from_numpy(parts), torch.from_numpy(true)).numpy()
+    for image in range(40):
+        there = [part for part in parts[image] if part.any()]
+        expected = float(true[image][there[0]].mean() > 0.5) if there else np.nan
+        np.testing.assert_equal(found[image], expected)
+    assert set(found[~np.isnan(found)]) == {0.0, 1.0}
+
+
+def test_half_of_a_part_is_not_more_than_half_and_no_parts_have_no_value() -> None:
+    part, half = torch.ones(1, 1, 2, 2, dtype=torch.bool), torch.tensor([[[True, True], [False, False]]])
+    assert object_driven(part, half).tolist() == [0.0]
+    assert object_driven(part[:, :0], half).isnan().all()
+    with pytest.raises(ValueError, match=r"expected part pixels .* found \(1, 1, 2, 2\) and \(1, 1, 2\)"):
+        object_driven(part, half[:, :1])
 
 
 @pytest.mark.parametrize(

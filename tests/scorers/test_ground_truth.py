@@ -58,6 +58,17 @@ def test_parts_by_hand() -> None:
     ids = [[[6, 0], [0, 1], [2, 0]], [[4, -1], [5, 0], [-1, -1]], [[2, 0], [2, 0], [5, 0]]]
     columns = GroundTruth().score(with_ground_truth(make_context([ALL] * 3, ids=torch.tensor(ids))))
     assert columns["part_iou"] == [pytest.approx((8 / 12 + 4 / 16) / 2), pytest.approx(1 / 4), None]
+    assert columns["object_driven"] == [1.0] * 3
+    assert columns["object_area"] == [3 / 4] * 3  # the left half, and the right half of the lower half
+
+
+def test_first_part_on_the_background() -> None:
+    masks = torch.zeros(2, 2, SIDE, SIDE, dtype=torch.bool)
+    masks[:, 0, :, SIDE // 3 :] = True
+    context = with_ground_truth(make_context([ALL, NONE]), part_masks=masks)
+    columns = GroundTruth().score(context)
+    assert columns["object_driven"] == [0.0, None]
+    assert columns["object_area"] == [pytest.approx(2 / 3)] * 2
 
 
 def test_only_the_first_descriptor_names_a_part_and_absent_parts_do_not_count() -> None:

@@ -1,11 +1,13 @@
 """Region encoder interface, and what it is given and returns."""
 
+from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
 from mkbench.backbones import Backbone
 from mkbench.concepts.group_context import GroupContext
+from mkbench.concepts.prompts import Rings
 from mkbench.errors import BackboneError
 
 
@@ -16,11 +18,15 @@ class Regions(NamedTuple):
         image: (P,) int64, the image of every part, in rising order.
         patches: (P, h, w) bool, its patches.
         pixels: (P, S, S) bool, its pixels, refined as the run asks for.
+        span: first and last of these images, so that nobody must read them from a device.
+        rings: what is drawn around the parts meanwhile; None for an encoder without prompts.
     """
 
     image: Tensor
     patches: Tensor
     pixels: Tensor
+    span: tuple[int, int]
+    rings: Future[Rings] | None = None
 
 
 class EncodedRegions(NamedTuple):

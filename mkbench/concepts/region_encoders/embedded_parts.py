@@ -1,10 +1,14 @@
 """Embeddings of all parts of a class group by a region encoder (step 7 of the pipeline)."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import Tensor
 
 from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.linalg import require_finite, unit_rows
+from mkbench.concepts.prompts import draw_rings
 from mkbench.concepts.region_encoders.base import RegionEncoder, Regions
 
 
@@ -30,14 +34,27 @@ def embed_parts(
     """
     present = pixels.flatten(2).any(dim=2)
     embeddings = torch.zeros(*present.shape, context.bare_embeddings.shape[1], device=pixels.device)
-    boxes = 0
-    for places in torch.split(present.nonzero(), chunk):  # (regions, 2): image, part; in order of their images
-        image, part = places.unbind(dim=1)
-        if not len(image):
-            continue
-        regions = Regions(image, labels[image] == part[:, None, None], pixels[image, part])
-        encoded = encoder.encode(regions, context)
-        require_finite(encoded.views, name="embeddings of the regions")
-        embeddings[image, part] = unit_rows(encoded.views.float()).mean(dim=1)  # (regions, dim)
-        boxes += encoded.contour_fallbacks
-    return embeddings, boxes
+    image, part = present.nonzero().unbind(dim=1)  # (regions,) each, in order of their images
+    if not len(image):
+        return embeddings, 0
+    every = Regions(image, labels[image] == part[:, None, None], pixels[image, part], (0, len(labels) - 1))
+    encoded = [encoder.encode(regions, context) for regions in _drawn_ahead(every, encoder, chunk)]
+    views = torch.cat([regions.views for regions in encoded]).float()  # (regions, views, dim)
+    require_finite(views, name="embeddings of the regions")
+    embeddings[image, part] = unit_rows(views).mean(dim=1)
+    return embeddings, sum(regions.contour_fallbacks for regions in encoded)
+
+
+def _drawn_ahead(every: Regions, encoder: RegionEncoder, chunk: int) -> Iterator[Regions]:
+    """Split regions into chunks, whose rings a thread draws while those before are encoded."""
+    images = every.image.tolist()
+    masks = every.pixels.cpu().numpy() if encoder.prompts else None
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        starts = range(0, len(images), chunk)
+        rings = [
+            pool.submit(draw_rings, masks[start : start + chunk]) if masks is not None else None for start in starts
+        ]
+        for start, drawn in zip(starts, rings, strict=True):
+            those = slice(start, start + chunk)
+            span = images[start], images[those][-1]
+            yield Regions(every.image[those], every.patches[those], every.pixels[those], span, drawn)

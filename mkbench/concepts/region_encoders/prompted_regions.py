@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mkbench.backbones import Backbone
 from mkbench.concepts.group_context import GroupContext
-from mkbench.concepts.prompts import PROMPTS, render_prompts_batch, require_prompts
+from mkbench.concepts.prompts import PROMPTS, compose_prompts, require_prompts
 from mkbench.concepts.region_encoders.base import EncodedRegions, Regions
 
 
@@ -33,12 +33,18 @@ class RegionPrompts:
         """Any model will do."""
 
     def encode(self, regions: Regions, context: GroupContext) -> EncodedRegions:
-        """Draw and embed every prompt of every part, a view each."""
-        first, last = int(regions.image[0]), int(regions.image[-1])
+        """Embed every prompt of every part, a view each.
+
+        Raises:
+            ValueError: the regions have no rings.
+        """
+        if regions.rings is None:
+            raise ValueError("regions must have rings for prompts, found none")
+        first, last = regions.span
         with context.stage("render"):
-            prompted = render_prompts_batch(
-                context.images[first : last + 1], regions.pixels, regions.image - first, prompts=self.prompts
-            )
+            rings = regions.rings.result()
+            images, index = context.images[first : last + 1], regions.image - first
+            prompted = compose_prompts(images, rings, index, prompts=self.prompts)
         with context.stage("encode"):
-            encoded = context.encode(prompted.pixels.flatten(0, 1))  # (regions * prompts, dim)
-        return EncodedRegions(encoded.reshape(len(regions.image), len(self.prompts), -1), prompted.contour_fallbacks)
+            encoded = context.encode(prompted.flatten(0, 1))  # (regions * prompts, dim)
+        return EncodedRegions(encoded.reshape(len(regions.image), len(self.prompts), -1), rings.contour_fallbacks)

@@ -18,7 +18,12 @@ from mkbench.metrics.functional.curves import average_curves, mutual_information
 from mkbench.metrics.functional.deletion import deletion
 from mkbench.metrics.functional.entanglement import entanglement, entanglement_interval, matching_labels
 from mkbench.metrics.functional.estimators import mutual_information_curves
-from mkbench.metrics.functional.ground_truth import DescriptorAgreement, descriptor_agreement, named_part_iou
+from mkbench.metrics.functional.ground_truth import (
+    DescriptorAgreement,
+    descriptor_agreement,
+    named_part_iou,
+    object_driven,
+)
 from mkbench.metrics.functional.grouped_curves import GroupedCurves, group_concepts, grouped_curves
 from mkbench.metrics.functional.insertion import insertion
 from mkbench.metrics.functional.intervention import DescriptorChange, descriptor_change, map_change, score_change
@@ -92,6 +97,7 @@ __all__ = [
     "mutual_information_curve",
     "mutual_information_curves",
     "named_part_iou",
+    "object_driven",
     "padded_mutual_information_curves",
     "paired_bootstrap_difference",
     "paired_p_value",

@@ -1,4 +1,4 @@
-"""Agreement of explanations with ground truth: descriptor precision and recall, and IoU of named parts."""
+"""Agreement of explanations with ground truth: of descriptors, of named parts, and of the part that comes first."""
 
 from typing import NamedTuple
 
@@ -94,3 +94,39 @@ def named_part_iou(part_pixels: Tensor, named: Tensor, true_masks: Tensor) -> Te
     overlap, union = ((both.flatten(2).sum(2)) for both in (ground_truth & part_pixels, ground_truth | part_pixels))
     ious = torch.where(counts, overlap / union.clamp(min=1).double(), 0.0)
     return ious.sum(1) / counts.sum(1)
+
+
+def object_driven(part_pixels: Tensor, object_pixels: Tensor) -> Tensor:
+    """Tell whether the first part of an image lies on its object, and not on the background.
+
+    Source: Agarwal, Karanam & Gandhi, 2025, arXiv 2511.12978, who tell models that rest on the foreground from those
+    that rest on the background; that a part counts by more than half of its pixels is ours.
+
+    Args:
+        part_pixels: (B, L, S, S) bool, empty where a part is absent; the explainer puts the most important one first.
+        object_pixels: (B, S, S) bool, the pixels in which the object can be seen.
+
+    Returns:
+        (B,) float64: 1 where more than half of the first part that is there lies on the object, 0 where not; NaN for
+        images without parts.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Example:
+        >>> first, second = torch.tensor([[True, True, False]]), torch.tensor([[False, False, True]])
+        >>> object_driven(torch.stack([first, second])[None], first[None]).tolist()
+        [1.0]
+    """
+    if part_pixels.ndim != 4 or object_pixels.shape != (len(part_pixels), *part_pixels.shape[2:]):
+        raise ValueError(
+            "expected part pixels (images, parts, height, width) and object pixels (images, height, width), found "
+            f"{tuple(part_pixels.shape)} and {tuple(object_pixels.shape)}"
+        )
+    if part_pixels.shape[1] == 0:
+        return torch.full((len(part_pixels),), torch.nan, dtype=torch.float64, device=part_pixels.device)
+    there = part_pixels.flatten(2).any(2)  # (images, parts)
+    first = there.int().argmax(1)[:, None, None, None].expand(-1, 1, *part_pixels.shape[2:])
+    part = part_pixels.gather(1, first)[:, 0]
+    inside = 2 * (part & object_pixels).flatten(1).sum(1) > part.flatten(1).sum(1)
+    return torch.where(there.any(1), inside.double(), torch.nan)

@@ -31,9 +31,10 @@ CURVES = [
 ] + ["grouped_curve"]
 NUMBERS = [
     *("importance_effect", "descriptor_precision", "descriptor_precision_chance", "descriptor_recall"),
-    *("descriptor_recall_bound", "part_iou", "localised", "localised_by_whole", "kept_region_correct"),
-    *("mutual_precision", "mutual_precision_permuted", "language_precision", "language_precision_permuted"),
-    *("language_recall", "language_recall_permuted", "noise_jaccard", "noise_auc", "reseed_jaccard", "reseed_auc"),
+    *("descriptor_recall_bound", "part_iou", "object_driven", "object_area", "localised", "localised_by_whole"),
+    *("kept_region_correct", "mutual_precision", "mutual_precision_permuted", "language_precision"),
+    *("language_precision_permuted", "language_recall", "language_recall_permuted"),
+    *("noise_jaccard", "noise_auc", "reseed_jaccard", "reseed_auc"),
     *InterventionScorer().columns,
 ]
 
