@@ -1,4 +1,4 @@
-"""Time of the pipeline's stages on the clock and of this process's CPU time."""
+"""Time of the pipeline's stages on the clock, and the CPU time of the thread that calls them."""
 
 import time
 from collections import defaultdict
@@ -11,7 +11,9 @@ from mkbench.systems.timing import StageClock
 
 
 class StageTimes(StageClock):
-    """Adds up the time of every stage, and the CPU time that this process took for it.
+    """Adds up the time of every stage, and the CPU time that the calling thread took for it.
+
+    With one thread of torch that is the CPU time of the stage: what another thread draws meanwhile is not counted.
 
     Args:
         device: where the work is done.
@@ -30,10 +32,10 @@ class StageTimes(StageClock):
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Time a stage."""
-        start = time.process_time()
+        start = time.thread_time()
         with super().__call__(stage):
             yield
-        self.cpu_seconds[stage] += time.process_time() - start
+        self.cpu_seconds[stage] += time.thread_time() - start
 
     def cpu_ms(self, shares: int) -> dict[str, float]:
         """Return milliseconds of CPU time of every stage, divided by a number of images or runs."""
