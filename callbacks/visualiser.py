@@ -3,19 +3,21 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
+from mkbench.callbacks.part_regions import part_regions
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.datamodules.base import ClassGroupDataModule, attached_data
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.errors import MkbenchWarning
-from mkbench.plotting.sample import sample_figure
+from mkbench.plotting.sample import SampleView, sample_figure
 from mkbench.plotting.style import save_figure
 from mkbench.runs.results import read_results
-from mkbench.runs.run_folder import FIGURES
+from mkbench.runs.run_folder import FIGURES, write_json
 from mkbench.scorers.explained_group import GroupResult
 from mkbench.studies.head_segmentation.figure import segmentation_figure
 from mkbench.studies.head_segmentation.table import method_label
@@ -79,20 +81,17 @@ class Visualiser(Callback):
         first = int(with_parts.int().argmax())  # 0 if there is no image with parts to show
         for name, index in self._images(outputs.group, data, first=first):
             for explainer in outputs.explained:
-                figure = sample_figure(
-                    sample_view(
-                        outputs,
-                        index,
-                        explainer,
-                        pl_module.knowledge,
-                        names=data.class_names,
-                        bank=data.bank.descriptors,
-                        model=pl_module.backbone.name,
-                        patch_size=pl_module.backbone.patch_size,
-                    )
+                view = sample_view(
+                    outputs,
+                    index,
+                    explainer,
+                    pl_module.knowledge,
+                    names=data.class_names,
+                    bank=data.bank.descriptors,
+                    model=pl_module.backbone.name,
+                    patch_size=pl_module.backbone.patch_size,
                 )
-                sample_id = outputs.group.sample_ids[index]
-                save_figure(figure, folder / f"sample-{name}-{explainer}", title=sample_id)
+                _save_sample(view, folder / f"sample-{name}-{explainer}", outputs.group.sample_ids[index])
 
     def _draw_segmented(self, trainer: L.Trainer, system: HeadSegmentation, answer: SegmentedGroup) -> None:
         """Draw the chosen images of a group, and those after them."""
@@ -141,3 +140,10 @@ class Visualiser(Callback):
             return
         with self._forgiving():
             save_figure(mi_curve_figure(read_results(writer.folder)), curve)
+
+
+def _save_sample(view: SampleView, base: Path, sample_id: str) -> None:
+    """Write the figure of an image, and beside it where its parts lie."""
+    figure = sample_figure(view)
+    save_figure(figure, base, title=sample_id)
+    write_json(base.with_name(f"{base.name}.json"), part_regions(view, figure))

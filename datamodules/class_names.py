@@ -54,7 +54,7 @@ def read_class_names(path: str | Path) -> ClassNames:
 def _read_packaged(name: Path) -> ClassNames:
     if str(name) not in PACKAGED:
         raise UsageError(
-            f"Expected a file of class names at {name}, found none; check --data.class_names (packaged names: "
+            f"Expected a file of class names at {name}, found none; check the path (packaged names: "
             f"{', '.join(sorted(PACKAGED))})."
         )
     return dict(PACKAGED[str(name)]())

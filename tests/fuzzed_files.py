@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import result_documents
+from described_heads import ask_head, head_run
 from group_rows import row, write_rows
 from hypothesis import strategies as st
 from packed_images import write_names, write_tar
 from PIL import Image
 from published_runs import TABLE, reproduction, write_run
+from report_runs import write_regions
 
 from mkbench.cli.bench_config import list_jobs, read_config
 from mkbench.cli.lost_results import open_runs
@@ -29,11 +32,14 @@ from mkbench.datamodules.listed_source import read_lines
 from mkbench.datamodules.sample_subset import read_sample_ids
 from mkbench.errors import MkbenchError
 from mkbench.heads.labels import read_labels
-from mkbench.runs.finished_runs import require_whole
+from mkbench.report.head_cards import read_head_cards
+from mkbench.report.part_overlay import read_overlay
+from mkbench.runs.finished_runs import Run, require_whole
 from mkbench.runs.group_files import GroupRecord, log_group, read_group
 from mkbench.runs.manifest import read_manifest
 from mkbench.runs.ownership import LOCK, read_owner
 from mkbench.runs.run_folder import group_path
+from mkbench.studies.head_labels.study import read_text_shares
 from mkbench.studies.reproduction.published import FOLDER, read_table
 from mkbench.text_files import parse_json, parse_yaml
 
@@ -230,9 +236,22 @@ def _read_positions(path: Path) -> Any:
     return label_positions(read_class_names(path))
 
 
+def _answer(place: Path) -> Path:
+    return ask_head(head_run(place / "heads"))
+
+
+def _read_cards(path: Path) -> Any:
+    return read_head_cards(Run(path.parents[1], "heads", result_documents.results(), {}), "run-1", most=1)
+
+
+def _regions(place: Path) -> Path:
+    return write_regions(place / "sample.png", "wings", "a tail")
+
+
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 _BANK = '{"owl": ["round eyes", "wings"], "bat": ["wings", "large ears"]}'
 _LABELS = '{"heads": [{"layer": 1, "head": 0, "label": "colour", "texts": ["red"], "fits": [true]}]}'
+_TEXTS = '{"heads": [{"layer": 1, "head": 0, "texts": [{"text": "red", "explained_variance": 0.5}]}]}'
 _BENCH = (
     "protocol: a.yaml\nmodels:\n  - critters-vit-s\n  - {backbone: b, pretrained: c}\nvariants: {a: {model.seed: 1}}\n"
 )
@@ -264,6 +283,9 @@ TARGETS = (
     Target("manifest", _run_file("manifest.json"), _read_run, is_json=True, weight=2),
     Target("manifest alone", _run_file("manifest.json"), lambda path: read_manifest(path.parent), is_json=True),
     Target("environment", _run_file("environment.json"), _read_run, is_json=True),
+    Target("texts of heads", _text("heads.json", _TEXTS), lambda path: read_text_shares(path.parent), is_json=True),
+    Target("answer of a head", _answer, _read_cards, is_json=True),
+    Target("parts of a figure", _regions, lambda path: read_overlay(path, width=500, height=250), is_json=True),
     Target("lock", _run_file(LOCK), lambda path: read_owner(path.parent), is_json=True),
     Target("group", _run_file("groups/00000-000.parquet"), _read_group, weight=3),
     Target("log of groups", _run_file("groups.log"), _read_all_groups),

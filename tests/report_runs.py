@@ -76,6 +76,22 @@ def write_figure(run: Path, name="sample-00000-pca.png", *, title=None, size=(14
     return path
 
 
+def write_regions(figure: Path, *descriptors: str, **changes) -> Path:
+    """Where the parts lie in a figure: each a square of a fifth of the image, which has two panels."""
+    parts = [
+        {"number": place, "descriptors": [text], "outlines": [_square(0.2 * (place - 1))]}
+        for place, text in enumerate(descriptors, start=1)
+    ]
+    panels = [[0.0, 0.1, 0.2, 0.4], [0.5, 0.1, 0.2, 0.4]]
+    path = figure.with_suffix(".json")
+    write_object(path, {"schema_version": 1, "panels": panels, "parts": parts} | changes)
+    return path
+
+
+def _square(left: float) -> list[list[float]]:
+    return [[left, 0.0], [left + 0.2, 0.0], [left + 0.2, 0.2], [left, 0.2]]
+
+
 def titled(title: str | None) -> PngInfo:
     """Metadata of a figure that says which image it is of."""
     about = PngInfo()

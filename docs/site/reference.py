@@ -21,7 +21,7 @@ from mkbench.datamodules import ClassGroupDataModule
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.metrics.entry import MetricEntry
 from mkbench.runs.group_files import IMAGE_SCHEMA, ROW_SCHEMA
-from mkbench.runs.schema import SCHEMA_VERSION, Environment, RunResults
+from mkbench.runs.schema import SCHEMA_VERSION, Environment, FigureRegions, RunResults
 from mkbench.systems.base import BenchmarkSystem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +101,8 @@ def results_schema() -> str:
         *_documents(RunResults),
         "## environment.json",
         *_documents(Environment),
+        "## figures/sample-*.json",
+        *_documents(FigureRegions),
         "## Rows of the groups",
         "`groups/*.parquet` of a run that explains images; a row for each image and explainer:",
         _columns(ROW_SCHEMA),

@@ -131,6 +131,26 @@ def sample_figure(sample: SampleView) -> Figure:
     return page.figure
 
 
+def image_panels(height: float) -> list[tuple[float, float, float, float]]:
+    """Return where in the figure of an image the image itself lies, and its parts.
+
+    Args:
+        height: of the figure, points.
+
+    Returns:
+        Left, top, width and height of each panel, as shares of the figure's sides.
+
+    >>> [[round(share, 2) for share in panel] for panel in image_panels(340)]
+    [[0.01, 0.1, 0.22, 0.33], [0.49, 0.1, 0.22, 0.33]]
+    """
+    top, size = (_MARGIN + 2 * _TITLE) / height, (_IMAGE / PAGE_WIDTH, _IMAGE / height)
+    return [(_panel_left(index) / PAGE_WIDTH, top, *size) for index in (0, 2)]
+
+
+def _panel_left(index: int) -> float:
+    return _MARGIN + index * (_IMAGE + _GUTTER)
+
+
 def _title(page: Page, text: str, *, left: float, top: float) -> None:
     page.canvas.text(left, top + _TITLE - 5, text, fontsize=7.5, fontweight="bold")
 
@@ -149,7 +169,7 @@ def _captions(sample: SampleView) -> list[tuple[list[str], str]]:
 
 def _draw_images(page: Page, sample: SampleView, captions: list[tuple[list[str], str]]) -> None:
     top = _MARGIN + _TITLE
-    lefts = [_MARGIN + index * (_IMAGE + _GUTTER) for index in range(3)]
+    lefts = [_panel_left(index) for index in range(3)]
     titles = ("(a) Image", "(b) Saliency", "(c) Parts and their descriptors")
     for left, text in zip(lefts, titles, strict=True):
         _title(page, text, left=left, top=top)

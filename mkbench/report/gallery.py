@@ -1,21 +1,17 @@
 """Gallery of a run's figures of images: smaller copies for a page, and what they show in words."""
 
-import base64
-import io
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image
-
-from mkbench.errors import DataError
+from mkbench.report.figure_copies import read_figure
+from mkbench.report.part_overlay import PartOverlay, read_overlay
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import explainer_label
 from mkbench.runs.run_folder import FIGURES
 from mkbench.studies.mutual_knowledge.drawn_images import DrawnImage, read_drawn_images
 
 _NAME = re.compile(r"(?:sample-(?:unlabelled-)?\d+-(?P<explainer>.+)|segmentation-.+)\.png")
-_WIDTH, _QUALITY = 1000, 75  # pixels; of WebP
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,7 @@ class Picture:
         width: of the copy, pixels.
         height: of the copy, pixels.
         words: what it shows; None where the run does not say.
+        overlay: where its parts lie; None where the run does not say.
     """
 
     name: str
@@ -39,6 +36,7 @@ class Picture:
     width: int
     height: int
     words: DrawnImage | None = None
+    overlay: PartOverlay | None = None
 
     @property
     def title(self) -> str:
@@ -74,7 +72,7 @@ def read_gallery(run: Run, *, most: int) -> tuple[list[Picture], int]:
         The figures, and how many there are beside them.
 
     Raises:
-        DataError: a figure, a group file or the list of descriptors is damaged.
+        DataError: a figure, the file beside it, a group file or the list of descriptors is damaged.
     """
     figures = (run.folder / FIGURES).glob("*.png")
     paths = sorted(path for path in figures if _NAME.fullmatch(path.name) and path.is_file())
@@ -85,26 +83,15 @@ def read_gallery(run: Run, *, most: int) -> tuple[list[Picture], int]:
 
 
 def _read(path: Path) -> Picture:
-    """Read a figure and make a smaller copy; the run wrote the image that it is of to its metadata."""
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            sample_id = str(image.info.get("Title", ""))
-            copy = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"Expected a figure at {path}, found a damaged one ({error}); delete it, or draw it anew with `mkbench "
-            "predict` and --results.overwrite true."
-        ) from error
-    if copy.width > _WIDTH:
-        copy = copy.resize((_WIDTH, round(copy.height * _WIDTH / copy.width)), Image.Resampling.LANCZOS)
-    written = io.BytesIO()
-    copy.save(written, "WEBP", quality=_QUALITY)
+    """Read a figure; the run wrote the image that it is of to its metadata."""
+    figure = read_figure(path, "`mkbench predict` and --results.overwrite true")
     found = _NAME.fullmatch(path.name)
     return Picture(
         name=path.name,
-        sample_id=sample_id,
+        sample_id=figure.title,
         explainer=(found and found["explainer"]) or "",
-        uri=f"data:image/webp;base64,{base64.b64encode(written.getvalue()).decode('ascii')}",
-        width=copy.width,
-        height=copy.height,
+        uri=figure.uri,
+        width=figure.width,
+        height=figure.height,
+        overlay=read_overlay(path.with_suffix(".json"), width=figure.width, height=figure.height),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mkbench.errors import DataError, name_some
 from mkbench.report.gallery import Picture, read_gallery
+from mkbench.report.head_cards import HeadCards, read_head_cards
 from mkbench.report.removal_steps import removal_tables
 from mkbench.report.rendering import ShownTable, render, show_sections, show_table
 from mkbench.runs.finished_runs import Run, require_whole
@@ -20,16 +21,22 @@ _MOST_NAMES = 4  # of models in the title
 
 @dataclass(frozen=True)
 class _ShownRun:
-    """A run of the page: anchor, name, its figures, and what is recorded of it."""
+    """A run of the page: anchor, name, its figures, the cards of its heads, and what is recorded of it."""
 
     name: str
     label: str
     folder: str
     pictures: Sequence[tuple[Picture, Sequence[ShownTable]]]
     left_out: int
+    heads: HeadCards | None
     provenance: ShownTable
     command: str | None
     config: str | None
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the parts of any image have shapes that can be pointed at."""
+        return any(picture.overlay and picture.overlay.parts for picture, _ in self.pictures)
 
 
 def write_page(runs: Sequence[Run], path: Path) -> None:
@@ -67,6 +74,7 @@ def _show_run(run: Run, name: str, *, most: int) -> _ShownRun:
         folder=run.folder.as_posix(),
         pictures=[(one, _show_steps(one, f"{name}-image-{place}")) for place, one in enumerate(pictures, start=1)],
         left_out=left_out,
+        heads=read_head_cards(run, name, most=most) if run.system == "head_decomposition" else None,
         provenance=show_table(provenance_table(run), f"{name}-provenance"),
         command=command_again(run),
         config=_read_config(run.folder / CONFIG),

@@ -26,6 +26,7 @@ FOREGROUND = "foreground.json"
 _TEMPORARY = (
     *(".*.json.*", ".config.yaml.*", ".run.lock.*", f".{REPORT}.*"),
     *(f"{GROUPS}/.*.parquet.*", f"{CONTRIBUTIONS}/.*.safetensors.*", f"{FIGURES}/.*.png.*", f"{FIGURES}/.*.pdf.*"),
+    f"{FIGURES}/.*.json.*",
 )
 #: With what followed from fewer groups, or from other ones.
 _LEFT_BEHIND = (
@@ -36,6 +37,7 @@ _LEFT_BEHIND = (
 #: All that a run writes; anything else in the folder is the user's.
 _WRITTEN = (
     *(*_LEFT_BEHIND, f"{GROUPS}/*.parquet", f"{CONTRIBUTIONS}/*.safetensors", f"{FIGURES}/*.png", f"{FIGURES}/*.pdf"),
+    f"{FIGURES}/*.json",
     *(MANIFEST, DESCRIPTORS, ENVIRONMENT, LOG, f"{ANALYSES}/*.png", f"{ANALYSES}/*.pdf", f"{ANALYSES}/*.json"),
 )
 

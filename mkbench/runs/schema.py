@@ -158,6 +158,29 @@ class Environment(TypedDict, total=False):
     versions: dict[str, str]
 
 
+class DrawnPart(TypedDict):
+    """A part of an image in its figure.
+
+    ``number`` is the one that the figure has for it; ``outlines`` are closed polygons, filled by the even-odd rule,
+    of corners x, y in shares of the sides of the image.
+    """
+
+    number: int
+    descriptors: list[str]
+    outlines: list[list[tuple[float, float]]]
+
+
+class FigureRegions(TypedDict):
+    """A parsed ``figures/sample-*.json``, which says where in the figure of an image its parts lie.
+
+    ``panels`` are the places of the image in the figure: left, top, width and height in shares of the figure's sides.
+    """
+
+    schema_version: int
+    panels: list[tuple[float, float, float, float]]
+    parts: list[DrawnPart]
+
+
 #: Largest integer of which a 64-bit number still tells each from the next.
 _LARGEST = 2**53
 

@@ -13,6 +13,7 @@ from PIL import Image
 from mkbench.callbacks import ResultWriter, Visualiser
 from mkbench.callbacks.result_writer import find_writer
 from mkbench.datamodules import ClassGroup, Critters
+from mkbench.runs.schema import FigureRegions, find_fault
 from mkbench.systems import MutualKnowledge
 
 
@@ -41,6 +42,8 @@ def test_figures_are_drawn_of_classes_spread_over_the_list(
     for name in drawn:
         with Image.open(run / "figures" / name) as figure:
             assert figure.info["Title"] in images  # so that a page can say in words what it shows
+        regions = json.loads((run / "figures" / name).with_suffix(".json").read_text(encoding="utf-8"))
+        assert find_fault(regions, FigureRegions) is None  # so that it can say where the parts lie
 
 
 def test_no_sample_is_drawn_if_none_is_asked_for(command: Callable[..., Any], predict_words: list[str]) -> None:
@@ -56,8 +59,7 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any, system: A
     monkeypatch.setattr(
         "mkbench.callbacks.visualiser.sample_view", lambda result, index, *rest, **names: drawn.append(index)
     )
-    monkeypatch.setattr("mkbench.callbacks.visualiser.sample_figure", lambda view: None)
-    monkeypatch.setattr("mkbench.callbacks.visualiser.save_figure", lambda figure, path, title: None)
+    monkeypatch.setattr("mkbench.callbacks.visualiser._save_sample", lambda view, base, sample_id: None)
     trainer: Any = SimpleNamespace(callbacks=[writer], datamodule=data)
     batch = result.group if result is not None else ClassGroup(torch.zeros(0, 3, 8, 8, dtype=torch.uint8), 0, 0, ())
     Visualiser(samples=32).on_predict_batch_end(trainer, system, result, batch, 0)

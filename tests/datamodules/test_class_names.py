@@ -74,9 +74,7 @@ def test_a_name_may_repeat_as_in_published_lists(tmp_path):
 
 def test_missing_file_is_wrong_usage(tmp_path):
     for path in (tmp_path / "absent.txt", tmp_path):
-        with pytest.raises(
-            UsageError, match=r"Expected a file of class names at .*, found none; check --data\.class_n"
-        ):
+        with pytest.raises(UsageError, match=r"Expected a file of class names at .*, found none; check the path"):
             read_class_names(path)
 
 
@@ -163,5 +161,5 @@ def test_packaged_names_by_their_name_where_no_file_is(tmp_path, monkeypatch):
     assert (len(names), names["n01440764"]) == (1000, "tench")
     write(tmp_path, "owl\nbat", name="imagenet")
     assert read_class_names("imagenet") == ["owl", "bat"]
-    with pytest.raises(UsageError, match=r"--data\.class_names \(packaged names: imagenet\)"):
+    with pytest.raises(UsageError, match=r"found none; check the path \(packaged names: imagenet\)"):
         read_class_names("imagenets")

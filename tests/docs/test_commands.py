@@ -73,6 +73,7 @@ NOT_RUN = {
     "mkbench app": _SERVES,
     "mkbench app runs/demo runs/heads": _SERVES,
     "mkbench app local-dir:my-model": _SERVES,
+    "mkbench app local-dir:my-model --class-names names.txt --bank descriptors.json": _SERVES,
     "source .venv/bin/activate": "activates what is installed",
     "python make_model.py": "run as a file by test_the_tutorial",
     "python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 8 --json": _SMALL,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from report_runs import HOSTILE, titled, write_figure, write_object, write_run
+from report_runs import HOSTILE, titled, write_figure, write_object, write_regions, write_run
 
 from mkbench.errors import DataError
 from mkbench.report.page import write_page
@@ -39,7 +39,7 @@ class Outline(HTMLParser):
             self.headings.append(tag)
         self.scripts += tag == "script"
         lacking = (tag == "img" and not named.get("alt")) or (tag == "th" and "scope" not in named)
-        if lacking or (tag == "svg" and not named.get("aria-labelledby")):
+        if lacking or (tag == "svg" and not (named.get("aria-labelledby") or named.get("aria-label"))):
             self.silent.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -82,7 +82,7 @@ def test_page_of_several_runs(tmp_path: Path) -> None:
 
 def test_every_element_is_closed_and_speaks(tmp_path: Path) -> None:
     run = write_run(tmp_path / "vit")
-    write_figure(run, title="owl/0.png")
+    write_regions(write_figure(run, title="owl/0.png"), "striped wings")
     found = outline(page(tmp_path, run))
     assert found.open == []
     assert found.silent == []
@@ -93,7 +93,7 @@ def test_every_element_is_closed_and_speaks(tmp_path: Path) -> None:
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     """Of classes, descriptors, models, images and settings; the file name of a figure is the run's own."""
     run = write_run(tmp_path / "vit", HOSTILE, classes=(HOSTILE, "bat"), bank=[HOSTILE] * 3)
-    write_figure(run, title=f"{HOSTILE}/0.png")
+    write_regions(write_figure(run, title=f"{HOSTILE}/0.png"), HOSTILE)
     write_figure(run, "sample-00001-pca.png", title="bat/1.png")
     (run / "config.yaml").write_text(f"name: '{HOSTILE}'\n", encoding="utf-8")
     found = outline(path := page(tmp_path, run))
@@ -110,6 +110,26 @@ def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     write_figure(run, title="owl/0.png")
     first = page(tmp_path, run).read_bytes()
     assert page(tmp_path, run).read_bytes() == first
+
+
+def test_parts_say_their_descriptors(tmp_path: Path) -> None:
+    """To a pointer, to the keyboard and to a screen reader; a figure without such data is shown as ever."""
+    run = write_run(tmp_path / "vit")
+    write_regions(write_figure(run, title="owl/0.png"), "striped wings", "a long tail")
+    write_figure(run, "sample-00001-pca.png", title="bat/0.png")
+    text = page(tmp_path, run).read_text(encoding="utf-8")
+    assert text.count('<svg class="parts"') == 1
+    assert 'tabindex="0" role="img" aria-label="Part 2: a long tail"' in text
+    assert "<b>Part 1</b> striped wings</div>" in text
+    assert "Point at a part" in text
+
+
+def test_page_without_parts_does_not_speak_of_pointing(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "vit")
+    write_regions(write_figure(run, title="owl/0.png"))
+    text = page(tmp_path, run).read_text(encoding="utf-8")
+    assert '<svg class="parts"' not in text
+    assert "Point at a part" not in text
 
 
 def test_figures_beyond_the_limit_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +163,10 @@ def damage_figure(run: Path) -> None:
     (run / "figures" / "sample-00000-pca.png").write_bytes(b"damaged")
 
 
+def damage_regions(run: Path) -> None:
+    (run / "figures" / "sample-00000-pca.json").write_text('{"parts": 3}', encoding="utf-8")
+
+
 def damage_config(run: Path) -> None:
     (run / "config.yaml").write_bytes(b"\xff\xfe")
 
@@ -153,6 +177,7 @@ def damage_config(run: Path) -> None:
         (damage_group, "found a damaged one"),
         (lose_group, "found 1 missing, such as 00001-000"),
         (damage_figure, "Expected a figure at"),
+        (damage_regions, "sample-00000-pca.json panels, found none"),
         (damage_config, "in UTF-8"),
     ],
 )

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from report_runs import HOSTILE, write_run
+from report_runs import HOSTILE, write_figure, write_run
 
 from mkbench.report.page import write_page
 from mkbench.runs.finished_runs import read_runs
@@ -26,6 +26,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     names = ("ant", "bat", "cow", "dog", "eel", HOSTILE, "gnu", "hen")
     run = write_run(folder / "vit", classes=names)
+    write_figure(run, title="ant/0.png")
     write_page(read_runs(run), folder / "report.html")
     return folder / "report.html"
 
@@ -76,3 +77,12 @@ def test_without_an_address_rows_stay_as_written(page: Path, tmp_path: Path) -> 
     assert document.count("<script") == 1
     assert "<button" in document  # headings that can be pressed
     assert "onerror=" not in re.sub(r">[^<]*<", "><", document)  # as an attribute; as text it is a name
+
+
+def test_images_are_read_before_they_are_printed(page: Path, tmp_path: Path) -> None:
+    assert 'loading="lazy"' in page.read_text(
+        encoding="utf-8"
+    )  # those that nobody scrolls to would stay blank on paper
+    document = open_page(page, "", tmp_path / "1")
+    assert 'loading="lazy"' not in document
+    assert 'loading="eager"' in document

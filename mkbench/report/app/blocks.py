@@ -163,7 +163,7 @@ def make_page(gr: Any, shelf: ModelShelf, *, debug: bool = False) -> Any:
                     elem_id="sample",
                 )
                 query = gr.HTML(_query(find_query(first, None, menus.images[0])), elem_id="query")
-            with gr.Column(scale=3, min_width=320), gr.Tabs():
+            with gr.Column(scale=3, min_width=320), gr.Tabs(elem_id="views"):
                 tabs = []
                 for view in VIEWS:
                     with gr.Tab(view.title, elem_id=f"tab-{view.name}"):

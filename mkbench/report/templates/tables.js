@@ -89,6 +89,9 @@
     asked.scrollIntoView();
   }
 
+  // Images that nobody scrolled to are read once the page stands: paper needs them.
+  addEventListener("load", () => document.querySelectorAll("img").forEach((image) => (image.loading = "eager")));
+
   // Paper has nothing to click on; what figures say themselves, and configurations, stay folded.
   let closed = [];
   addEventListener("beforeprint", () => {

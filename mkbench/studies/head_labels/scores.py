@@ -88,6 +88,15 @@ def consistency_by_head(document: LabelDocument) -> dict[Head, int]:
     return {(head.texts.layer, head.texts.head): score for head, score in zip(document.heads, scores, strict=True)}
 
 
+def count_fits(fits: Sequence[bool] | None) -> int | None:
+    """Return how many of a head's first five texts fit its label; None where they were not judged.
+
+    >>> count_fits((True, False, True)), count_fits(None)
+    (2, None)
+    """
+    return None if fits is None else sum(fits[:NUM_TEXTS])
+
+
 def _count_reasons(document: LabelDocument) -> dict[str, dict[str, int]]:
     labels = (head.label.reason or NO_LABEL for head in document.heads if not head.label.label)
     judgements = (head.judgement.reason or NOT_JUDGED for head in document.heads if head.judgement.fits is None)

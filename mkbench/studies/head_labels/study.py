@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mkbench.concepts import ConceptBank
 from mkbench.errors import DataError, UsageError
+from mkbench.heads.head_values import Head
 from mkbench.heads.labels import (
     Judge,
     LabelContext,
@@ -86,7 +87,9 @@ class HeadOptions:
             raise UsageError(f"Expected --rank of 1 or more, beside --span data alone, found {self.rank}.")
 
 
-class _Text(TypedDict):
+class TextShare(TypedDict):
+    """A text of a head, and what share of the head's variance over images it explains, 0 to 1."""
+
     text: str
     explained_variance: float
 
@@ -94,7 +97,7 @@ class _Text(TypedDict):
 class _Head(TypedDict):
     layer: int
     head: int
-    texts: list[_Text]
+    texts: list[TextShare]
 
 
 class _Texts(TypedDict):
@@ -108,12 +111,17 @@ class HeadReport:
     Attributes:
         results: the run's ``results.json``, with the metrics of its heads.
         document: the labels.
-        explained: for each head, the share of its variance over images that its texts explain, 0 to 1.
+        texts: for each head, its texts, most important first.
     """
 
     results: RunResults
     document: LabelDocument
-    explained: tuple[float, ...]
+    texts: tuple[tuple[TextShare, ...], ...]
+
+    @property
+    def explained(self) -> tuple[float, ...]:
+        """For each head, the share of its variance over images that its texts explain, 0 to 1."""
+        return tuple(sum(text["explained_variance"] for text in of_head) for of_head in self.texts)
 
 
 def explain_heads(
@@ -164,11 +172,11 @@ def explain_heads(
     }
     completeness = _completeness(store, span, system)
     merged = _merge(run, results, document, completeness, settings, truncated=system.backbone.truncated_texts)
-    write_json(run / HEADS, {"schema_version": SCHEMA_VERSION, **_describe(store, span, pool, settings)})
+    described = _describe(store, span, pool, settings)
+    write_json(run / HEADS, {"schema_version": SCHEMA_VERSION, **described})
     document.write(run / LABELS)
     write_json(run / RESULTS, merged)
-    explained = span.explained_variance.double().sum(dim=1).tolist()
-    return HeadReport(merged, document, tuple(explained))
+    return HeadReport(merged, document, tuple(tuple(entry["texts"]) for entry in described["heads"]))
 
 
 def read_report(run: Run) -> HeadReport | None:
@@ -180,22 +188,37 @@ def read_report(run: Run) -> HeadReport | None:
     Raises:
         DataError: a damaged file, or texts and labels of other heads.
     """
-    path = run.folder / HEADS
-    texts = read_object(path)
+    texts = read_text_shares(run.folder)
     if texts is None or not (run.folder / LABELS).is_file():
         return None
-    fault = find_fault(texts, _Texts)
-    if fault is not None:
-        raise DataError(f"Expected in {path} {fault}; run `mkbench heads` again.")
     document = read_labels(run.folder / LABELS)
-    shares = {
-        (entry["layer"], entry["head"]): sum(text["explained_variance"] for text in entry["texts"])
-        for entry in texts["heads"]
-    }
     heads = [(head.texts.layer, head.texts.head) for head in document.heads]
-    if set(heads) != set(shares):
-        raise DataError(f"Expected {path} and {LABELS} of the same heads, found others; run `mkbench heads` again.")
-    return HeadReport(run.results, document, tuple(shares[head] for head in heads))
+    if set(heads) != set(texts):
+        raise DataError(
+            f"Expected {run.folder / HEADS} and {LABELS} of the same heads, found others; run `mkbench heads` again."
+        )
+    return HeadReport(run.results, document, tuple(texts[head] for head in heads))
+
+
+def read_text_shares(run: Path) -> dict[Head, tuple[TextShare, ...]] | None:
+    """Read the texts of each head of a run from its ``heads.json``; None before ``explain_heads``.
+
+    Args:
+        run: folder of a run.
+
+    Raises:
+        DataError: a damaged file.
+
+    >>> read_text_shares(Path("nowhere")) is None
+    True
+    """
+    content = read_object(run / HEADS)
+    if content is None:
+        return None
+    fault = find_fault(content, _Texts)
+    if fault is not None:
+        raise DataError(f"Expected in {run / HEADS} {fault}; run `mkbench heads` again.")
+    return {(entry["layer"], entry["head"]): tuple(entry["texts"]) for entry in content["heads"]}
 
 
 def _find_span(

@@ -1,16 +1,15 @@
 """Tables of labelled heads: the metrics of a run, its heads one by one, and several runs side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Group
 from rich.text import Text
 
-from mkbench.heads.labels import LabelledHead
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import RANDOM_WEIGHTS, find_metric, model_label
 from mkbench.runs.schema import MetricResult, RunResults
-from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED
+from mkbench.studies.head_labels.scores import NUM_TEXTS, SHUFFLED, count_fits
 from mkbench.studies.head_labels.study import HeadReport
 from mkbench.studies.metric_columns import metric_column, own_columns, own_metrics
 from mkbench.tables import (
@@ -38,8 +37,12 @@ _PERMUTED = "permuted labels: the same labels shuffled over the heads; ✔ highe
 _EXPLAINED = ("top1_mean_ablated", "top1_reconstructed", "concept_consistency")
 
 
-def metrics_table(results: RunResults) -> ResultTable:
+def metrics_table(results: RunResults, names: Collection[str] | None = None) -> ResultTable:
     """Declare the metrics of a run, each with its interval, its value under permuted labels, and its images or heads.
+
+    Args:
+        results: of the run.
+        names: of the metrics; None: all.
 
     >>> metric = {"name": "top1", "explainer": None, "value": 0.5, "interval": [0.4, 0.6], "n": 9}
     >>> len(metrics_table({"metrics": [metric]}).rows)
@@ -57,14 +60,13 @@ def metrics_table(results: RunResults) -> ResultTable:
         Column("permuted labels", permuted, decimals=3, absent=""),
         Column("n", "n"),
     ]
-    rows = [metric for metric in results["metrics"] if not metric["name"].endswith(f"_{SHUFFLED}")]
+    rows = [
+        metric
+        for metric in results["metrics"]
+        if not metric["name"].endswith(f"_{SHUFFLED}") and (names is None or metric["name"] in names)
+    ]
     explained = [f"{row['name']}: {CATALOGUE[row['name']].meaning}." for row in rows if row["name"] in _EXPLAINED]
     return ResultTable(columns, rows, notes=[*explained, _PERMUTED], look="airy")
-
-
-def _score(head: LabelledHead) -> int | None:
-    fits = head.judgement.fits
-    return None if fits is None else sum(fits[:NUM_TEXTS])
 
 
 def heads_table(report: HeadReport) -> ResultTable:
@@ -73,7 +75,7 @@ def heads_table(report: HeadReport) -> ResultTable:
         Column("layer", lambda row: row[0].texts.layer),
         Column("head", lambda row: row[0].texts.head),
         Column("label", lambda row: row[0].label.label or None, text=True),
-        Column("CCS", lambda row: _score(row[0])),
+        Column("CCS", lambda row: count_fits(row[0].judgement.fits)),
         Column("explained", lambda row: row[1], decimals=0, scale=100, unit="%"),
         Column(f"first {NUM_TEXTS} texts", lambda row: "; ".join(row[0].texts.texts), text=True),
     ]

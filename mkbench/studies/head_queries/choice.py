@@ -118,8 +118,12 @@ def require_comparable(heads: Sequence[Head], *, seeds: int) -> None:
         raise UsageError(f"Expected --seeds of 1 or more, found {seeds}.")
 
 
-def require_words(texts: Sequence[str]) -> tuple[str, ...]:
+def require_words(texts: Sequence[str], *, where: str = "") -> tuple[str, ...]:
     """Return texts without the space around them.
+
+    Args:
+        texts: any number.
+        where: what the sentence says of where they come from, such as " in names.txt".
 
     Raises:
         UsageError: one of them is empty, or longer than any model reads.
@@ -133,6 +137,6 @@ def require_words(texts: Sequence[str]) -> tuple[str, ...]:
     longest = max(map(len, words), default=0)
     if longest > _MOST_CHARACTERS:
         raise UsageError(
-            f"Expected a text of at most {_MOST_CHARACTERS:,} characters, found one of {longest:,}; shorten it."
+            f"Expected a text of at most {_MOST_CHARACTERS:,} characters{where}, found one of {longest:,}; shorten it."
         )
     return words

@@ -76,3 +76,18 @@ def test_missing_gradio(command: Callable[..., Any], monkeypatch: pytest.MonkeyP
     outcome = command("app", "nowhere")
     assert (outcome.code, outcome.error.count("\n")) == (2, 1)
     assert "pip install 'mkbench[app]'" in outcome.error
+
+
+def test_class_names_beside_runs_alone(command: Callable[..., Any], tmp_path: Path) -> None:
+    write_run(tmp_path / "vit")
+    (tmp_path / "names.txt").write_text("owl\nbat")
+    (tmp_path / "bank.txt").write_text("wings\nlarge eyes")
+    outcome = command("app", "vit", "--class-names", "names.txt", "--bank", "bank.txt")
+    assert (outcome.code, outcome.error.count("\n")) == (2, 1)
+    assert "Expected a model for --class-names and --bank, found runs alone" in outcome.error
+
+
+def test_class_names_without_descriptors(command: Callable[..., Any]) -> None:
+    outcome = command("app", "local-dir:nowhere", "--class-names", "names.txt")
+    assert (outcome.code, outcome.error.count("\n")) == (2, 1)
+    assert "Expected --class-names and --bank together, found no --bank" in outcome.error

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ pytestmark = [
     ),
     pytest.mark.skipif(CHROMIUM is None, reason=REASON),
 ]
+OWN_BANK = ("wings", "large eyes", "a tail", "red fur", "horns")
 #: Models of the page by what they are here.
 LABELLED, RESNET, DAMAGED = "Critters ViT-S", "Critters RN", "Critters ViT-M"
 
@@ -55,23 +57,31 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     labelled, damaged = predict(folder, "heads.yaml", "critters-vit-s"), predict(folder, "heads.yaml", "critters-vit-m")
     resnet = predict(folder, "mutual_knowledge.yaml", "critters-rn", "--model.refine=none")
     assert main(["heads", str(labelled)]) == 0
-    (folder / "temporary").mkdir()
+    with serving(folder, labelled, resnet, damaged) as app:
+        (damaged / "labels.json").write_text("[")
+        yield app
+    assert list(app.uploads.iterdir()) == []  # what was uploaded is deleted
+
+
+@contextmanager
+def serving(folder: Path, *words: object) -> Iterator[Served]:
+    """`mkbench app` with the given words, as long as it is needed."""
+    uploads = folder / "temporary"
+    uploads.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "mkbench", "app", str(labelled), str(resnet), str(damaged)],
+        [sys.executable, "-m", "mkbench", "app", *map(str, words)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(folder / "temporary")},
+        env={**os.environ, "TMPDIR": str(uploads)},
     )
     assert process.stdout is not None
     try:
         line = next(line for line in process.stdout if line.startswith("app: "))
-        (damaged / "labels.json").write_text("[")
-        yield Served(line.split()[1], folder / "temporary")
+        yield Served(line.split()[1], uploads)
     finally:
         process.terminate()
         process.wait(timeout=60)
         process.stdout.close()
-    assert list((folder / "temporary").iterdir()) == []  # what was uploaded is deleted
 
 
 @pytest.fixture
@@ -145,6 +155,50 @@ def test_each_view_shows_its_result_and_its_example(browser: Browser, served: Se
         assert example["question"]["text"] != "wings"
     assert page.errors == []
     assert page.strangers(served.address) == []
+
+
+def test_all_views_are_in_sight_on_a_phone(browser: Browser, served: Served) -> None:
+    page = open_app(browser, served)
+    page.resize(390, 844)
+    for view in VIEWS:
+        tab = f"#tab-{view.name}-button"
+        page.run(f"document.querySelector('{tab}')?.scrollIntoView({{block: 'center'}})")
+        in_sight = f"""(() => {{ const box = document.querySelector('{tab}')?.getBoundingClientRect();
+            const found = box && document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+            return found?.id === 'tab-{view.name}-button' && 0 <= box.left && box.right <= 390; }})()"""
+        page.wait(in_sight)  # nothing lies over it, so that one tap reaches it
+        ask(page, view.name)
+        shown(page, view.name)
+        assert page.run("document.documentElement.scrollWidth") == 390
+    assert page.errors == []
+
+
+def test_local_model_with_names_and_descriptors_of_its_own(browser: Browser, tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("owl\nbat\n<b>fox</b>\n")
+    (tmp_path / "bank.txt").write_text("\n".join(OWN_BANK))
+    texts = (f"--class-names={tmp_path / 'names.txt'}", f"--bank={tmp_path / 'bank.txt'}")
+    words = (f"local-dir:{tiny_model}", "critters-rn", *texts, f"--out={tmp_path / 'runs'}")
+    with serving(tmp_path, *words) as app:
+        page = open_app(browser, app)
+        for view in VIEWS:
+            ask(page, view.name)
+            document = shown(page, view.name)
+            if view.name == KNOWLEDGE:
+                assert_explained_by_own_texts(document["result"])
+        page.choose("#model input", "critters-rn")
+        page.wait("document.querySelector('#about')?.innerText.startsWith('critters-rn')")
+        ask(page, "topic_segmentation")
+        assert "The attention heads of critters-rn cannot be told apart" in said(page)
+        ask(page, KNOWLEDGE)
+        assert_explained_by_own_texts(shown(page, KNOWLEDGE)["result"])
+        assert page.errors == []
+        assert page.strangers(app.address) == []
+
+
+def assert_explained_by_own_texts(explained: dict[str, Any]) -> None:
+    assert sorted(explained["predictions"]) == ["<b>fox</b>", "bat", "owl"]
+    assert {one["text"] for one in explained["concepts"]} <= {*OWN_BANK}
+    assert explained["concepts"]
 
 
 def test_two_users_at_once_do_not_mix(browser: Browser, served: Served, tmp_path: Path) -> None:

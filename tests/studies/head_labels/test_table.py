@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from mkbench.heads.labels import HeadLabel, HeadTexts, Judgement, LabelDocument, LabelledHead, Source
 from mkbench.metrics.catalogue import CATALOGUE
 from mkbench.runs.finished_runs import Run
-from mkbench.studies.head_labels.study import HeadReport
+from mkbench.studies.head_labels.study import HeadReport, TextShare
 from mkbench.studies.head_labels.table import show_report
 from mkbench.studies.head_labels.write import write_heads
 
@@ -42,11 +42,17 @@ def head(number: int, label: str | None, fits: tuple[bool, ...] | None) -> Label
     return LabelledHead(texts, HeadLabel(label, source, None if label else "no label"), Judgement(fits, source))
 
 
+def texts(share: float) -> tuple[TextShare, ...]:
+    return ({"text": "a red ball", "explained_variance": share},)
+
+
 @pytest.mark.parametrize("separates", [True, False])
 def test_report_shows_heads_metrics_and_chance(separates: bool) -> None:
     document = LabelDocument((head(0, "colour", (True, True)), head(1, None, None)), (), {}, {})
     of_heads = [metric("association", 0.5, [0.0, 1.0]), metric("association_shuffled", 0.25, [0.0, 0.5])]
-    lines = printed(show_report(HeadReport(results(*of_heads, separates=separates), document, (0.875, 0.25))))
+    lines = printed(
+        show_report(HeadReport(results(*of_heads, separates=separates), document, (texts(0.875), texts(0.25))))
+    )
     assert lines[0] == "Heads of ViT"
     assert "11 0 colour 2 88% a red ball; a blue sky" in lines
     assert "11 1 – – 25% a red ball; a blue sky" in lines
@@ -59,7 +65,7 @@ def test_report_shows_heads_metrics_and_chance(separates: bool) -> None:
 def test_notes_of_one_run_explain_its_rows_by_their_names() -> None:
     document = LabelDocument((head(0, "colour", (True, True)),), (), {}, {})
     of_heads = [metric("top1_mean_ablated", 0.5), metric("concept_consistency", 0.25)]
-    lines = printed(show_report(HeadReport(results(*of_heads), document, (0.875,))))
+    lines = printed(show_report(HeadReport(results(*of_heads), document, (texts(0.875),))))
     text = " ".join(lines)
     for name in ("top1_mean_ablated", "concept_consistency"):
         assert any(line.startswith(f"{name} 0.") for line in lines)
