@@ -90,9 +90,12 @@ def _unit(rows: Array) -> Array:
 
 
 def _prominent(features: Array) -> Array:
-    """Positive entries of the second left singular vector of all patches; a majority of them is the background."""
-    rows = _unit(features.reshape(-1, features.shape[-1]))
-    vector = np.linalg.svd(rows, full_matrices=False)[0][:, 1]
+    """Positive entries of the second left singular vector of all patches; a majority of them is the background.
+
+    Where exactly half of them are positive, the largest entry of the right singular vector is.
+    """
+    left, _, right = np.linalg.svd(_unit(features.reshape(-1, features.shape[-1])), full_matrices=False)
+    vector = left[:, 1] * np.sign(right[1, np.abs(right[1]).argmax()])
     share = (vector > 0).mean()
     return (-vector if 0.5 < share < 1 else vector) > 0
 
