@@ -86,7 +86,7 @@ class ResultWriter(Callback):
         if trainer.is_global_zero:
             clear_temporary(self.folder)
         self._manifest = self._labelled(describe_run(pl_module, data))
-        finished = () if self.overwrite else self._finished(pl_module, data, warn=trainer.is_global_zero)
+        finished = () if self.overwrite else self._finished(trainer, pl_module, data)
         data.finished = frozenset(finished)
         self.already_finished = data.finished >= {spec.key for spec in data.specs}
 
@@ -124,26 +124,39 @@ class ResultWriter(Callback):
         """Return a document with the name that the user gave the model, if there is one."""
         return document if self.name is None else {**document, "model": {**document["model"], "label": self.name}}
 
-    def _finished(self, system: BenchmarkSystem, data: ClassGroupDataModule, *, warn: bool) -> list[str]:
-        """Return the groups that need not be computed: those of this very run whose files are whole."""
-        files = finished_groups(self.folder)
+    def _finished(self, trainer: L.Trainer, system: BenchmarkSystem, data: ClassGroupDataModule) -> list[str]:
+        """Return the groups that need not be computed: those of this very run whose files are whole.
+
+        Every device reads its share of them and is told of the others.
+        """
+        tell = trainer.strategy.broadcast
+        files = tell(finished_groups(self.folder))
         earlier = read_manifest(self.folder) or {}
-        if files and not is_same_run(self.folder, earlier, self._manifest):
+        same = not (files and trainer.is_global_zero) or is_same_run(self.folder, earlier, self._manifest)
+        if not tell(same):
             raise UsageError(
                 f"Expected {self.folder} to be empty or to hold the same run, found one that differs in "
                 f"{', '.join(differences(earlier, self._manifest))}; name another --results.root or add "
                 "--results.overwrite true."
             )
         self._outdated = bool(files) and earlier != self._manifest
-        specs = [spec for spec in data.specs if spec.key in files]
+        there = set(files)
+        specs = [spec for spec in data.specs if spec.key in there]
 
-        def why_not(spec: GroupSpec) -> str | None:
-            return why_computed_again(self.folder, spec, earlier["groups"].get(spec.key, ()), system, data)
+        def why_not(spec: GroupSpec) -> str | Exception | None:
+            try:
+                return why_computed_again(self.folder, spec, earlier["groups"].get(spec.key, ()), system, data)
+            except (MkbenchError, OSError) as error:  # the other devices wait for an answer: all raise it together
+                return error
 
+        share = specs[trainer.global_rank :: trainer.world_size]
         with ThreadPoolExecutor(max(1, data.num_workers)) as threads:  # they wait for the disk
-            reasons = dict(zip((spec.key for spec in specs), threads.map(why_not, specs), strict=True))
-        for key, reason in reasons.items():
-            if reason is not None and warn:
+            own = dict(zip((spec.key for spec in share), threads.map(why_not, share), strict=True))
+        reasons = {key: why for rank in range(trainer.world_size) for key, why in tell(own, rank).items()}
+        for key, reason in sorted(reasons.items()):
+            if isinstance(reason, Exception):
+                raise reason
+            if reason is not None and trainer.is_global_zero:
                 warnings.warn(f"The group {key} is computed again: {reason}", MkbenchWarning, stacklevel=2)
         return [key for key, reason in reasons.items() if reason is None]
 

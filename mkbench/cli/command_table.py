@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "heads text-neighbors": "mkbench.cli.commands.head_queries:TEXT_NEIGHBORS",
     "heads topic-segmentation": "mkbench.cli.commands.head_queries:TOPIC_SEGMENTATION",
     "heads contrastive-segmentation": "mkbench.cli.commands.head_queries:CONTRASTIVE_SEGMENTATION",
+    "heads gallery": "mkbench.cli.commands.head_gallery",
     "heads remove": "mkbench.cli.commands.head_removal",
     "heads prune": "mkbench.cli.commands.head_pruning",
     "heads truth": "mkbench.cli.commands.head_truth",

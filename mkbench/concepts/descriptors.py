@@ -5,9 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mkbench.concepts.linalg import require_finite, unit_rows
+from mkbench.concepts.linalg import bank_cosines, require_finite, unit_rows
 from mkbench.concepts.transport import sinkhorn
 
+# Cosines held at once, 256 MB of float64: more than a group of images has with a bank of the usual size.
+_COSINES_AT_ONCE = 2**25
 LOGIT_SCALE = 2.5  # the paper's factor on every cosine that becomes a score
 
 
@@ -169,6 +171,62 @@ def assign_descriptors_batch(
     return Assignment(ids, empty, few, single)
 
 
+def _rows_at_once(cosines_of_a_row: int) -> int:
+    """How many rows (images with their parts, or classes) may have all their cosines in memory."""
+    return max(1, _COSINES_AT_ONCE // max(1, cosines_of_a_row))
+
+
+def assign_to_embeddings(
+    part_embeddings: Tensor,
+    bank: Tensor,
+    image_logits: Tensor,
+    present: Tensor,
+    *,
+    topk: int = 3,
+    pool: int = 500,
+    margin: float = 0.02,
+    transport: bool = True,
+) -> Assignment:
+    """Give every part its descriptors by its embedding; with a large bank, by a few images at a time.
+
+    Args:
+        part_embeddings: (B, L, d) of the parts; any finite value where a part is absent.
+        bank: (D, d) unit rows of the prompted descriptors.
+        image_logits: (B, D) cosines of the plain images and the bare descriptors, the relevance.
+        present: (B, L) bool, which parts exist.
+        topk: as for `assign_descriptors_batch`.
+        pool: as there.
+        margin: as there.
+        transport: as there.
+
+    Returns:
+        `Assignment`.
+
+    Raises:
+        ValueError: as `assign_descriptors_batch`.
+
+    Example:
+        >>> bank, present = torch.eye(2), torch.ones(1, 2, dtype=torch.bool)
+        >>> assign_to_embeddings(torch.eye(2)[None], bank, torch.zeros(1, 2), present, topk=1).ids.tolist()
+        [[[0], [1]]]
+    """
+    images = _rows_at_once(part_embeddings.shape[1] * len(bank))
+    rows = zip(*(torch.split(tensor, images) for tensor in (part_embeddings, image_logits, present)), strict=True)
+    found = [
+        assign_descriptors_batch(
+            bank_cosines(embeddings, bank),  # (images, parts, bank)
+            relevance,
+            there,
+            topk=topk,
+            pool=pool,
+            margin=margin,
+            transport=transport,
+        )
+        for embeddings, relevance, there in rows
+    ]
+    return Assignment(*(torch.cat(some) for some in zip(*found, strict=True)))
+
+
 def assign_descriptors(
     part_logits: Tensor,
     image_logits: Tensor,
@@ -285,5 +343,9 @@ def language_concepts(class_embeddings: Tensor, bank_embeddings: Tensor, num_con
         raise ValueError(f"num_concepts must be at least 1, found {num_concepts}")
     require_finite(class_embeddings, name="class_embeddings")
     require_finite(bank_embeddings, name="bank_embeddings")
-    cosines = unit_rows(class_embeddings.double()) @ unit_rows(bank_embeddings.double()).T  # (classes, bank)
-    return cosines.sort(dim=1, descending=True, stable=True).indices[:, :num_concepts]
+    bank = unit_rows(bank_embeddings.double()).T
+    chosen = [
+        (classes @ bank).sort(dim=1, descending=True, stable=True).indices[:, :num_concepts].clone()  # (classes, bank)
+        for classes in torch.split(unit_rows(class_embeddings.double()), _rows_at_once(len(bank_embeddings)))
+    ]
+    return torch.cat(chosen)

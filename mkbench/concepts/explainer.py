@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.concepts.descriptors import assign_descriptors_batch, merge_descriptors
+from mkbench.concepts.descriptors import assign_to_embeddings, merge_descriptors
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.part_sizes import PartSizes
@@ -159,9 +159,9 @@ class PartsExplainer(PartSizes):
         embeddings, boxes = embed_parts(labels, pixels, context, self.regions, chunk=self.chunk)
         with context.stage("assign"):
             relevance = context.relevance()  # (images, bank)
-            logits = embeddings.double() @ context.prompted_embeddings.double().T  # (images, parts, bank)
-            assigned = assign_descriptors_batch(
-                logits,
+            assigned = assign_to_embeddings(
+                embeddings,
+                context.prompted_embeddings,
                 relevance,
                 present,
                 topk=self.topk,

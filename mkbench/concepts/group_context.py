@@ -9,6 +9,7 @@ from torch import Tensor
 from mkbench.backbones import Backbone
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.foreground import Stage, no_stage
+from mkbench.concepts.linalg import bank_cosines
 from mkbench.concepts.refine import Refinement
 
 
@@ -81,7 +82,7 @@ class GroupContext:
 
     def relevance(self) -> Tensor:
         """Return the cosines of images and bare descriptors, (B, D) float64: how relevant each descriptor is."""
-        return self.image_embedding.double() @ self.bare_embeddings.double().T
+        return bank_cosines(self.image_embedding, self.bare_embeddings)
 
     def __post_init__(self) -> None:
         images, size = self.images.shape[0], self.images.shape[-1]

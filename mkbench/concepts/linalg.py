@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+# More descriptors than a bank usually has, so that the results of such a bank are those of a single product.
+_BANK_AT_ONCE = 2**15
+
 
 def require_finite(values: Tensor, *, name: str) -> None:
     """Refuse NaN and infinity where they would spread silently through a decomposition.
@@ -92,3 +95,21 @@ def principal_scores(rows: Tensor, count: int) -> Tensor:
     rounding = max(rows.shape[-2:]) * torch.finfo(torch.float64).eps
     floor = rows.square().sum(dim=(-2, -1)) * rounding**2
     return centred @ leading_directions(centred, count, floor=floor)
+
+
+def bank_cosines(rows: Tensor, bank: Tensor) -> Tensor:
+    """Cosines of unit rows and the descriptors of a bank in float64, of which only a part is held in float64 at once.
+
+    Args:
+        rows: (..., d) unit rows.
+        bank: (D, d) unit rows.
+
+    Returns:
+        (..., D) float64. Up to 32,768 descriptors they are one product, to the last bit.
+
+    Example:
+        >>> bank_cosines(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
+        [[0.0, 1.0]]
+    """
+    wide = rows.double()
+    return torch.cat([wide @ some.double().T for some in torch.split(bank, _BANK_AT_ONCE)], dim=-1)

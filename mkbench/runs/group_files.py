@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, overload
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -188,6 +188,41 @@ def finished_groups(run: Path) -> list[str]:
 def read_groups(run: Path, keys: Sequence[str]) -> list[GroupRecord]:
     """Read the groups of a run in the given order."""
     return [read_group(group_path(run, key)) for key in keys]
+
+
+class GroupFiles(Sequence[GroupRecord]):
+    """The groups of a run, each read from its file when it is asked for, so that memory need not hold all of them.
+
+    Args:
+        run: folder of the run.
+        keys: of its groups, in the wanted order.
+
+    >>> len(GroupFiles(Path("nowhere"), ["00000-000"]))
+    1
+    """
+
+    def __init__(self, run: Path, keys: Sequence[str]) -> None:
+        self._run, self._keys = run, list(keys)
+
+    @overload
+    def __getitem__(self, index: int) -> GroupRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "GroupFiles": ...
+
+    def __getitem__(self, index: int | slice) -> "GroupRecord | GroupFiles":
+        """Read a group, or return some of them unread.
+
+        Raises:
+            DataError: the file is damaged or no group file.
+        """
+        if isinstance(index, slice):
+            return GroupFiles(self._run, self._keys[index])
+        return read_group(group_path(self._run, self._keys[index]))
+
+    def __len__(self) -> int:
+        """Count the groups."""
+        return len(self._keys)
 
 
 def read_columns(run: Path, names: Sequence[str], *, optional: pa.Schema | None = None) -> pa.Table:

@@ -14,7 +14,7 @@ from mkbench import __version__
 from mkbench.backbones import model_entries
 from mkbench.datamodules.base import ClassGroupDataModule
 from mkbench.errors import DataError
-from mkbench.runs.group_files import finished_groups, read_groups
+from mkbench.runs.group_files import GroupFiles, finished_groups
 from mkbench.runs.schema import SCHEMA_VERSION
 from mkbench.systems.base import BenchmarkSystem
 
@@ -57,8 +57,7 @@ def build_results(
     """
     keys = [spec.key for spec in data.specs]
     found = sorted(set(finished_groups(run)) & set(keys)) if partial else keys
-    records = read_groups(run, found)
-    summary = system.summarise(records, data)
+    summary = system.summarise(GroupFiles(run, found), data)
     if not summary["images"]:
         unreadable = summary["unreadable"]
         raise DataError(f"Expected images to explain, found {len(unreadable)} that cannot be read: {unreadable[0]}")

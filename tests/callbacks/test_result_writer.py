@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mkbench.callbacks import ResultWriter
+from mkbench.callbacks import ResultWriter, result_writer
 from mkbench.cli.main import main
 from mkbench.datamodules import Critters
-from mkbench.errors import UsageError
+from mkbench.errors import DataError, UsageError
 from mkbench.runs.group_files import read_group, read_groups
-from mkbench.systems import MutualKnowledge
+from mkbench.systems import MutualKnowledge, group_reuse
 from mkbench.systems.provenance import build_results, folder_name
 from mkbench.systems.records.summary import summarise
 
@@ -328,6 +329,70 @@ def test_metrics_of_the_system_are_those_of_the_results(tmp_path: Path, tiny_mod
     # The results can be built again from the folder alone, wherever it lies.
     shutil.copytree(tmp_path / "tiny" / "groups", tmp_path / "moved" / "groups")
     assert json.loads(json.dumps(build_results(tmp_path / "moved", system, data))) == results
+
+
+@pytest.mark.parametrize(("rank", "share"), [(0, [KEYS[0], KEYS[2]]), (1, [KEYS[1]])])
+def test_each_of_two_devices_reads_its_share_of_the_finished_groups(
+    run: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, rank: int, share: list[str]
+) -> None:
+    read: list[str] = []
+    manifest = json.loads((run / "manifest.json").read_text())
+    monkeypatch.setattr(result_writer, "describe_run", lambda system, data: manifest)
+    monkeypatch.setattr(group_reuse, "read_group", lambda path: read.append(path.stem) or read_group(path))
+    data = Critters(images_per_class=2, limit_classes=3, num_workers=0)
+
+    def broadcast(told: Any, source: int = 0) -> Any:
+        """Return what a device tells; the other one finds its whole share in order."""
+        return told if source == rank or not isinstance(told, dict) else rest
+
+    rest = dict.fromkeys(sorted(set(KEYS) - set(share)))
+    trainer = trainer_of(2, data)
+    trainer.is_global_zero, trainer.global_rank, trainer.strategy = (
+        rank == 0,
+        rank,
+        SimpleNamespace(broadcast=broadcast),
+    )
+    writer = ResultWriter(run.parent)
+    writer.setup(trainer, MutualKnowledge(f"local-dir:{tiny_model}"), "predict")
+    assert sorted(read) == share
+    assert data.finished == set(KEYS)
+    assert writer.already_finished
+
+
+def test_fault_that_another_device_found_is_raised_by_all(
+    run: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    monkeypatch.setattr(result_writer, "describe_run", lambda system, data: manifest)
+    data = Critters(images_per_class=2, limit_classes=3, num_workers=0)
+    there = {KEYS[1]: DataError("Expected an image, found none; look.")}
+    trainer = trainer_of(2, data)
+    trainer.global_rank = 0
+    trainer.strategy = SimpleNamespace(
+        broadcast=lambda told, source=0: pickle.loads(pickle.dumps(there if source else told))
+    )
+    with pytest.raises(DataError, match="Expected an image, found none; look"):
+        ResultWriter(run.parent).setup(trainer, MutualKnowledge(f"local-dir:{tiny_model}"), "predict")
+
+
+def test_fault_of_the_own_share_is_told_before_it_is_raised(
+    run: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def fail(*_: Any) -> str:
+        raise OSError("no such disk")
+
+    manifest = json.loads((run / "manifest.json").read_text())
+    monkeypatch.setattr(result_writer, "describe_run", lambda system, data: manifest)
+    monkeypatch.setattr(result_writer, "why_computed_again", fail)
+    data = Critters(images_per_class=2, limit_classes=3, num_workers=0)
+    trainer = trainer_of(1, data)
+    trainer.global_rank = 0
+    trainer.strategy = SimpleNamespace(broadcast=lambda value, source=0: told.append(value) or value)
+    with pytest.raises(OSError, match="no such disk"):
+        ResultWriter(run.parent).setup(trainer, MutualKnowledge(f"local-dir:{tiny_model}"), "predict")
+    assert isinstance(told[-1][KEYS[0]], OSError)
 
 
 def trainer_of(devices: int, data: Any) -> Any:

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from mkbench.concepts import assign_descriptors, assign_descriptors_batch, language_concepts, merge_descriptors
+from mkbench.concepts import (
+    assign_descriptors,
+    assign_descriptors_batch,
+    descriptors,
+    language_concepts,
+    linalg,
+    merge_descriptors,
+)
+from mkbench.concepts.descriptors import assign_to_embeddings
+from mkbench.concepts.linalg import bank_cosines
 
 
 def plain_assignment(logits, relevance, *, pool, transport, topk=3, margin=0.02):
@@ -206,3 +215,37 @@ def test_language_concepts_refuse_what_does_not_fit():
         language_concepts(torch.zeros(2, 3), torch.zeros(5, 4), 2)
     with pytest.raises(ValueError, match="num_concepts must be at least 1"):
         language_concepts(torch.zeros(2, 3), torch.zeros(5, 3), 0)
+
+
+@pytest.mark.parametrize("transport", [True, False])
+def test_large_bank_gives_by_chunks_what_it_gives_as_a_whole(transport, monkeypatch):
+    # Of few digits, so that products are exact: descriptors 0 and 40, in two chunks, are tied.
+    generator = torch.Generator().manual_seed(0)
+    bank = torch.randint(-2000, 2000, (60, 8), generator=generator) / 4096
+    bank[0] = bank[40] = 0.5
+    parts = torch.randint(-2000, 2000, (5, 3, 8), generator=generator) / 4096
+    parts[0, 0] = 1
+    relevance, present = torch.zeros(5, 60), torch.rand(5, 3, generator=generator) < 0.8
+    present[0] = True
+    whole = assign_to_embeddings(parts, bank, relevance, present, pool=40, transport=transport)
+    logits = parts.double() @ bank.double().T
+    assert [w.tolist() for w in whole] == [
+        found.tolist() for found in assign_descriptors_batch(logits, relevance, present, pool=40, transport=transport)
+    ]
+    asked = []
+    monkeypatch.setattr(linalg, "_BANK_AT_ONCE", 7)
+    monkeypatch.setattr(descriptors, "_COSINES_AT_ONCE", 2 * 3 * 60)  # two images
+    monkeypatch.setattr(descriptors, "bank_cosines", lambda *given: asked.append(len(given[0])) or bank_cosines(*given))
+    chunked = assign_to_embeddings(parts, bank, relevance, present, pool=40, transport=transport)
+    assert asked == [2, 2, 1]
+    assert [c.tolist() for c in chunked] == [w.tolist() for w in whole]
+    assert transport or chunked.ids[0, 0, :2].tolist() == [0, 40]  # the lower one comes first
+
+
+def test_many_classes_have_by_chunks_the_concepts_they_have_as_a_whole(monkeypatch):
+    bank = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    classes = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]])
+    whole = language_concepts(classes, bank, 2)
+    assert whole.tolist() == [[0, 2], [1, 0], [0, 2]]
+    monkeypatch.setattr(descriptors, "_COSINES_AT_ONCE", 3)
+    assert language_concepts(classes, bank, 2).tolist() == whole.tolist()

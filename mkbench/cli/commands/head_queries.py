@@ -21,7 +21,7 @@ _IMAGE = _required(help="sample id of the run's data, or an image file")
 _TEXT = _required(help="what to look for; encoded as it is")
 _ANY_HEAD: Option = {"type": read_head, "metavar": "LAYER.HEAD", "help": "one head, both numbers from 0, such as 3.2"}
 _HEAD = _required(**_ANY_HEAD)
-_TOP: Option = {"type": int, "default": 8, "help": "how many images"}
+TOP: Option = {"type": int, "default": 8, "help": "how many images"}
 _PROPERTY = _required(dest="property_name", help="as `mkbench heads RUN` names it in labels.json")
 _TEXTS = _required(nargs=2, metavar=("A", "B"), help="both texts; encoded as they are")
 
@@ -89,26 +89,26 @@ class HeadQuery:
         return 0
 
 
-_OF_IMAGES = "product as published, product of directions, or that without the mean of the images"
+OF_IMAGES = "product as published, product of directions, or that without the mean of the images"
 _OF_PATCHES = "product as published, product of directions, or the product without its mean over the patches"
 
 PROPERTY_NEIGHBORS = HeadQuery(
     "property_neighbors",
     "find the images most like an image in one property, such as colour. `mkbench heads RUN` finds the properties.",
-    {"--image": _IMAGE, "--property": _PROPERTY, "--top": _TOP},
-    _OF_IMAGES,
+    {"--image": _IMAGE, "--property": _PROPERTY, "--top": TOP},
+    OF_IMAGES,
 )
 IMAGE_NEIGHBORS = HeadQuery(
     "image_neighbors",
     "find the images for which one head writes what it writes for an image.",
-    {"--image": _IMAGE, "--head": _HEAD, "--top": _TOP},
-    _OF_IMAGES,
+    {"--image": _IMAGE, "--head": _HEAD, "--top": TOP},
+    OF_IMAGES,
 )
 TEXT_NEIGHBORS = HeadQuery(
     "text_neighbors",
     "find the images for which one head writes what a text says.",
-    {"--text": _TEXT, "--head": _HEAD, "--top": _TOP},
-    _OF_IMAGES,
+    {"--text": _TEXT, "--head": _HEAD, "--top": TOP},
+    OF_IMAGES,
 )
 TOPIC_SEGMENTATION = HeadQuery(
     "topic_segmentation",

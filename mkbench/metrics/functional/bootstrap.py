@@ -84,12 +84,12 @@ def bootstrap_means(values: Tensor, *, resamples: int = 1000, seed: int = 0) -> 
     rows = values.detach().double().cpu()
     images = len(rows)
     generator = torch.Generator().manual_seed(seed)
-    chunk = max(1, _DRAWS_PER_CHUNK // images)
-    means = [
-        draw_counts(min(chunk, resamples - start), images, generator) @ rows / images
-        for start in range(0, resamples, chunk)
-    ]
-    return torch.cat(means)
+    chunk = min(resamples, max(1, _DRAWS_PER_CHUNK // images))
+    # Filled again for every chunk: as many new ones would leave a heap ten times as large behind.
+    drawn = torch.empty(chunk, images, dtype=torch.int64)
+    counts = torch.empty(chunk, images, dtype=torch.float64)
+    sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
+    return torch.cat([_count_draws(drawn[:size], counts[:size], generator) @ rows / images for size in sizes])
 
 
 def draw_counts(resamples: int, images: int, generator: torch.Generator) -> Tensor:
@@ -107,9 +107,15 @@ def draw_counts(resamples: int, images: int, generator: torch.Generator) -> Tens
         >>> draw_counts(2, 3, torch.Generator().manual_seed(0)).sum(1).tolist()
         [3.0, 3.0]
     """
-    drawn = torch.randint(images, (resamples, images), generator=generator)
-    ones = torch.ones(1, 1, dtype=torch.float64).expand(resamples, images)
-    return torch.zeros(resamples, images, dtype=torch.float64).scatter_add_(1, drawn, ones)
+    shape = resamples, images
+    return _count_draws(torch.empty(shape, dtype=torch.int64), torch.empty(shape, dtype=torch.float64), generator)
+
+
+def _count_draws(drawn: Tensor, counts: Tensor, generator: torch.Generator) -> Tensor:
+    """Fill both, (resamples, images), with draws and with how often each image was drawn; return the second."""
+    images = counts.shape[1]
+    torch.randint(images, drawn.shape, generator=generator, out=drawn)
+    return counts.zero_().scatter_add_(1, drawn, torch.ones(1, 1, dtype=torch.float64).expand(drawn.shape))
 
 
 def bootstrap_interval(

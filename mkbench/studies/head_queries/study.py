@@ -1,6 +1,6 @@
 """Head queries: neighbors and patch maps from the attention heads of one finished run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -105,9 +105,31 @@ class HeadRun:
         _require_positive(top)
         require_head(head, layers=self.store.layers, num_heads=self.store.num_heads)
         (text,) = require_words([text])
-        found = ask.text_neighbors(
-            self._encode([text])[0], self._bank(head[:1]), text=text, head=head, top=top, similarity=similarity
-        )
+        return self._nearest_to_text(self._encode([text])[0], self._bank(head[:1]), text, head, top, similarity)
+
+    def texts_neighbors(self, texts: Mapping[Head, str], *, top: int, similarity: Similarity) -> Iterator[Answer]:
+        """Find, for each of many heads, the images for which it writes a text of its own; layer after layer.
+
+        Args:
+            texts: what to look for, by layer and head, of the layers of the run.
+            top: how many images.
+            similarity: see ``mkbench.heads.neighbors.nearest_rows``.
+        """
+        _require_positive(top)
+        for head in texts:
+            require_head(head, layers=self.store.layers, num_heads=self.store.num_heads)
+        different = require_words(list(dict.fromkeys(text.strip() for text in texts.values())))
+        embeddings = dict(zip(different, self._encode(different), strict=True))  # before the first answer
+        for layer in sorted({layer for layer, _ in texts}):
+            bank = self._bank([layer])
+            for head in sorted(head for head in texts if head[0] == layer):
+                text = texts[head].strip()
+                yield self._nearest_to_text(embeddings[text], bank, text, head, top, similarity)
+
+    def _nearest_to_text(
+        self, embedding: Tensor, bank: HeadBank, text: str, head: Head, top: int, similarity: Similarity
+    ) -> Answer:
+        found = ask.text_neighbors(embedding, bank, text=text, head=head, top=top, similarity=similarity)
         question = {"head": list(head), "text": text, "top": top, "similarity": similarity}
         images = self.images.read(found.ids)
         title = f"Nearest images: {found.title}"

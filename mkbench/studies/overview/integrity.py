@@ -12,7 +12,7 @@ from mkbench.runs.group_files import GroupRecord, finished_groups, has_digest, r
 from mkbench.runs.manifest import read_manifest
 from mkbench.systems.records.classifiers import classified_layout, classified_rows
 from mkbench.systems.records.head_segmentation import segmentation_layout, segmentation_rows
-from mkbench.systems.records.metric_rows import Layout, OwnedRows, join_rows
+from mkbench.systems.records.metric_rows import Layout, OwnedRows, join_groups
 from mkbench.systems.records.rankings import ranking_layout, ranking_rows
 from mkbench.systems.records.summary import explained_layout, explained_rows
 
@@ -84,7 +84,7 @@ def _require_recorded(run: Run, entry: str, recorded: Mapping[str, Any]) -> None
 def _require_values(run: Run, records: list[GroupRecord]) -> None:
     """Compute the metrics that follow from the rows, without their intervals."""
     recorded = {(metric["name"], metric["explainer"]): metric["value"] for metric in run.results["metrics"]}
-    layout, rows = _COMPUTED[run.system](join_rows(records), run)
+    layout, rows = _COMPUTED[run.system](join_groups(records).rows, run)
     for owner, entries in layout.items():
         for entry in entries if owner in rows else ():
             value = recorded.get((entry.name, owner))

@@ -15,9 +15,8 @@ from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
     TableRows,
-    join_rows,
+    join_groups,
     layout_results,
-    unreadable_images,
 )
 from mkbench.systems.records.rankings import image_columns, ranked_columns
 
@@ -94,7 +93,8 @@ def summarise_classified(
         ``differences`` (top-1 of each other head less that of the first, with the paired bootstrap interval over the
         images), ``images`` and ``unreadable``; without any image there are no metrics.
     """
-    table = join_rows(records)
+    joined = join_groups(records)
+    table = joined.rows
     rows, top1 = classified_rows(table, heads), CATALOGUE["top1"]
     first, *others = heads
     return {
@@ -106,5 +106,5 @@ def summarise_classified(
             if len(table)
         ],
         "images": len(table),
-        "unreadable": unreadable_images(records),
+        "unreadable": joined.unreadable,
     }

@@ -14,9 +14,8 @@ from mkbench.metrics.metric_results import difference_result
 from mkbench.runs.group_files import IMAGE_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
-    join_rows,
+    join_groups,
     layout_results,
-    unreadable_images,
 )
 from mkbench.systems.records.rankings import image_columns, ranked_columns, ranking_rows
 
@@ -96,7 +95,8 @@ def summarise_images(records: Sequence[GroupRecord], own: Sequence[MetricEntry] 
         interval over the images),
         ``images`` and ``unreadable``; without any image there are no metrics.
     """
-    table = join_rows(records)
+    joined = join_groups(records)
+    table = joined.rows
     rows = ranking_rows(table)
     variants = [variant for variant, names in VARIANTS.items() if names.top1 in table.column_names]
     pairs = [[VARIANTS[one].top1 for one in pair] for pair in COMPARED if len(table) and set(pair) <= set(variants)]
@@ -111,5 +111,5 @@ def summarise_images(records: Sequence[GroupRecord], own: Sequence[MetricEntry] 
             for name, minus in pairs
         ],
         "images": len(table),
-        "unreadable": unreadable_images(records),
+        "unreadable": joined.unreadable,
     }

@@ -17,10 +17,9 @@ from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
     TableRows,
-    join_rows,
+    join_groups,
     layout_results,
     rows_by,
-    unreadable_images,
 )
 from mkbench.systems.records.rankings import ranking_record
 from mkbench.systems.records.summary import add_up_fallbacks
@@ -114,7 +113,8 @@ def summarise_segmentation(records: Sequence[GroupRecord], own: Sequence[MetricE
         its ``interval``, and whether it ``separates``, lying above 0 as a whole), ``fallbacks`` (maps without contrast,
         images without a pixel of the object), ``images`` and ``unreadable``.
     """
-    rows, layout = segmentation_rows(join_rows(records)), segmentation_layout(own)
+    joined = join_groups(records)
+    rows, layout = segmentation_rows(joined.rows), segmentation_layout(own)
     heads, *others = METHODS
     controls = (
         control_result(entry, entry, rows[heads], rows[control], explainer=heads, name=control)
@@ -125,7 +125,7 @@ def summarise_segmentation(records: Sequence[GroupRecord], own: Sequence[MetricE
     return {
         "metrics": layout_results(layout, rows),
         "images": len(rows[None]["sample_id"]) if rows else 0,
-        "unreadable": unreadable_images(records),
+        "unreadable": joined.unreadable,
         "controls": [control for control in controls if control is not None],
-        "fallbacks": add_up_fallbacks([record.fallbacks for record in sorted(records, key=lambda one: one.key)]),
+        "fallbacks": add_up_fallbacks(joined.fallbacks),
     }

@@ -1,7 +1,7 @@
 """Metrics of tables of rows: which are computed for whom, and their entries of ``results.json``."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,8 +17,12 @@ Layout = Mapping[str | None, Sequence[MetricEntry]]
 OwnedRows = Mapping[str | None, Rows]
 
 
+#: Columns that are held as lists: as many as one metric reads.
+_HELD = 2
+
+
 class TableRows(Mapping[str, Sequence[Any]]):
-    """Columns of a table as lists, each read when it is asked for first.
+    """Columns of a table as lists, each read when it is asked for; a few are kept, since lists take ten times as much.
 
     Args:
         table: one row for each image.
@@ -37,6 +41,8 @@ class TableRows(Mapping[str, Sequence[Any]]):
     def __getitem__(self, name: str) -> list[Any]:
         """Return a column."""
         if name not in self._lists:
+            while len(self._lists) >= _HELD:
+                del self._lists[next(iter(self._lists))]  # the one that was read first
             self._lists[name] = self._table[self._names[name]].to_pylist()
         return self._lists[name]
 
@@ -49,12 +55,37 @@ class TableRows(Mapping[str, Sequence[Any]]):
         return len(self._names)
 
 
-def join_rows(records: Sequence[GroupRecord]) -> pa.Table:
-    """Join the rows of all groups of a run in canonical order, which does not depend on who computed which group."""
+class JoinedGroups(NamedTuple):
+    """All groups of a run, joined.
+
+    Attributes:
+        rows: in canonical order, which does not depend on who computed which group.
+        fallbacks: ``GroupRecord.fallbacks`` of each group, by the order of the keys.
+        unreadable: the messages about images that were left out, group by group.
+    """
+
+    rows: pa.Table
+    fallbacks: list[dict[str, dict[str, int]]]
+    unreadable: list[str]
+
+
+def join_groups(records: Iterable[GroupRecord]) -> JoinedGroups:
+    """Join the groups of a run, each of which is asked for once: memory holds one copy of the rows in the end.
+
+    Args:
+        records: the groups, in any order.
+
+    >>> join_groups([GroupRecord("00000-000", pa.table({"class_index": [0], "sample_id": ["owl.png"]}))]).unreadable
+    []
+    """
     ordered = sorted(records, key=lambda record: record.key)
     # A group without a readable image has none of the scorers' columns.
     rows = pa.concat_tables([record.rows for record in ordered], promote_options="default")
-    return rows.sort_by([("class_index", "ascending"), ("sample_id", "ascending")])
+    return JoinedGroups(
+        rows.sort_by([("class_index", "ascending"), ("sample_id", "ascending")]),
+        [record.fallbacks for record in ordered],
+        [message for record in ordered for message in record.unreadable],
+    )
 
 
 def rows_by(rows: pa.Table, column: str) -> dict[str | None, pa.Table]:
@@ -77,8 +108,3 @@ def layout_results(layout: Layout, rows: OwnedRows) -> list[Result]:
         if owner in rows
         for result in metric_results(entries, rows[owner], owner)
     ]
-
-
-def unreadable_images(records: Sequence[GroupRecord]) -> list[str]:
-    """Return the messages about images that were left out, group by group."""
-    return [message for record in sorted(records, key=lambda record: record.key) for message in record.unreadable]

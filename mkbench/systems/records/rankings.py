@@ -14,9 +14,8 @@ from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
     TableRows,
-    join_rows,
+    join_groups,
     layout_results,
-    unreadable_images,
 )
 
 #: With more classes, being among the nearest five says something.
@@ -131,9 +130,10 @@ def summarise_rankings(records: Sequence[GroupRecord], own: Sequence[MetricEntry
     Returns:
         ``metrics`` (``top1`` and ``top5``; none without labels or images), ``images`` and ``unreadable``.
     """
-    rows = join_rows(records)
+    joined = join_groups(records)
+    rows = joined.rows
     return {
         "metrics": layout_results(ranking_layout(own), ranking_rows(rows)),
         "images": len(rows),
-        "unreadable": unreadable_images(records),
+        "unreadable": joined.unreadable,
     }

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mkbench.metrics.catalogue import metrics_of
 from mkbench.metrics.curves import pad_curves
@@ -15,10 +16,9 @@ from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
     TableRows,
-    join_rows,
+    join_groups,
     layout_results,
     rows_by,
-    unreadable_images,
 )
 
 #: Column -> averaged curve of ``results.json`` that ends at 0.
@@ -104,7 +104,19 @@ def summarise(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -
         ``metrics``, ``curves``, ``controls``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry;
         without any image there are no metrics and no curves, and without labels no ``top1`` and ``top5``.
     """
-    table = join_rows(records)
+    joined = join_groups(records)
+    table = joined.rows
+    return {
+        **_measure(table, own),
+        "controls": _compare(table, own),
+        "fallbacks": add_up_fallbacks(joined.fallbacks),
+        "images": len(table.filter(pc.equal(table["explainer"], table["explainer"][0]))) if len(table) else 0,
+        "unreadable": joined.unreadable,
+    }
+
+
+def _measure(table: pa.Table, own: Sequence[MetricEntry]) -> dict[str, Any]:
+    """Return metrics and curves; what it reads for them is let go before anything else is read."""
     rows = explained_rows(table)
     explainers = [name for name in rows if name is not None]
     layout: Layout = explained_layout(table.column_names, explainers, own)
@@ -112,14 +124,7 @@ def summarise(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -
     for explainer in explainers:
         for name, curve in average_curves(rows[explainer]).items():
             curves.setdefault(name, {})[explainer] = curve
-    return {
-        "metrics": layout_results(layout, rows),
-        "curves": curves,
-        "controls": _compare(table, own),
-        "fallbacks": add_up_fallbacks([record.fallbacks for record in sorted(records, key=lambda one: one.key)]),
-        "images": len(next(iter(rows.values()))["sample_id"]) if rows else 0,
-        "unreadable": unreadable_images(records),
-    }
+    return {"metrics": layout_results(layout, rows), "curves": curves}
 
 
 def _compare(table: pa.Table, own: Sequence[MetricEntry]) -> list[dict[str, Any]]:

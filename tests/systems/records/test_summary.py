@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 from explained_records import make_records
 
-from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
+from mkbench.runs import group_files
+from mkbench.runs.group_files import ROW_SCHEMA, GroupFiles, GroupRecord, read_group, write_group
 from mkbench.systems.records.summary import summarise
 
 
@@ -167,3 +168,14 @@ def test_images_without_a_value_do_not_count():
     calibration = find(summary, "importance_calibration", "pca")
     assert (calibration["value"], calibration["n"]) == (pytest.approx(0.5 / 3), 18)
     assert not [m for m in summary["metrics"] if (m["name"], m["explainer"]) == ("importance_calibration", "kmeans")]
+
+
+def test_group_files_are_read_once_and_give_what_their_records_give(tmp_path, monkeypatch):
+    records, read = make_records(), []
+    for record in records:
+        write_group(tmp_path, record)
+    monkeypatch.setattr(group_files, "read_group", lambda path: read.append(path.stem) or read_group(path))
+    keys = [record.key for record in records]
+    assert summarise(GroupFiles(tmp_path, keys[::-1])) == summarise(records)
+    assert sorted(read) == keys
+    assert [record.key for record in GroupFiles(tmp_path, keys)[1:]] == keys[1:]
