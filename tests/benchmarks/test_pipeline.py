@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
-from benchmarks.pipeline import BANK, CLASSES, main, make_texts, measure
+from benchmarks.pipeline import BANK, CLASSES, main, make_texts, measure, read_files, write_images
 from mkbench.systems import MutualKnowledge
 from mkbench.systems.timing import rendered_group
 
-STAGES = {"features", "saliency", "refine", "partition", "render", "encode", "assign", "measure"}
+STAGES = {"decode", "features", "saliency", "refine", "partition", "render", "encode", "assign", "measure", "write"}
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +34,21 @@ def test_measurement_of_the_tiny_model(system: MutualKnowledge) -> None:
         "total_cpu_ms_per_image",
         "forward_cpu_ms_per_image",
         "cpu_ratio",
+        "outside_encoder_cpu_ms",
         "synchronisations_per_group",
         "peak_memory_mb",
         "threads",
         "stages",
+        "stages_cpu",
+        "text_cpu_ms",
     }
-    stages = result["stages"]
+    stages, stages_cpu = result["stages"], result["stages_cpu"]
     assert isinstance(stages, dict)
-    assert set(stages) == STAGES
+    assert isinstance(stages_cpu, dict)
+    assert set(stages) == set(stages_cpu) == STAGES
+    # What is outside of the encoder: all other stages, and a little between them.
+    others = sum(value for name, value in stages_cpu.items() if name not in {"features", "encode"})
+    assert others <= float(str(result["outside_encoder_cpu_ms"])) < 2 * others + 10
     # The stages are parts of the whole, in milliseconds for each image; medians and means differ a little.
     assert 0 < sum(stages.values()) < 2 * float(str(result["total_ms_per_image"]))
     # Three prompts of every part that an image has, by both methods.
@@ -57,6 +65,22 @@ def test_texts_have_the_size_of_the_published_bank() -> None:
     assert texts.bare.shape == texts.prompted.shape == (BANK, 16) == (4229, 16)
     assert texts.language.shape == (CLASSES, 50)
     torch.testing.assert_close(texts.bare.norm(dim=1), torch.ones(BANK))
+
+
+def test_files_are_read_as_a_run_reads_them(system: MutualKnowledge, tmp_path: Path) -> None:
+    write_images(tmp_path, 2)
+    names = [path.name for path in sorted((tmp_path / "class").iterdir())]
+    assert names == ["00000.jpg", "00001.jpg"]
+    with Image.open(tmp_path / "class" / names[0]) as image:
+        assert image.size == (500, 375)
+    group = read_files(tmp_path, system)
+    assert group.sample_ids == ("class/00000.jpg", "class/00001.jpg")
+    # Rendered, enlarged, compressed and brought to the model's size again, the images are still themselves.
+    rendered = rendered_group(2, system.backbone.image_size, torch.device("cpu")).images
+    apart = (group.images[:, None].float() - rendered[None].float()).abs().mean(dim=(2, 3, 4))
+    assert apart.argmin(dim=1).tolist() == [0, 1]
+    assert apart.diagonal().max() < 10
+    assert measure(system, 2, 1, from_files=True, texts=False)["images"] == 2
 
 
 @pytest.mark.parametrize("region_encoder", ["masked", "pooled"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mkbench.concepts import blur, fit_ellipse, render_prompts, render_prompts_batch
+from mkbench.concepts.prompts import _blur_in_integers
 
 
 def random_image(seed=0, height=60, width=50):
@@ -46,6 +47,13 @@ def test_blur_equals_opencv(shape):
     image = random_image(1, *shape)
     expected = cv2.GaussianBlur(image, (11, 11), 2.0, borderType=cv2.BORDER_REFLECT_101)
     np.testing.assert_array_equal(blur(to_tensor(image)[None])[0].permute(1, 2, 0).numpy(), expected)
+    # What other devices compute.
+    integers = _blur_in_integers(to_tensor(image)[None])
+    np.testing.assert_array_equal(integers[0].permute(1, 2, 0).numpy(), expected)
+
+
+def test_no_image_is_blurred_to_none():
+    assert blur(torch.zeros(0, 3, 5, 4, dtype=torch.uint8)).shape == (0, 3, 5, 4)
 
 
 def test_ring_is_one_pixel_thick_and_red():
