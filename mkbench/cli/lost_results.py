@@ -74,7 +74,7 @@ def _of_another_version(run: Path) -> bool:
     """Whether the results are those of another version of mkbench, whole, and not to be written over."""
     with suppress(MkbenchError):
         content = read_object(run / RESULTS) or {}
-        return content.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION
+        return bool(content.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION)
     return False
 
 
