@@ -34,7 +34,16 @@ def explained_row(sample_id, label, name, curve, *, predicted=None, explainer="p
     }
 
 
-def write_run(folder: Path, label="ViT-B/16", *, classes=("owl", "bat", "ant"), scale=1.0, bank=BANK, images=2) -> Path:
+def write_run(
+    folder: Path,
+    label="ViT-B/16",
+    *,
+    classes=("owl", "bat", "ant"),
+    scale=1.0,
+    bank=BANK,
+    images=2,
+    explainers=("pca", "kmeans"),
+) -> Path:
     """A finished run: two explainers, `images` images of each class, of which the last is taken for the first class."""
     folder.mkdir(parents=True)
     records = []
@@ -43,7 +52,7 @@ def write_run(folder: Path, label="ViT-B/16", *, classes=("owl", "bat", "ant"), 
         predictions = [number] * (images - 1) + [0]
         rows = [
             explained_row(f"{name}/{image}.png", number, name, curve, predicted=predicted, explainer=explainer)
-            for explainer in ("pca", "kmeans")
+            for explainer in explainers
             for image, predicted in enumerate(predictions)
         ]
         records.append(GroupRecord(f"{number:05d}-000", pa.Table.from_pylist(rows, schema=ROW_SCHEMA)))

@@ -64,8 +64,13 @@ def find_openers(
             "as local-dir:FOLDER, or leave both options out."
         )
     openers: dict[str, Opener] = {run.label: partial(_open_run, run, trust) for run in _find_runs(folders, trust)}
-    for model in models:
-        openers[backbone_name(model)] = partial(_open_model, model, out, texts)
+    for model in dict.fromkeys(models):
+        name = backbone_name(model)
+        if name in openers:
+            raise UsageError(
+                f"Expected models and runs of different names, found two called {name!r}; rename a folder."
+            )
+        openers[name] = partial(_open_model, model, out, texts)
     return openers
 
 
@@ -82,7 +87,7 @@ def _find_runs(folders: Sequence[Path], trust: bool) -> list[Run]:
             f"Expected runs of attention heads or of mutual knowledge, found {runs[0].folder} of {runs[0].system}; "
             "name another."
         )
-    return asked
+    return sorted(asked, key=lambda run: run.system != "head_decomposition")  # those that every view can ask first
 
 
 def _open_run(run: Run, trust: bool, say: Callable[[str], None]) -> AskedModel:

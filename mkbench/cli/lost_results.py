@@ -12,7 +12,8 @@ from mkbench.runs.finished_runs import Runs, as_paths, find_folders, read_runs
 from mkbench.runs.group_files import finished_groups
 from mkbench.runs.manifest import differences, read_manifest
 from mkbench.runs.results import read_results
-from mkbench.runs.run_folder import CONFIG, RESULTS, write_json
+from mkbench.runs.run_folder import CONFIG, RESULTS, read_object, write_json
+from mkbench.runs.schema import SCHEMA_VERSION
 
 
 def open_runs(folders: str | Path | Iterable[str | Path], *, trust: bool = False) -> Runs:
@@ -54,7 +55,7 @@ def restore_results(paths: Iterable[Path], *, trust: bool = False) -> list[Path]
             read_results(run)
         except MkbenchError as error:
             manifest = read_manifest(run)
-            if manifest is None or not (run / CONFIG).is_file():
+            if manifest is None or not (run / CONFIG).is_file() or _of_another_version(run):
                 raise
             unfinished = _unfinished(run, manifest)
             if unfinished is not None and run in named:
@@ -67,6 +68,14 @@ def restore_results(paths: Iterable[Path], *, trust: bool = False) -> list[Path]
     if named and not restored:
         raise DataError(f"Expected finished runs in {named[0]}, found unfinished ones; run the same bench again.")
     return restored
+
+
+def _of_another_version(run: Path) -> bool:
+    """Whether the results are those of another version of mkbench, whole, and not to be written over."""
+    with suppress(MkbenchError):
+        content = read_object(run / RESULTS) or {}
+        return bool(content.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION)
+    return False
 
 
 def _unfinished(run: Path, manifest: Mapping[str, Any]) -> str | None:

@@ -39,6 +39,14 @@ def test_lost_or_damaged_results_are_those_of_the_run(finished: Path, run: Path,
     assert (run / "results.json").read_bytes() == (finished / "results.json").read_bytes()
 
 
+def test_results_of_another_version_are_not_written_over(run: Path) -> None:
+    newer = json.dumps({"schema_version": 99, "metrics": "of the future"})
+    (run / "results.json").write_text(newer, encoding="utf-8")
+    with pytest.raises(DataError, match="of schema version 1, found 99"):
+        restore_results([run])
+    assert (run / "results.json").read_text(encoding="utf-8") == newer
+
+
 @pytest.mark.parametrize(
     "words", [["compare"], ["verify", "--against", "RUN"], ["report"], ["report", "--site=site"], ["class-token"]]
 )

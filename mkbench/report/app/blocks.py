@@ -13,6 +13,7 @@ from mkbench.report.app.menus import (
     ALL_HEADS,
     Choices,
     example_head,
+    example_property,
     example_texts,
     head_choices,
     image_choices,
@@ -42,6 +43,7 @@ class _Menus:
     properties: Choices
     texts: tuple[str, str]
     head: str
+    property_name: str
 
     @staticmethod
     def of(model: AskedModel) -> "_Menus":
@@ -51,6 +53,7 @@ class _Menus:
             property_choices(model),
             example_texts(model),
             example_head(model),
+            example_property(model),
         )
 
     def start(self, field: str) -> Any:
@@ -58,7 +61,7 @@ class _Menus:
         values = {
             "head": self.head,
             "any_head": ALL_HEADS,
-            "property_name": self.properties[0][1] if self.properties else "",
+            "property_name": self.property_name,
             "text": self.texts[0],
             "first": self.texts[0],
             "second": self.texts[1],
@@ -196,6 +199,7 @@ def _connect(
     chosen = model.input(guard.call(choose_model, opening=True), model, outputs, **_QUEUE)
     chosen.then(guard.call(show_query), asked, query, show_progress="hidden", **_QUEUE)
     for changed in (upload.change, sample.change):
+        changed(None, None, query, js="() => ''")  # no old image beside an error
         changed(guard.call(show_query), asked, query, show_progress="hidden", **_QUEUE)
     for tab in tabs:
         answer = guard.call(_answer(tab.view))

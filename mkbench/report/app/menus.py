@@ -46,6 +46,13 @@ def property_choices(model: AskedModel) -> Choices:
     return [(f"{label} ({count} head{'s' * (count > 1)})", label) for label, count in sorted(held.items())]
 
 
+def example_property(model: AskedModel) -> str:
+    """Return the property of the heads whose texts fit it best; empty without heads."""
+    offered = [label for _, label in property_choices(model)]
+    best = [one.label.label for _, one in _best_first(model) if one.label.label in offered]
+    return next(iter([*best, *offered]), "")
+
+
 def example_texts(model: AskedModel) -> tuple[str, str]:
     """Return two texts to try: what the heads whose texts fit best are described by, or what images may show."""
     texts = list(dict.fromkeys([one.texts.texts[0] for _, one in _best_first(model) if one.texts.texts]))

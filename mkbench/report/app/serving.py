@@ -49,7 +49,7 @@ def serve(make: Callable[[Any], Any], *, host: str, port: int | None = None, rea
                 theme=_theme(gr),
                 css=(resources.files("mkbench.report") / "templates" / "app.css").read_text(encoding="utf-8"),
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter for a number that no port has
             where = f"port {port}" if port else "free port"
             raise UsageError(f"Expected a {where} at {host}, found none; name another --port.") from error
         ready(page.local_url)

@@ -14,7 +14,7 @@ from mkbench.systems.records.classifiers import classified_layout, classified_ro
 from mkbench.systems.records.head_segmentation import segmentation_layout, segmentation_rows
 from mkbench.systems.records.metric_rows import Layout, OwnedRows, join_groups
 from mkbench.systems.records.rankings import ranking_layout, ranking_rows
-from mkbench.systems.records.summary import explained_layout, explained_rows
+from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
 
 _SAME = 1e-9  # relative; another machine may add in another order
 
@@ -43,8 +43,8 @@ def require_untampered(run: Run) -> None:
 
     Each class group of the manifest must have its digest in the log and be the file of that digest; model, data and
     settings of the results must be those of the manifest; and of mkbench's own systems, every metric that follows from
-    the rows must have the value that it has in the results. Metrics of a user's own, and of heads, are not computed
-    again.
+    the rows must have the value that it has in the results; of explained images curves, and the comparisons with
+    controls that the marks ‡ and § stand for, too. Metrics of a user's own, and of heads, are not computed again.
     This finds slips and careless edits: whoever writes rows, log and results anew is not found.
 
     Args:
@@ -65,6 +65,8 @@ def require_untampered(run: Run) -> None:
         _require_recorded(run, entry, manifest.get(entry, {}))
     if run.system in _COMPUTED:
         _require_values(run, records)
+    if run.system == "mutual_knowledge":
+        _require_curves_and_controls(run, records)
 
 
 def _changed(run: Run, what: str) -> DataError:
@@ -96,3 +98,40 @@ def _require_values(run: Run, records: list[GroupRecord]) -> None:
             if not math.isclose(float(metric.compute()), value, rel_tol=_SAME, abs_tol=_SAME):
                 of = f" of {owner}" if owner else ""
                 raise _changed(run, f"the {entry.name}{of} of its rows, found another in its results")
+
+
+def _require_curves_and_controls(run: Run, records: list[GroupRecord]) -> None:
+    """Compute the curves, and the comparisons with controls, which tables mark."""
+    follows = summarise(records)
+    for name, curves in follows["curves"].items():
+        for explainer, curve in curves.items():
+            if not _same(run.results["curves"].get(name, {}).get(explainer), curve):
+                raise _changed(run, f"the curve {name} of {explainer} of its rows, found another in its results")
+    recorded = {_compared(control): control for control in run.results["controls"]}
+    for control in follows["controls"]:
+        # Another version of PyTorch may resample other images: ends of intervals may differ, hardly ever their verdict.
+        held = {name: value for name, value in control.items() if name != "interval"}
+        if not _same(recorded.get(_compared(control)), held):
+            of = f"the {control['metric']} of {control['explainer']} beside {control['control']}"
+            raise _changed(run, f"{of} of its rows, found another in its results")
+
+
+def _compared(control: Mapping[str, Any]) -> tuple[str, str, str]:
+    return control["metric"], control["explainer"], control["control"]
+
+
+def _same(found: Any, computed: Any) -> bool:
+    """Whether two values are the same but for the last digits.
+
+    >>> _same({"n": [1.0]}, {"n": [1.0 + 1e-12]}), _same({"n": [1.0]}, {"n": [1.1]}), _same(None, [1.0])
+    (True, False, False)
+    """
+    if isinstance(computed, Mapping):
+        return isinstance(found, Mapping) and all(_same(found.get(name), value) for name, value in computed.items())
+    if isinstance(computed, list | tuple):
+        alike = isinstance(found, list | tuple) and len(found) == len(computed)
+        return alike and all(map(_same, found, computed))
+    if isinstance(computed, float) and isinstance(found, int | float):
+        both_absent = math.isnan(computed) and math.isnan(found)
+        return both_absent or math.isclose(found, computed, rel_tol=_SAME, abs_tol=_SAME)
+    return bool(found == computed)

@@ -40,6 +40,21 @@ def change_setting(run: Path) -> None:
     rewrite(run / "results.json", lambda document: document["settings"].update(estimator="shannon"))
 
 
+def raise_curve(run: Path) -> None:
+    def raise_first(document: dict[str, Any]) -> None:
+        document["curves"]["mutual_information"]["pca"][0] += 1
+
+    rewrite(run / "results.json", raise_first)
+
+
+def unmark(run: Path) -> None:
+    """Say that an explainer is better than its control."""
+    rewrite(
+        run / "results.json",
+        lambda document: document["controls"][0].update(separates=not document["controls"][0]["separates"]),
+    )
+
+
 def rename_data(run: Path) -> None:
     rewrite(run / "results.json", lambda document: document["data"].update(name="imagenet"))
 
@@ -73,6 +88,7 @@ def test_run_as_it_was_written(tmp_path: Path) -> None:
     [
         (raise_metric, "the mutual_information of pca of its rows"),
         (raise_accuracy, "the top1 of its rows"),
+        (raise_curve, "the curve mutual_information of pca of its rows"),
         (rename_model, "model.label as in its manifest"),
         (change_setting, "settings.estimator as in its manifest"),
         (rename_data, "data.name as in its manifest"),
@@ -88,6 +104,14 @@ def test_changed_run_is_refused_by_name(tmp_path: Path, tamper: Callable[[Path],
     with pytest.raises(DataError, match=said) as caught:
         check(run)
     assert str(run) in str(caught.value)
+
+
+def test_mark_that_was_taken_away_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "vit", explainers=("pca", "random"))
+    check(run)
+    unmark(run)
+    with pytest.raises(DataError, match="of pca beside random of its rows, found another in its results"):
+        check(run)
 
 
 def test_users_own_metric_is_left_alone(tmp_path: Path) -> None:
