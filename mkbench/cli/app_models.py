@@ -129,6 +129,11 @@ def _open_model(name: str, out: Path, own: OwnTexts | None, say: Callable[[str],
     quick = {"data.num_workers": 0, "trainer.enable_model_summary": False}
     try:
         run = predict(_CONFIG, {**options, **quick}, out=out)
+    except UsageError as error:  # the options are the same each time: another model of this name was asked before
+        raise UsageError(
+            f"Expected runs of this very model in {out}, found one of another that is called {name}; give another "
+            "--out, or delete that run."
+        ) from error
     except BackboneError as error:
         return _without_heads(load_backbone(name), own, error)
     if not (run.folder / LABELS).is_file():

@@ -57,5 +57,5 @@ def run(options: argparse.Namespace) -> int:
             save_figure(answer_figure(answer), base)
             write_answer(answer, base)
             count(1)
-    print(f"{len(texts)} heads: {options.run / ANALYSES}")
+    print(f"{len(texts)} heads: {options.run / ANALYSES}; `mkbench report {options.run}` shows them")
     return 0

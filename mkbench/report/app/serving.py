@@ -1,5 +1,6 @@
 """Server of the app: local unless told otherwise, without anything that leaves the machine."""
 
+import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,8 +28,9 @@ def serve(make: Callable[[Any], Any], *, host: str, port: int | None = None, rea
         ready: is told the address of the page.
 
     Raises:
-        UsageError: Gradio is not installed, or the port is taken.
+        UsageError: Gradio is not installed, the address is none of this machine, or the port is taken.
     """
+    require_address(host)
     with tempfile.TemporaryDirectory(prefix="mkbench-app-") as folder:
         gr = import_gradio(Path(folder))
         page = make(gr)
@@ -57,6 +59,25 @@ def serve(make: Callable[[Any], Any], *, host: str, port: int | None = None, rea
             while page.is_running:
                 time.sleep(_PAUSE)
     page.close(verbose=False)  # waits for open connections, and so comes after what must be deleted
+
+
+def require_address(host: str) -> None:
+    """Check that this machine has an address: the server would try one port after the other.
+
+    Raises:
+        UsageError: it has not.
+
+    >>> require_address("127.0.0.1")
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except OSError as error:
+        raise UsageError(
+            f"Expected an address of this machine after --host, found {host!r}; 127.0.0.1 lets this machine in alone, "
+            "0.0.0.0 others too."
+        ) from error
 
 
 def _theme(gr: Any) -> Any:

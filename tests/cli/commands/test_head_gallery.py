@@ -56,7 +56,7 @@ def test_every_head_has_the_images_of_its_first_text(command: Callable[..., Any]
     }
     found = answers(run)
     assert {tuple(one["question"]["head"]): one["question"]["text"] for one in found.values()} == first
-    assert outcome.output.strip() == f"{len(first)} heads: {run / 'analyses'}"
+    assert outcome.output.strip() == f"{len(first)} heads: {run / 'analyses'}; `mkbench report {run}` shows them"
     cards = read_head_cards(read_runs(run)[0], "run-1", most=99)
     assert cards is not None
     assert all(len(figures) == 1 for shown in cards.layers.values() for _, figures in shown)
