@@ -136,7 +136,8 @@ def stop_with(devices: list[subprocess.Popen[bytes]]) -> None:
         devices: the list that Lightning's observer looks at every 5 seconds; it kills this process too where it finds
             that one of them has ended. It is emptied when a stop comes.
     """
-    _stop.watched = devices
+    if _stop.active:  # elsewhere nobody calls ``report_stop``, and Lightning ends them
+        _stop.watched = devices
 
 
 def take_devices() -> None:

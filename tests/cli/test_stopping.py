@@ -24,6 +24,7 @@ from mkbench.cli.stopping import (
     stop_on_signals,
     stop_with,
     stoppable,
+    take_devices,
     take_stop_signal,
 )
 from mkbench.errors import MkbenchWarning
@@ -142,6 +143,15 @@ def test_processes_of_other_devices_are_taken_from_their_observer_and_ended() ->
         assert device.poll() is None  # it may still write what it has finished
         assert report_stop(stop.value) == 143
     assert device.wait(timeout=10) == -signal.SIGKILL
+
+
+def test_outside_of_a_command_devices_are_left_to_their_observer() -> None:
+    devices = [subprocess.Popen(["sleep", "60"])]
+    stop_with(devices)
+    take_devices()
+    assert len(devices) == 1
+    devices[0].kill()
+    assert devices[0].wait(timeout=10) == -signal.SIGKILL
 
 
 def test_another_signal_stops_where_it_is_named(
