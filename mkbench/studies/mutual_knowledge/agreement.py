@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from itertools import combinations
+from itertools import combinations, groupby
 
 import numpy as np
 import torch
@@ -45,13 +45,6 @@ class Agreement:
     models: int
     images: int
     tau: Estimate
-
-    def sentence(self) -> str:
-        """Say it in a line."""
-        return (
-            f"{explainer_label(self.explainer)}: {self.score} and {self.other} rank {self.models} models with "
-            f"Kendall's tau {show_estimate(self.tau, 2)} (95 % interval over {self.images} images; 1: the same order)."
-        )
 
 
 def rank_agreements(explainer: str, models: Sequence[ImageValues]) -> list[Agreement]:
@@ -105,6 +98,25 @@ def grouping_agreements(explainer: str, groupings: Mapping[str, Mapping[str, Ima
             halves = table[:, : len(both)], table[:, len(both) :]
             found.append(_agreement(explainer, (f"{_CONCEPTS} ({one})", f"{_CONCEPTS} ({other})"), *halves))
     return [one for one in found if one is not None]
+
+
+def agreement_sentences(found: Sequence[Agreement]) -> list[str]:
+    """Say agreements, in a line for all that compare the same score over the same models and images.
+
+    >>> found = [Agreement("pca", "AUC", other, 4, 192, Estimate(1.0, (0.67, 1.0))) for other in ("one", "two")]
+    >>> print(*agreement_sentences(found))
+    PCA, ranks of 4 models by AUC beside other scores, Kendall's tau: one 1.00 [0.67, 1.00]; two 1.00 [0.67, 1.00] (...
+    """
+    lines = []
+    for (explainer, score, models, images), alike in groupby(
+        found, lambda one: (one.explainer, one.score, one.models, one.images)
+    ):
+        taus = "; ".join(f"{one.other} {show_estimate(one.tau, 2)}" for one in alike)
+        lines.append(
+            f"{explainer_label(explainer)}, ranks of {models} models by {score} beside other scores, Kendall's tau: "
+            f"{taus} (95 % intervals over {images} images; 1: the same order)."
+        )
+    return lines
 
 
 def _grouped(model: ImageValues) -> _Values | None:

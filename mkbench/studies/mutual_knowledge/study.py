@@ -9,7 +9,12 @@ from typing import Any, cast
 from mkbench.runs.finished_runs import Run
 from mkbench.runs.results import Estimate, explainer_label, model_label, sort_explainers
 from mkbench.runs.schema import Environment, RunResults
-from mkbench.studies.mutual_knowledge.agreement import Agreement, grouping_agreements, rank_agreements
+from mkbench.studies.mutual_knowledge.agreement import (
+    Agreement,
+    agreement_sentences,
+    grouping_agreements,
+    rank_agreements,
+)
 from mkbench.studies.mutual_knowledge.image_values import ImageValues, read_image_values
 from mkbench.studies.mutual_knowledge.pairs import Pair, compare_pairs
 from mkbench.studies.mutual_knowledge.seed_spread import seed_notes
@@ -168,7 +173,7 @@ def pair_up(comparison: Comparison, runs: Sequence[Run]) -> tuple[list[Pair], tu
             )
         pairs += found
         measured = [(run, own[explainer]) for run, own in zip(runs, values, strict=True) if explainer in own]
-        notes += [agreement.sentence() for agreement in _agreements(explainer, measured)]
+        notes += agreement_sentences(_agreements(explainer, measured))
     return pairs, tuple(notes)
 
 

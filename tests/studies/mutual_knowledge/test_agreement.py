@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from mkbench.studies.mutual_knowledge.agreement import grouping_agreements, rank_agreements
+from mkbench.studies.mutual_knowledge.agreement import agreement_sentences, grouping_agreements, rank_agreements
 from mkbench.studies.mutual_knowledge.image_values import ImageValues
 
 IDS = np.array([f"toy/{index:02d}" for index in range(30)])
@@ -47,9 +49,14 @@ def test_nine_images_say_nothing_and_ten_do():
     assert {found.images for found in rank_agreements("pca", _models(3, ids=[IDS[:10]] * 3))} == {10}
 
 
-def test_sentence():
-    excess, _ = rank_agreements("pca", _models(4))
-    assert excess.sentence().startswith("PCA: AUC and excess AUC rank 4 models with Kendall's tau ")
+def test_one_sentence_says_all_that_one_score_is_compared_with():
+    found = rank_agreements("pca", _models(4))
+    over = replace(found[0], score="AUC over concepts (0.9)", other="AUC over concepts (0.95)")
+    first, second = agreement_sentences([*found, over])
+    assert first.startswith("PCA, ranks of 4 models by AUC beside other scores, Kendall's tau: excess AUC ")
+    assert "; AUC over concepts " in first
+    assert first.endswith(" (95 % intervals over 30 images; 1: the same order).")
+    assert "by AUC over concepts (0.9) beside other scores, Kendall's tau: AUC over concepts (0.95) " in second
 
 
 def _estimated(count, seed):

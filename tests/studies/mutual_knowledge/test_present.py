@@ -34,7 +34,7 @@ def test_several_runs_have_ranks_and_pairs(tmp_path: Path) -> None:
         "Ranks among the models of one explainer (1 is best)",
         "Each model and the next in rank (by excess AUC)",
     ]
-    assert "rank 3 models with Kendall's tau" in shown.tables[0].notes[0]
+    assert "ranks of 3 models by AUC beside other scores, Kendall's tau: " in shown.tables[0].notes[0]
     assert [table.title for table in shown.details] == ["Differences of all pairs of models"]
     assert len(shown.details[0].rows) == 2 * 3
 
