@@ -49,7 +49,12 @@ def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
 
 
 def stop_after_first_group(
-    process: subprocess.Popen[str], run: Path, *, by: signal.Signals = signal.SIGTERM, group: bool = False
+    process: subprocess.Popen[str],
+    run: Path,
+    *,
+    by: signal.Signals = signal.SIGTERM,
+    group: bool = False,
+    seconds: float = 10,
 ) -> str:
     """Send a signal, maybe to the process group, once a group is finished; return what was said within the grace."""
     end = time.monotonic() + 90
@@ -61,7 +66,7 @@ def stop_after_first_group(
         os.killpg(process.pid, by)
     else:
         process.send_signal(by)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=seconds)
     return said
 
 
@@ -127,7 +132,7 @@ def test_first_of_two_devices_is_not_killed_while_it_tidies_up(predict_words: li
     (tmp_path / "slow_exit.py").write_text("import atexit\nimport time\n\natexit.register(time.sleep, 6)\n")
     words = [*predict_words, *DDP, "--data.limit_classes=12", "--data.images_per_class=4", "--plugins=slow_exit.py"]
     process = start(words, tmp_path)
-    assert stop_after_first_group(process, tmp_path / "runs" / "tiny") == STOPPED
+    assert stop_after_first_group(process, tmp_path / "runs" / "tiny", seconds=30) == STOPPED
     assert process.returncode == 143
     assert are_gone(process)
 
