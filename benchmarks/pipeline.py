@@ -16,7 +16,6 @@ and those of the prompts (`encode`); `saliency` and `partition`; `refine` (the C
 
 import argparse
 import json
-import resource
 import statistics
 import tempfile
 import time
@@ -30,6 +29,7 @@ from torchvision.transforms.v2.functional import resize, to_pil_image
 from benchmarks.stage_times import StageTimes
 from benchmarks.synchronisations import SynchronisationCounter
 from mkbench.backbones import Backbone, PatchFeatures
+from mkbench.cli.doctor.measurement import peak_memory
 from mkbench.concepts import PARTITIONS, REGION_ENCODERS, PartsExplainer, bank_embeddings
 from mkbench.concepts.foreground import Stage, no_stage
 from mkbench.datamodules import ImageFolder
@@ -100,13 +100,6 @@ def forward_only(backbone: Backbone, group: ClassGroup, prompted: int, chunk: in
     return features[0]
 
 
-def peak_memory(device: torch.device) -> int:
-    """Return the most memory, in bytes, that this process has held: of the GPU on one, else of the machine."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
-
-
 def measure(
     system: MutualKnowledge, images: int, rounds: int, *, from_files: bool = False, texts: bool = True
 ) -> dict[str, object]:
@@ -175,7 +168,7 @@ def _measure_rounds(
         if torch.get_num_threads() == 1
         else None,
         "synchronisations_per_group": synchronisations.total,
-        "peak_memory_mb": round(peak_memory(system.device) / 1e6),
+        "peak_memory_mb": round((peak_memory(system.device) or 0) / 1e6),
         "threads": torch.get_num_threads(),
         "stages": {name: round(value * 1e3 / rounds / images, 3) for name, value in clock.seconds.items()},
         "stages_cpu": stages_cpu,

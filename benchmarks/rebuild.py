@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
-from benchmarks.pipeline import peak_memory
+from mkbench.cli.doctor.measurement import peak_memory
 from mkbench.runs.group_files import ROW_SCHEMA, GroupFiles, GroupRecord, finished_groups, log_group, write_group
 from mkbench.systems.records.summary import summarise
 
@@ -77,8 +77,8 @@ def measure(folder: Path) -> dict[str, object]:
         "groups": len(finished_groups(folder)),
         "images": summary["images"],
         "cpu_s": round(time.process_time() - start, 2),
-        "memory_before_mb": round(before / 1e6),
-        "peak_memory_mb": round(peak_memory(CPU) / 1e6),
+        "memory_before_mb": round((before or 0) / 1e6),
+        "peak_memory_mb": round((peak_memory(CPU) or 0) / 1e6),
     }
 
 

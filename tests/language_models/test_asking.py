@@ -157,11 +157,13 @@ def test_answers_may_stay_in_memory(server: ChatServer, endpoint: Any) -> None:
 
 
 PROGRAM = """
+import signal
 import sys
 from pathlib import Path
 from mkbench.language_models.asking import ask_all
 from mkbench.language_models.endpoint import Endpoint
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells that start it in the background ignore it
 url, log = sys.argv[1:]
 prompts = [f"question {number}" for number in range(6)]
 ask_all(Endpoint("toy", base_url=url, concurrency=1), prompts, doing="test", log=Path(log))

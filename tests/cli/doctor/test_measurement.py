@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import namedtuple
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,3 +94,13 @@ def test_memory_of_process_and_machine() -> None:
 def test_memory_of_other_devices_is_not_known() -> None:
     assert peak_memory(torch.device("meta")) is None
     assert device_memory(torch.device("meta")) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux tells it apart")
+def test_memory_of_what_started_the_process_does_not_count() -> None:
+    held = bytearray(1_500_000_000)
+    program = (
+        "import torch; from mkbench.cli.doctor.measurement import peak_memory; print(peak_memory(torch.device('cpu')))"
+    )
+    asked = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert int(asked.stdout) < len(held)
