@@ -1,5 +1,6 @@
 """Assignment of descriptors: vision concepts of parts and language concepts of classes (steps 8 and 10)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -182,10 +183,7 @@ def assign_to_embeddings(
     image_logits: Tensor,
     present: Tensor,
     *,
-    topk: int = 3,
-    pool: int = 500,
-    margin: float = 0.02,
-    transport: bool = True,
+    assign: Callable[[Tensor, Tensor, Tensor], Assignment] = assign_descriptors_batch,
 ) -> Assignment:
     """Give every part its descriptors by its embedding; with a large bank, by a few images at a time.
 
@@ -194,10 +192,7 @@ def assign_to_embeddings(
         bank: (D, d) unit rows of the prompted descriptors.
         image_logits: (B, D) cosines of the plain images and the bare descriptors, the relevance.
         present: (B, L) bool, which parts exist.
-        topk: as for `assign_descriptors_batch`.
-        pool: as there.
-        margin: as there.
-        transport: as there.
+        assign: `assign_descriptors_batch`, maybe with options.
 
     Returns:
         `Assignment`.
@@ -207,23 +202,12 @@ def assign_to_embeddings(
 
     Example:
         >>> bank, present = torch.eye(2), torch.ones(1, 2, dtype=torch.bool)
-        >>> assign_to_embeddings(torch.eye(2)[None], bank, torch.zeros(1, 2), present, topk=1).ids.tolist()
-        [[[0], [1]]]
+        >>> assign_to_embeddings(torch.eye(2)[None], bank, torch.zeros(1, 2), present).ids[..., 0].tolist()
+        [[0, 1]]
     """
     images = _rows_at_once(part_embeddings.shape[1] * len(bank))
     rows = zip(*(torch.split(tensor, images) for tensor in (part_embeddings, image_logits, present)), strict=True)
-    found = [
-        assign_descriptors_batch(
-            bank_cosines(embeddings, bank),  # (images, parts, bank)
-            relevance,
-            there,
-            topk=topk,
-            pool=pool,
-            margin=margin,
-            transport=transport,
-        )
-        for embeddings, relevance, there in rows
-    ]
+    found = [assign(bank_cosines(embeddings, bank), relevance, there) for embeddings, relevance, there in rows]
     return Assignment(*(torch.cat(some) for some in zip(*found, strict=True)))
 
 

@@ -1,13 +1,14 @@
 """Explainers: from the features of a class group to parts with descriptors (steps 6 to 8 of the pipeline)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mkbench.backbones import Backbone
-from mkbench.concepts.descriptors import assign_to_embeddings, merge_descriptors
+from mkbench.concepts.descriptors import assign_descriptors_batch, assign_to_embeddings, merge_descriptors
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.part_sizes import PartSizes
@@ -159,16 +160,15 @@ class PartsExplainer(PartSizes):
         embeddings, boxes = embed_parts(labels, pixels, context, self.regions, chunk=self.chunk)
         with context.stage("assign"):
             relevance = context.relevance()  # (images, bank)
-            assigned = assign_to_embeddings(
-                embeddings,
-                context.prompted_embeddings,
-                relevance,
-                present,
+            choose = partial(
+                assign_descriptors_batch,
                 topk=self.topk,
                 pool=self.pool,
                 margin=self.margin,
                 transport=self.transport,
             )
+            bank = context.prompted_embeddings
+            assigned = assign_to_embeddings(embeddings, bank, relevance, present, assign=choose)
             vision = merge_descriptors(assigned.ids, relevance)
         fallbacks = {
             "no_foreground": int((~present.any(dim=1)).sum()),

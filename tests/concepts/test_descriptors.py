@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -227,7 +229,8 @@ def test_large_bank_gives_by_chunks_what_it_gives_as_a_whole(transport, monkeypa
     parts[0, 0] = 1
     relevance, present = torch.zeros(5, 60), torch.rand(5, 3, generator=generator) < 0.8
     present[0] = True
-    whole = assign_to_embeddings(parts, bank, relevance, present, pool=40, transport=transport)
+    assign = partial(assign_descriptors_batch, pool=40, transport=transport)
+    whole = assign_to_embeddings(parts, bank, relevance, present, assign=assign)
     logits = parts.double() @ bank.double().T
     assert [w.tolist() for w in whole] == [
         found.tolist() for found in assign_descriptors_batch(logits, relevance, present, pool=40, transport=transport)
@@ -236,7 +239,7 @@ def test_large_bank_gives_by_chunks_what_it_gives_as_a_whole(transport, monkeypa
     monkeypatch.setattr(linalg, "_BANK_AT_ONCE", 7)
     monkeypatch.setattr(descriptors, "_COSINES_AT_ONCE", 2 * 3 * 60)  # two images
     monkeypatch.setattr(descriptors, "bank_cosines", lambda *given: asked.append(len(given[0])) or bank_cosines(*given))
-    chunked = assign_to_embeddings(parts, bank, relevance, present, pool=40, transport=transport)
+    chunked = assign_to_embeddings(parts, bank, relevance, present, assign=assign)
     assert asked == [2, 2, 1]
     assert [c.tolist() for c in chunked] == [w.tolist() for w in whole]
     assert transport or chunked.ids[0, 0, :2].tolist() == [0, 40]  # the lower one comes first

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mkbench.cli.commands.head_queries import OF_IMAGES, TOP
+from mkbench.cli.commands.head_queries import OF_IMAGES, TOP, add_similarity, open_head_run, save_answer
 from mkbench.cli.run_parts import add_trust_option
 
 HELP = (
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a model's run")
     parser.add_argument("--top", **TOP)
     add_trust_option(parser)
-    parser.add_argument("--similarity", choices=("dot", "cosine", "centred"), default="dot", help=OF_IMAGES)
+    add_similarity(parser, OF_IMAGES)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,34 +28,19 @@ def run(options: argparse.Namespace) -> int:
         DataError: a damaged file, or other weights than those of the run.
     """
     # These take seconds to import.
-    from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
-    from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
     from mkbench.errors import UsageError  # noqa: PLC0415
-    from mkbench.heads.store import open_store  # noqa: PLC0415
-    from mkbench.plotting.style import save_figure  # noqa: PLC0415
     from mkbench.progress import late_bar  # noqa: PLC0415
     from mkbench.runs.run_folder import ANALYSES  # noqa: PLC0415
     from mkbench.studies.head_labels.study import read_text_shares  # noqa: PLC0415
-    from mkbench.studies.head_queries.answer import answer_path, write_answer  # noqa: PLC0415
-    from mkbench.studies.head_queries.figure import answer_figure  # noqa: PLC0415
-    from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
 
-    restore_results([options.run], trust=options.trust_config)
-    store = open_store(options.run)
+    asked = open_head_run(options.run, trust=options.trust_config)
     shares = read_text_shares(options.run)
     if shares is None:
         raise UsageError(f"Expected heads with texts in {options.run}, found none; run `mkbench heads RUN` first.")
     texts = {head: found[0]["text"] for head, found in shares.items() if found}
-    system, data = (
-        load_system(options.run, trust=options.trust_config),
-        load_data(options.run, trust=options.trust_config),
-    )
-    asked = HeadRun(store, system, data)
     with late_bar("nearest images", "heads", total=len(texts)) as count:
         for answer in asked.texts_neighbors(texts, top=options.top, similarity=options.similarity):
-            base = answer_path(answer, options.run)
-            save_figure(answer_figure(answer), base)
-            write_answer(answer, base)
+            save_answer(answer, options.run)
             count(1)
     print(f"{len(texts)} heads: {options.run / ANALYSES}; `mkbench report {options.run}` shows them")
     return 0

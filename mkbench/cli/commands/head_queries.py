@@ -4,10 +4,14 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mkbench.cli.run_parts import add_trust_option
 from mkbench.studies.head_queries.read_head import read_head
+
+if TYPE_CHECKING:  # they take seconds to import
+    from mkbench.studies.head_queries.answer import Answer
+    from mkbench.studies.head_queries.study import HeadRun
 
 #: What ``add_argument`` takes beside the flag.
 Option: TypeAlias = Mapping[str, Any]
@@ -24,6 +28,43 @@ _HEAD = _required(**_ANY_HEAD)
 TOP: Option = {"type": int, "default": 8, "help": "how many images"}
 _PROPERTY = _required(dest="property_name", help="as `mkbench heads RUN` names it in labels.json")
 _TEXTS = _required(nargs=2, metavar=("A", "B"), help="both texts; encoded as they are")
+
+
+def add_similarity(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add the option that says how contributions are compared."""
+    parser.add_argument("--similarity", choices=("dot", "cosine", "centred"), default="dot", help=meaning)
+
+
+def open_head_run(run: Path, *, trust: bool) -> "HeadRun":
+    """Open a finished run that heads are asked of.
+
+    Raises:
+        MkbenchError: it is none, it is damaged, or the model has other weights.
+    """
+    # These take seconds to import.
+    from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
+    from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
+    from mkbench.heads.store import open_store  # noqa: PLC0415
+    from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
+
+    restore_results([run], trust=trust)
+    return HeadRun(open_store(run), load_system(run, trust=trust), load_data(run, trust=trust))
+
+
+def save_answer(answer: "Answer", run: Path, out: Path | None = None) -> list[Path]:
+    """Write the figure of an answer and its data; return the files.
+
+    Args:
+        answer: what the heads say.
+        run: folder of the run.
+        out: see ``answer_path``.
+    """
+    from mkbench.plotting.style import save_figure  # noqa: PLC0415
+    from mkbench.studies.head_queries.answer import answer_path, write_answer  # noqa: PLC0415
+    from mkbench.studies.head_queries.figure import answer_figure  # noqa: PLC0415
+
+    base = answer_path(answer, run, out)
+    return [*save_figure(answer_figure(answer), base), write_answer(answer, base)]
 
 
 @dataclass(frozen=True)
@@ -48,8 +89,7 @@ class HeadQuery:
         for flag, option in self.options.items():
             parser.add_argument(flag, **option)
         add_trust_option(parser)
-        choices = ("dot", "cosine", "centred")
-        parser.add_argument("--similarity", choices=choices, default="dot", help=self.similarity)
+        add_similarity(parser, self.similarity)
         parser.add_argument(
             "--out",
             type=Path,
@@ -66,25 +106,15 @@ class HeadQuery:
         # These take seconds to import.
         from rich.console import Console  # noqa: PLC0415
 
-        from mkbench.cli.lost_results import restore_results  # noqa: PLC0415
-        from mkbench.cli.run_parts import load_data, load_system  # noqa: PLC0415
-        from mkbench.heads.store import open_store  # noqa: PLC0415
-        from mkbench.plotting.style import save_figure  # noqa: PLC0415
-        from mkbench.studies.head_queries.answer import answer_path, write_answer  # noqa: PLC0415
-        from mkbench.studies.head_queries.figure import answer_figure  # noqa: PLC0415
-        from mkbench.studies.head_queries.study import HeadRun  # noqa: PLC0415
         from mkbench.studies.head_queries.table import answer_table  # noqa: PLC0415
         from mkbench.tables import to_console  # noqa: PLC0415
 
         question = dict(vars(options))
         run, out, trust = question.pop("run"), question.pop("out", None), question.pop("trust_config")
-        restore_results([run], trust=trust)
-        asked = HeadRun(open_store(run), load_system(run, trust=trust), load_data(run, trust=trust))
-        answer = getattr(asked, self.name)(**question)
+        answer = getattr(open_head_run(run, trust=trust), self.name)(**question)
         console = Console()
         console.print(to_console(answer_table(answer), width=console.width))
-        base = answer_path(answer, run, out)
-        for path in (*save_figure(answer_figure(answer), base), write_answer(answer, base)):
+        for path in save_answer(answer, run, out):
             print(path)
         return 0
 

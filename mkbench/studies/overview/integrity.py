@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from mkbench.errors import DataError
 from mkbench.runs.finished_runs import Run, require_whole
-from mkbench.runs.group_files import GroupRecord, finished_groups, has_digest, read_groups
+from mkbench.runs.group_files import finished_groups, has_digest, read_groups
 from mkbench.runs.manifest import read_manifest
 from mkbench.systems.records.classifiers import classified_layout, classified_rows
 from mkbench.systems.records.head_segmentation import segmentation_layout, segmentation_rows
 from mkbench.systems.records.metric_rows import Layout, OwnedRows, join_groups
 from mkbench.systems.records.rankings import ranking_layout, ranking_rows
-from mkbench.systems.records.summary import explained_layout, explained_rows, summarise
+from mkbench.systems.records.summary import compare_controls, curves_of, explained_layout, explained_rows
 
 _SAME = 1e-9  # relative; another machine may add in another order
 
@@ -64,9 +64,10 @@ def require_untampered(run: Run) -> None:
     for entry in ("model", "data", "settings"):
         _require_recorded(run, entry, manifest.get(entry, {}))
     if run.system in _COMPUTED:
-        _require_values(run, records)
-    if run.system == "mutual_knowledge":
-        _require_curves_and_controls(run, records)
+        table = join_groups(records).rows
+        _require_values(run, table)
+        if run.system == "mutual_knowledge":
+            _require_curves_and_controls(run, table)
 
 
 def _changed(run: Run, what: str) -> DataError:
@@ -83,10 +84,10 @@ def _require_recorded(run: Run, entry: str, recorded: Mapping[str, Any]) -> None
             raise _changed(run, f"{entry}.{name} as in its manifest, found another in its results")
 
 
-def _require_values(run: Run, records: list[GroupRecord]) -> None:
+def _require_values(run: Run, table: pa.Table) -> None:
     """Compute the metrics that follow from the rows, without their intervals."""
     recorded = {(metric["name"], metric["explainer"]): metric["value"] for metric in run.results["metrics"]}
-    layout, rows = _COMPUTED[run.system](join_groups(records).rows, run)
+    layout, rows = _COMPUTED[run.system](table, run)
     for owner, entries in layout.items():
         for entry in entries if owner in rows else ():
             value = recorded.get((entry.name, owner))
@@ -100,15 +101,14 @@ def _require_values(run: Run, records: list[GroupRecord]) -> None:
                 raise _changed(run, f"the {entry.name}{of} of its rows, found another in its results")
 
 
-def _require_curves_and_controls(run: Run, records: list[GroupRecord]) -> None:
+def _require_curves_and_controls(run: Run, table: pa.Table) -> None:
     """Compute the curves, and the comparisons with controls, which tables mark."""
-    follows = summarise(records)
-    for name, curves in follows["curves"].items():
+    for name, curves in curves_of(explained_rows(table)).items():
         for explainer, curve in curves.items():
             if not _same(run.results["curves"].get(name, {}).get(explainer), curve):
                 raise _changed(run, f"the curve {name} of {explainer} of its rows, found another in its results")
     recorded = {_compared(control): control for control in run.results["controls"]}
-    for control in follows["controls"]:
+    for control in compare_controls(table):
         # Another version of PyTorch may resample other images: ends of intervals may differ, hardly ever their verdict.
         held = {name: value for name, value in control.items() if name != "interval"}
         if not _same(recorded.get(_compared(control)), held):

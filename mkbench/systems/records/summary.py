@@ -15,6 +15,7 @@ from mkbench.metrics.row_metric import Rows
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
+    OwnedRows,
     TableRows,
     join_groups,
     layout_results,
@@ -108,7 +109,7 @@ def summarise(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -
     table = joined.rows
     return {
         **_measure(table, own),
-        "controls": _compare(table, own),
+        "controls": compare_controls(table, own),
         "fallbacks": add_up_fallbacks(joined.fallbacks),
         "images": len(table.filter(pc.equal(table["explainer"], table["explainer"][0]))) if len(table) else 0,
         "unreadable": joined.unreadable,
@@ -120,15 +121,33 @@ def _measure(table: pa.Table, own: Sequence[MetricEntry]) -> dict[str, Any]:
     rows = explained_rows(table)
     explainers = [name for name in rows if name is not None]
     layout: Layout = explained_layout(table.column_names, explainers, own)
+    return {"metrics": layout_results(layout, rows), "curves": curves_of(rows)}
+
+
+def curves_of(rows: OwnedRows) -> dict[str, dict[str, list[float]]]:
+    """Return the averaged curves of each explainer, by name and explainer.
+
+    Args:
+        rows: of each explainer, and of the model under None.
+    """
     curves: dict[str, dict[str, list[float]]] = {}
-    for explainer in explainers:
-        for name, curve in average_curves(rows[explainer]).items():
-            curves.setdefault(name, {})[explainer] = curve
-    return {"metrics": layout_results(layout, rows), "curves": curves}
+    for explainer in rows:
+        if explainer is not None:
+            for name, curve in average_curves(rows[explainer]).items():
+                curves.setdefault(name, {})[explainer] = curve
+    return curves
 
 
-def _compare(table: pa.Table, own: Sequence[MetricEntry]) -> list[dict[str, Any]]:
-    """Compare the explainers with their controls, over the images in the order of their names alone."""
+def compare_controls(table: pa.Table, own: Sequence[MetricEntry] = ()) -> list[dict[str, Any]]:
+    """Compare the explainers with their controls, over the images in the order of their names alone.
+
+    Args:
+        table: the rows of all groups of a run.
+        own: a user's metrics.
+
+    Returns:
+        The entries of ``controls`` in ``results.json``.
+    """
     rows: Mapping[str | None, Rows] = explained_rows(table.sort_by("sample_id"))
     of_explainers = {name: columns for name, columns in rows.items() if name is not None}
     return control_results(metrics_of(set(table.column_names), own=own, of_model=False), of_explainers)
