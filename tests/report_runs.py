@@ -55,12 +55,13 @@ def write_run(
             for explainer in explainers
             for image, predicted in enumerate(predictions)
         ]
-        records.append(GroupRecord(f"{number:05d}-000", pa.Table.from_pylist(rows, schema=ROW_SCHEMA)))
+        cases = {"pca": {"no_foreground": int(number == 0), "single_part": 0}}
+        records.append(GroupRecord(f"{number:05d}-000", pa.Table.from_pylist(rows, schema=ROW_SCHEMA), cases))
         write_group(folder, records[-1])
         log_group(folder, records[-1], images=images)
     follows = summarise(records)
-    document = results(label) | {name: follows[name] for name in ("metrics", "curves", "controls")}
-    document["fallbacks"] = {"pca": {"no_foreground": 1, "single_part": 0}, "text": {"truncated": 0}}
+    document = results(label) | {name: follows[name] for name in ("metrics", "curves", "controls", "fallbacks")}
+    document["fallbacks"] |= {"text": {"truncated": 0}}
     recorded = {name: dict(document[name]) for name in ("model", "data", "settings")}
     document["data"] |= {"classes": len(classes), "images": images * len(classes)}
     recorded["data"] = {"name": document["data"]["name"]}

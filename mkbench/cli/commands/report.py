@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     about = "folder of a model's run, as runs/demo/critters-vit-s, or of a bench"
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=about)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--out", type=Path, default=Path("runs/report.html"), help="the HTML file")
+    where.add_argument(
+        "--out", type=Path, help="the HTML file (default: report.html in RUN; of several, runs/report.html)"
+    )
     where.add_argument(
         "--site",
         type=Path,
@@ -37,11 +39,14 @@ def run(options: argparse.Namespace) -> int:
     from mkbench.cli.lost_results import open_runs  # noqa: PLC0415
     from mkbench.report.page import write_page  # noqa: PLC0415
     from mkbench.report.site import write_site  # noqa: PLC0415
+    from mkbench.runs.run_folder import REPORT  # noqa: PLC0415
 
     runs = open_runs(options.runs, trust=options.trust_config)
     if options.site is not None:
         print(f"site: {write_site(runs, options.site)}")
         return 0
-    write_page(runs, options.out)
-    print(f"report: {options.out}")
+    folder = options.runs[0] if len(options.runs) == 1 else Path("runs")
+    out = options.out or folder / REPORT
+    write_page(runs, out)
+    print(f"report: {out}")
     return 0

@@ -12,11 +12,19 @@ from mkbench.runs.group_files import finished_groups, has_digest, read_groups
 from mkbench.runs.manifest import read_manifest
 from mkbench.systems.records.classifiers import classified_layout, classified_rows
 from mkbench.systems.records.head_segmentation import segmentation_layout, segmentation_rows
-from mkbench.systems.records.metric_rows import Layout, OwnedRows, join_groups
+from mkbench.systems.records.metric_rows import Layout, OwnedRows, join_groups, layout_results
 from mkbench.systems.records.rankings import ranking_layout, ranking_rows
-from mkbench.systems.records.summary import compare_controls, curves_of, explained_layout, explained_rows
+from mkbench.systems.records.summary import (
+    add_up_fallbacks,
+    compare_controls,
+    curves_of,
+    explained_layout,
+    explained_rows,
+)
 
 _SAME = 1e-9  # relative; another machine may add in another order
+#: How far ends of an interval may lie apart, as a share of its width: another version of PyTorch may draw other images.
+_RESAMPLED = 0.25
 
 
 def _explained(table: pa.Table, run: Run) -> tuple[Layout, OwnedRows]:
@@ -42,9 +50,10 @@ def require_untampered(run: Run) -> None:
     """Refuse a run that was changed after it was written.
 
     Each class group of the manifest must have its digest in the log and be the file of that digest; model, data and
-    settings of the results must be those of the manifest; and of mkbench's own systems, every metric that follows from
-    the rows must have the value that it has in the results; of explained images curves, and the comparisons with
-    controls that the marks ‡ and § stand for, too. Metrics of a user's own, and of heads, are not computed again.
+    settings of the results must be those of the manifest; and of mkbench's own systems, special cases and every metric
+    that follows from the rows, with its interval, must be what the results say; of explained images curves, and the
+    comparisons with controls that the marks ‡ and § stand for, too. Metrics of a user's own, and of heads, are not
+    computed again.
     This finds slips and careless edits: whoever writes rows, log and results anew is not found.
 
     Args:
@@ -64,10 +73,12 @@ def require_untampered(run: Run) -> None:
     for entry in ("model", "data", "settings"):
         _require_recorded(run, entry, manifest.get(entry, {}))
     if run.system in _COMPUTED:
-        table = join_groups(records).rows
-        _require_values(run, table)
+        joined = join_groups(records)
+        if not _same(run.results["fallbacks"], add_up_fallbacks(joined.fallbacks)):
+            raise _changed(run, "the special cases of its class groups, found others in its results")
+        _require_metrics(run, joined.rows)
         if run.system == "mutual_knowledge":
-            _require_curves_and_controls(run, table)
+            _require_curves_and_controls(run, joined.rows)
 
 
 def _changed(run: Run, what: str) -> DataError:
@@ -84,21 +95,15 @@ def _require_recorded(run: Run, entry: str, recorded: Mapping[str, Any]) -> None
             raise _changed(run, f"{entry}.{name} as in its manifest, found another in its results")
 
 
-def _require_values(run: Run, table: pa.Table) -> None:
-    """Compute the metrics that follow from the rows, without their intervals."""
-    recorded = {(metric["name"], metric["explainer"]): metric["value"] for metric in run.results["metrics"]}
-    layout, rows = _COMPUTED[run.system](table, run)
-    for owner, entries in layout.items():
-        for entry in entries if owner in rows else ():
-            value = recorded.get((entry.name, owner))
-            if value is None:
-                continue
-            metric = entry.build()
-            metric.keep_alone()
-            metric.update_rows(rows[owner])
-            if not math.isclose(float(metric.compute()), value, rel_tol=_SAME, abs_tol=_SAME):
-                of = f" of {owner}" if owner else ""
-                raise _changed(run, f"the {entry.name}{of} of its rows, found another in its results")
+def _require_metrics(run: Run, table: pa.Table) -> None:
+    """Compute the metrics that follow from the rows."""
+    recorded = {(metric["name"], metric["explainer"]): metric for metric in run.results["metrics"]}
+    for computed in layout_results(*_COMPUTED[run.system](table, run)):
+        name, owner = computed["name"], computed["explainer"]
+        found = recorded.get((name, owner))
+        if found is not None and not _follows(found, computed):
+            of = f" of {owner}" if owner else ""
+            raise _changed(run, f"the {name}{of} of its rows, found another in its results")
 
 
 def _require_curves_and_controls(run: Run, table: pa.Table) -> None:
@@ -109,15 +114,24 @@ def _require_curves_and_controls(run: Run, table: pa.Table) -> None:
                 raise _changed(run, f"the curve {name} of {explainer} of its rows, found another in its results")
     recorded = {_compared(control): control for control in run.results["controls"]}
     for control in compare_controls(table):
-        # Another version of PyTorch may resample other images: ends of intervals may differ, hardly ever their verdict.
-        held = {name: value for name, value in control.items() if name != "interval"}
-        if not _same(recorded.get(_compared(control)), held):
+        if not _follows(recorded.get(_compared(control), {}), control):
             of = f"the {control['metric']} of {control['explainer']} beside {control['control']}"
             raise _changed(run, f"{of} of its rows, found another in its results")
 
 
 def _compared(control: Mapping[str, Any]) -> tuple[str, str, str]:
     return control["metric"], control["explainer"], control["control"]
+
+
+def _follows(found: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
+    """Whether all that was computed of a metric is the same; ends of intervals may differ by little."""
+    intervals = found.get("interval"), computed["interval"]
+    if None in intervals:
+        return intervals == (None, None) and _same(found, computed)
+    (low, high), (computed_low, computed_high) = intervals
+    apart = max(abs(low - computed_low), abs(high - computed_high))
+    near = apart <= _RESAMPLED * (computed_high - computed_low) + _SAME
+    return near and _same({**found, "interval": None}, {**computed, "interval": None})
 
 
 def _same(found: Any, computed: Any) -> bool:

@@ -19,6 +19,15 @@ def test_page_of_a_bench(command: Callable[..., Any], tmp_path: Path) -> None:
     assert "<title>mkbench: a, b</title>" in (tmp_path / "pages" / "both.html").read_text(encoding="utf-8")
 
 
+def test_page_lies_in_the_folder_it_shows(command: Callable[..., Any], tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_run(tmp_path / "bench" / name, name)
+    assert command("report", "bench").output == "report: bench/report.html\n"
+    assert command("report", "bench/a").output == "report: bench/a/report.html\n"
+    assert command("report", "bench/a", "bench/b").output == "report: runs/report.html\n"  # of several there is no such
+    assert (tmp_path / "runs" / "report.html").is_file()
+
+
 def test_site_of_a_bench(command: Callable[..., Any], tmp_path: Path) -> None:
     write_run(tmp_path / "bench" / "a", "a")
     outcome = command("report", "bench", "--site=site")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from report_runs import explained_row, write_object, write_run
 
 from mkbench.errors import DataError
+from mkbench.metrics.functional.bootstrap import bootstrap_means
 from mkbench.runs.finished_runs import read_runs
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord, write_group
 from mkbench.studies.overview.integrity import require_untampered
@@ -30,6 +32,22 @@ def raise_metric(run: Path) -> None:
 
 def raise_accuracy(run: Path) -> None:
     rewrite(run / "results.json", lambda document: document["metrics"][0].update(value=1.0))
+
+
+def narrow_interval(run: Path) -> None:
+    def narrow(document: dict[str, Any]) -> None:
+        metric = document["metrics"][2]
+        metric["interval"] = [metric["value"] - 0.01, metric["value"] + 0.01]
+
+    rewrite(run / "results.json", narrow)
+
+
+def forget_interval(run: Path) -> None:
+    rewrite(run / "results.json", lambda document: document["metrics"][2].update(interval=None))
+
+
+def forget_special_case(run: Path) -> None:
+    rewrite(run / "results.json", lambda document: document["fallbacks"]["pca"].update(no_foreground=0))
 
 
 def rename_model(run: Path) -> None:
@@ -88,6 +106,9 @@ def test_run_as_it_was_written(tmp_path: Path) -> None:
     [
         (raise_metric, "the mutual_information of pca of its rows"),
         (raise_accuracy, "the top1 of its rows"),
+        (narrow_interval, "the mutual_information of pca of its rows"),
+        (forget_interval, "the mutual_information of pca of its rows"),
+        (forget_special_case, "the special cases of its class groups"),
         (raise_curve, "the curve mutual_information of pca of its rows"),
         (rename_model, "model.label as in its manifest"),
         (change_setting, "settings.estimator as in its manifest"),
@@ -112,6 +133,22 @@ def test_mark_that_was_taken_away_is_refused(tmp_path: Path) -> None:
     unmark(run)
     with pytest.raises(DataError, match="of pca beside random of its rows, found another in its results"):
         check(run)
+
+
+def test_interval_beside_a_control_that_was_narrowed_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "vit", explainers=("pca", "random"))
+    rewrite(run / "results.json", lambda document: document["controls"][0].update(interval=[8.0, 9.0]))
+    with pytest.raises(DataError, match="of pca beside random of its rows, found another in its results"):
+        check(run)
+
+
+def test_intervals_of_other_resampled_images_are_those_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "vit", explainers=("pca", "random"), images=40)
+    other_seed = functools.partial(bootstrap_means, seed=7)
+    monkeypatch.setattr("mkbench.metrics.row_metric.bootstrap_means", other_seed)
+    check(run)
 
 
 def test_users_own_metric_is_left_alone(tmp_path: Path) -> None:
