@@ -125,13 +125,12 @@ def _compared(control: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _follows(found: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
     """Whether all that was computed of a metric is the same; ends of intervals may differ by little."""
-    intervals = found.get("interval"), computed["interval"]
-    if None in intervals:
-        return intervals == (None, None) and _same(found, computed)
-    (low, high), (computed_low, computed_high) = intervals
-    apart = max(abs(low - computed_low), abs(high - computed_high))
-    near = apart <= _RESAMPLED * (computed_high - computed_low) + _SAME
-    return near and _same({**found, "interval": None}, {**computed, "interval": None})
+    interval, recomputed = found.get("interval"), computed["interval"]
+    if interval is None or recomputed is None:
+        return interval == recomputed and _same(found, computed)
+    near = _RESAMPLED * (recomputed[1] - recomputed[0]) + _SAME
+    ends = all(abs(end - other) <= near for end, other in zip(interval, recomputed, strict=True))
+    return ends and _same(found, {**computed, "interval": interval})
 
 
 def _same(found: Any, computed: Any) -> bool:
