@@ -3,8 +3,9 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Literal, NamedTuple, TypeVar
 
 import torch
@@ -346,8 +347,9 @@ class Backbone(torch.nn.Module, ABC):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
-    def _tensors(self) -> list[Tensor]:
-        return [*self.parameters(), *self.buffers()]
+    def _tensors(self) -> Iterator[Tensor]:
+        """Walk through all weights, no further than the caller asks: the modules of a large model take milliseconds."""
+        return chain(self.parameters(), self.buffers())
 
 
 def hash_weights(state: Mapping[str, Tensor], geometry: Geometry, dtype: torch.dtype) -> str:

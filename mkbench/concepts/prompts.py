@@ -11,7 +11,6 @@ from torch import Tensor
 
 from mkbench.concepts.ellipse import fit_ellipse_or_box
 
-_RED = (255, 0, 0)
 # Gaussian of 11 taps with sigma 2.0, in 256ths; rounded so that they sum to 256, as OpenCV's exact 8-bit filter does.
 _BLUR_WEIGHTS = (2, 7, 17, 31, 45, 52, 45, 31, 17, 7, 2)
 # ITU-R 601 luma in 32768ths: 0.299, 0.587 and 0.114.
@@ -150,12 +149,15 @@ def compose_prompts(images: Tensor, rings: Rings, image_index: Tensor, *, prompt
         >>> compose_prompts(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), rings, torch.tensor([0])).shape
         torch.Size([1, 3, 3, 8, 8])
     """
-    planes = rings.planes.to(images.device, non_blocking=True).bool()
-    ring, inside = planes[:, None, :1], planes[:, None, 1:]  # (regions, 1, 1, height, width)
+    # All bits of a byte where a plane is drawn, none elsewhere: bytes are put together by bits much faster than chosen.
+    masks = rings.planes.to(images.device, non_blocking=True).neg()
+    ring, inside = masks[:, None, :1], masks[:, None, 1:]  # (regions, 1, 1, height, width)
     surroundings = torch.stack([_SURROUNDINGS[name](images) for name in prompts], dim=1)
-    pixels = torch.where(inside, images[image_index][:, None], surroundings[image_index])
-    red = torch.tensor(_RED, dtype=torch.uint8, device=images.device)[:, None, None]
-    return torch.where(ring, red, pixels)
+    pixels = surroundings.index_select(0, image_index)  # the result; the rest is written into it
+    pixels ^= (images.index_select(0, image_index)[:, None] ^ pixels).bitwise_and_(inside)
+    pixels[:, :, :1] |= ring  # red: its first channel full, the others empty
+    pixels[:, :, 1:] &= ~ring
+    return pixels
 
 
 def _check_regions(images: Tensor, masks: Tensor, image_index: Tensor, prompts: Sequence[str]) -> None:

@@ -35,3 +35,17 @@ def test_unit_rows_keeps_zero_rows():
 def test_require_finite_names_the_tensor(bad):
     with pytest.raises(ValueError, match="keys must be finite"):
         require_finite(torch.tensor([1.0, bad]), name="keys")
+
+
+@pytest.mark.parametrize("shape", [(300, 280), (280, 300), (2, 300, 280)])
+def test_few_eigenvectors_of_a_large_gram_matrix_are_those_of_the_decomposition(shape: tuple[int, ...]) -> None:
+    rows = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rows[..., 0] += 3  # one direction far above the rest
+    found = leading_directions(rows, 2)
+    expected = torch.linalg.svd(rows, full_matrices=False).Vh[..., :2, :].mT
+    assert ((found * expected).sum(dim=-2).abs() - 1).abs().max() < 1e-9
+
+
+def test_a_large_matrix_of_rank_one_has_one_direction() -> None:
+    rows = torch.ones(300, 1, dtype=torch.float64) @ torch.linspace(1, 2, 280, dtype=torch.float64)[None]
+    assert leading_directions(rows, 3).count_nonzero(dim=0).tolist() == [280, 0, 0]
