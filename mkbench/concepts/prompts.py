@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mkbench.concepts.ellipse import fit_ellipse_or_box
+from mkbench.concepts.host_copies import copy_to
 
 _RED = (255, 0, 0)
 # Gaussian of 11 taps with sigma 2.0, in 256ths; rounded so that they sum to 256, as OpenCV's exact 8-bit filter does.
@@ -150,7 +151,7 @@ def compose_prompts(images: Tensor, rings: Rings, image_index: Tensor, *, prompt
         >>> compose_prompts(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), rings, torch.tensor([0])).shape
         torch.Size([1, 3, 3, 8, 8])
     """
-    planes = rings.planes.to(images.device, non_blocking=True).bool()
+    planes = copy_to(rings.planes, images.device).bool()
     ring, inside = planes[:, None, :1], planes[:, None, 1:]  # (regions, 1, 1, height, width)
     surroundings = torch.stack([_SURROUNDINGS[name](images) for name in prompts], dim=1)
     pixels = torch.where(inside, images[image_index][:, None], surroundings[image_index])
