@@ -342,7 +342,7 @@ def _nearest(
     new = torch.arange(first, first + descriptors.shape[1], device=ids.device)
     found = []
     for some, earlier, known in zip(
-        *(rows.split(_rows_at_once(len(new))) for rows in (classes, scores, ids)), strict=True
+        *(torch.split(rows, _rows_at_once(len(new))) for rows in (classes, scores, ids)), strict=True
     ):
         values = torch.cat([earlier, some @ descriptors], dim=1)  # (classes, earlier ones and bank)
         # Stable: of equals the earlier one, which has the lower id.
