@@ -254,7 +254,7 @@ class ClassGroupDataModule(L.LightningDataModule, ABC):
         if todo:  # a device without any group would fail, and the others would wait for it
             todo += [IDLE] * (trainer.world_size - len(todo))
         dataset = self.dataset(geometry, todo, with_ground_truth=bool(getattr(module, "needs_ground_truth", False)))
-        return group_loader(dataset, num_workers=self.num_workers)
+        return group_loader(dataset, num_workers=self.num_workers, device=trainer.strategy.root_device)
 
 
 def attached_data(trainer: L.Trainer) -> ClassGroupDataModule:

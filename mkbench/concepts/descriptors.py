@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mkbench.concepts.linalg import bank_cosines, require_finite, unit_rows
+from mkbench.concepts.linalg import bank_cosines, bank_pieces, require_finite, unit_rows
 from mkbench.concepts.transport import sinkhorn
 
 # Cosines held at once, 256 MB of float64: more than a group of images has with a bank of the usual size.
@@ -327,9 +327,27 @@ def language_concepts(class_embeddings: Tensor, bank_embeddings: Tensor, num_con
         raise ValueError(f"num_concepts must be at least 1, found {num_concepts}")
     require_finite(class_embeddings, name="class_embeddings")
     require_finite(bank_embeddings, name="bank_embeddings")
-    bank = unit_rows(bank_embeddings.double()).T
-    chosen = [
-        (classes @ bank).sort(dim=1, descending=True, stable=True).indices[:, :num_concepts].clone()  # (classes, bank)
-        for classes in torch.split(unit_rows(class_embeddings.double()), _rows_at_once(len(bank_embeddings)))
-    ]
-    return torch.cat(chosen)
+    wide, first = unit_rows(class_embeddings.double()), 0
+    scores, ids = wide.new_empty(len(wide), 0), torch.empty(len(wide), 0, dtype=torch.int64, device=wide.device)
+    for some in bank_pieces(bank_embeddings):
+        scores, ids = _nearest(wide, unit_rows(some.double()).T, scores, ids, first=first, count=num_concepts)
+        first += len(some)
+    return ids
+
+
+def _nearest(
+    classes: Tensor, descriptors: Tensor, scores: Tensor, ids: Tensor, *, first: int, count: int
+) -> tuple[Tensor, Tensor]:
+    """Return scores and ids (Y, u) of the nearest of the earlier ones and of descriptors (d, n), first..first + n."""
+    new = torch.arange(first, first + descriptors.shape[1], device=ids.device)
+    found = []
+    for some, earlier, known in zip(
+        *(torch.split(rows, _rows_at_once(len(new))) for rows in (classes, scores, ids)), strict=True
+    ):
+        values = torch.cat([earlier, some @ descriptors], dim=1)  # (classes, earlier ones and bank)
+        # Stable: of equals the earlier one, which has the lower id.
+        order = values.sort(dim=1, descending=True, stable=True).indices[:, :count]
+        names = torch.cat([known, new.expand(len(some), -1)], dim=1)
+        found.append((values.gather(1, order), names.gather(1, order)))
+    nearest, owners = zip(*found, strict=True)
+    return torch.cat(nearest), torch.cat(owners)

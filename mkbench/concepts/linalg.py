@@ -120,6 +120,15 @@ def principal_scores(rows: Tensor, count: int) -> Tensor:
     return centred @ leading_directions(centred, count, floor=floor)
 
 
+def bank_pieces(bank: Tensor) -> tuple[Tensor, ...]:
+    """Cut a bank into as many descriptors as may be held in float64 at once.
+
+    >>> [len(some) for some in bank_pieces(torch.zeros(40_000, 1))]
+    [32768, 7232]
+    """
+    return torch.split(bank, _BANK_AT_ONCE)
+
+
 def bank_cosines(rows: Tensor, bank: Tensor) -> Tensor:
     """Cosines of unit rows and the descriptors of a bank in float64, of which only a part is held in float64 at once.
 
@@ -135,4 +144,4 @@ def bank_cosines(rows: Tensor, bank: Tensor) -> Tensor:
         [[0.0, 1.0]]
     """
     wide = rows.double()
-    return torch.cat([wide @ some.double().T for some in torch.split(bank, _BANK_AT_ONCE)], dim=-1)
+    return torch.cat([wide @ some.double().T for some in bank_pieces(bank)], dim=-1)

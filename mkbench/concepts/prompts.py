@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mkbench.concepts.ellipse import fit_ellipse_or_box
+from mkbench.concepts.host_copies import copy_to
 
 # Gaussian of 11 taps with sigma 2.0, in 256ths; rounded so that they sum to 256, as OpenCV's exact 8-bit filter does.
 _BLUR_WEIGHTS = (2, 7, 17, 31, 45, 52, 45, 31, 17, 7, 2)
@@ -150,7 +151,7 @@ def compose_prompts(images: Tensor, rings: Rings, image_index: Tensor, *, prompt
         torch.Size([1, 3, 3, 8, 8])
     """
     # All bits of a byte where a plane is drawn, none elsewhere: bytes are put together by bits much faster than chosen.
-    masks = rings.planes.to(images.device, non_blocking=True).neg()
+    masks = copy_to(rings.planes, images.device).neg()
     ring, inside = masks[:, None, :1], masks[:, None, 1:]  # (regions, 1, 1, height, width)
     surroundings = torch.stack([_SURROUNDINGS[name](images) for name in prompts], dim=1)
     pixels = surroundings.index_select(0, image_index)  # the result; the rest is written into it

@@ -20,6 +20,9 @@ class TextEncoder(Protocol):
 
 Report = Callable[[int], object]
 
+#: Embeddings of filled class templates held at once, before their mean: more than 1,000 classes in 80 templates have.
+_TEXTS_AT_ONCE = 2**17
+
 
 def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int, report: Report | None) -> Tensor:
     """(T, d) float32 unit rows; each distinct text is encoded once, in batches of texts of like length."""
@@ -32,13 +35,14 @@ def _encode(backbone: TextEncoder, texts: list[str], *, batch_size: int, report:
     with torch.no_grad():
         for start in range(0, len(distinct), batch_size):
             batch = distinct[start : start + batch_size]
-            rows.append(backbone.encode_text(batch).float())
+            rows.append(unit_rows(backbone.encode_text(batch).float()))  # one copy less of all of them
             if report is not None:
                 report(len(batch))
     embeddings = torch.cat(rows)
+    rows.clear()
     require_finite(embeddings, name="text embeddings")
     place = {text: row for row, text in enumerate(distinct)}
-    return unit_rows(embeddings)[[place[text] for text in texts]]
+    return embeddings[[place[text] for text in texts]]
 
 
 def _fill(template: str, name: str) -> str:
@@ -82,9 +86,15 @@ def class_embeddings(
         >>> class_embeddings(Lengths(), ["cat", "dog"], ["a {}.", "the {}."]).tolist()
         [[1.0, 0.0], [1.0, 0.0]]
     """
-    texts = [_fill(template, name) for name in class_names for template in templates]
-    embeddings = _encode(backbone, texts, batch_size=batch_size, report=report)  # (classes * templates, dim)
-    return unit_rows(embeddings.reshape(len(class_names), len(templates), -1).mean(dim=1))
+    names = list(dict.fromkeys(class_names))
+    step = max(1, _TEXTS_AT_ONCE // max(1, len(templates)))
+    means = []
+    for start in range(0, max(1, len(names)), step):
+        texts = [_fill(template, name) for name in names[start : start + step] for template in templates]
+        embeddings = _encode(backbone, texts, batch_size=batch_size, report=report)  # (some classes * templates, dim)
+        means.append(embeddings.reshape(-1, len(templates), embeddings.shape[1]).mean(dim=1))
+    place = {name: row for row, name in enumerate(names)}
+    return unit_rows(torch.cat(means))[[place[name] for name in class_names]]
 
 
 def bank_embeddings(

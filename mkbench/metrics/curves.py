@@ -1,5 +1,6 @@
 """Areas under curves that end at 0, over a set of images."""
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,7 +39,9 @@ class CurveMetric(MeanMetric):
 
     def image_values(self, rows: Rows) -> Tensor:
         """Return the areas, (n,) float64; those of ``set`` depend on the longest of the curves given."""
-        curves, lengths = self.curves(rows)
+        return self._areas(*self.curves(rows))
+
+    def _areas(self, curves: Tensor, lengths: Tensor) -> Tensor:
         return curves.mean(dim=1) if self.average == "set" else curves.sum(dim=1) / lengths
 
     def add_curves(self, curves: Tensor, lengths: Tensor) -> None:
@@ -55,9 +58,10 @@ class CurveMetric(MeanMetric):
 
     def update_rows(self, rows: Rows) -> Tensor:
         """Add images by their rows; returns what ``image_values`` gives for them."""
-        self.add_curves(*self.curves(rows))
+        curves, lengths = self.curves(rows)
+        self.add_curves(curves, lengths)
         self._mark_updated()
-        return self.image_values(rows)
+        return self._areas(curves, lengths)
 
     def compute(self) -> Tensor:
         """The area in nats, float64; NaN without images."""
@@ -78,9 +82,34 @@ def pad_curves(curves: Sequence[Any]) -> tuple[Tensor, Tensor]:
     (tensor([[2., 0.],
             [0., 0.]], dtype=torch.float64), tensor([2, 1]))
     """
-    lists = [[torch.nan] if curve is None else curve for curve in curves]
-    lengths = torch.tensor([len(curve) for curve in lists], dtype=torch.int64)
-    padded = torch.zeros(len(lists), max(map(len, lists), default=0), dtype=torch.float64)
-    for row, curve in zip(padded, lists, strict=True):
-        row[: len(curve)] = torch.tensor(curve, dtype=torch.float64)
+    padded, lengths, _ = _read_curves(curves)
     return padded, lengths
+
+
+def pad_known_curves(curves: Sequence[Any]) -> tuple[Tensor, Tensor]:
+    """Bring the curves of a column to one tensor, as `pad_curves`, without the images that have none.
+
+    >>> pad_known_curves([None, [2.0, 0.0]])
+    (tensor([[2., 0.]], dtype=torch.float64), tensor([2]))
+    """
+    padded, lengths, known = _read_curves(curves)
+    return padded[known], lengths[known]
+
+
+def _read_curves(curves: Sequence[Any]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return padded curves, their lengths, and which images have one."""
+    numbers, sizes, known = array("d"), array("q"), bytearray()  # eight bytes a number, where lists take 32
+    for curve in curves:
+        own = (torch.nan,) if curve is None else curve
+        numbers.extend(own)
+        sizes.append(len(own))
+        known.append(curve is not None)
+    lengths = _as_tensor(sizes, torch.int64)
+    padded = torch.zeros(len(sizes), max(sizes, default=0), dtype=torch.float64)
+    padded[torch.arange(padded.shape[1]) < lengths[:, None]] = _as_tensor(numbers, torch.float64)
+    return padded, lengths, _as_tensor(known, torch.bool)
+
+
+def _as_tensor(values: Any, dtype: torch.dtype) -> Tensor:
+    """Return a tensor over a buffer, which may not be empty for PyTorch."""
+    return torch.frombuffer(values, dtype=dtype) if len(values) else torch.zeros(0, dtype=dtype)

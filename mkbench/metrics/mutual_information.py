@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mkbench.metrics.curves import CurveMetric, pad_curves
-from mkbench.metrics.functional.chance import chance_curves, membership
+from mkbench.metrics.functional.chance import Membership, chance_curves
 from mkbench.metrics.functional.curves import Average
 from mkbench.metrics.functional.estimators import Estimator, check_estimator, mutual_information_curves
 from mkbench.metrics.functional.mutual_information import (
@@ -209,7 +209,7 @@ class MutualInformationExcess(CurveMetric):
         if self.bank_size is None:
             raise ValueError("expected bank_size for an update with ids, found none")
         ids, counts = sort_by_importance(vision_ids, scores)
-        member = membership(language_ids, self.bank_size)
+        member = Membership(language_ids, self.bank_size)
         num_language = language_ids.shape[1]
         chance = chance_curves(
             ids,

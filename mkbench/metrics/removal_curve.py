@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
+from mkbench.metrics.curves import pad_curves
 from mkbench.metrics.functional.removal_curve import RemovalCurves, Scale, check_scale, reduce_curves
 from mkbench.metrics.row_metric import MeanMetric, Rows
 
@@ -35,12 +35,8 @@ class RemovalMetric(MeanMetric):
 
     def image_values(self, rows: Rows) -> Tensor:
         """Return the reduced curves, (n,) float64; NaN for images without one."""
-        curves = rows[self.columns[0]]
-        values = torch.full((len(curves),), torch.nan, dtype=torch.float64)
-        known = [place for place, curve in enumerate(curves) if curve is not None]
-        if known:
-            values[known] = reduce_curves([curves[place] for place in known], scale=self.scale)
-        return values
+        curves, lengths = pad_curves(rows[self.columns[0]])
+        return reduce_curves(curves, lengths, scale=self.scale) if len(lengths) else curves.sum(dim=1)
 
     def update(self, curves: RemovalCurves, lengths: Tensor | None = None) -> None:
         """Add the curves of a batch of images.

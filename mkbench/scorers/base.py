@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mkbench.concepts import Foreground, GroupExplanation
 from mkbench.datamodules.class_groups import ClassGroup
+from mkbench.metrics.functional import Membership
 from mkbench.scorers.explained_group import ExplainedGroup
 
 
@@ -27,7 +28,7 @@ class ScorerContext:
         prompted: (D, d) unit rows, the descriptors in their prompt.
         predicted: (B,) int64, the predicted classes.
         conditioning: (B,) int64, the class whose language concepts each image is compared with.
-        member: (Y, D) bool, the language concepts of every class.
+        member: (Y, D) bool, the language concepts of every class, or the same row by row.
         encode: uint8 pixels (n, 3, S, S) -> (n, d) embeddings, not normalised; runs the encoder in its own chunks.
         seed: seed of this group.
         explain_again: the group with other images, of which other things may be true, and a seed -> what the same
@@ -45,7 +46,7 @@ class ScorerContext:
     prompted: Tensor
     predicted: Tensor
     conditioning: Tensor
-    member: Tensor
+    member: Tensor | Membership
     encode: Callable[[Tensor], Tensor]
     seed: int
     explain_again: Callable[[ClassGroup, int], ExplainedGroup] | None = None

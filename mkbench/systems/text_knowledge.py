@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mkbench.backbones import Backbone
 from mkbench.concepts import language_concepts
-from mkbench.metrics.functional import membership
+from mkbench.metrics.functional import Membership
 from mkbench.systems.text_cache import TextCache
 
 
@@ -21,14 +21,14 @@ class TextKnowledge:
         bare: (D, d) unit rows, the descriptors in the relevance template.
         prompted: (D, d) unit rows, the descriptors in their prompt.
         language: (Y, u) int64, the language concepts D_y of every class.
-        member: (Y, D) bool, the same as a membership matrix.
+        member: the same as a look-up table.
     """
 
     classes: Tensor
     bare: Tensor
     prompted: Tensor
     language: Tensor
-    member: Tensor
+    member: Membership
 
 
 @torch.no_grad()
@@ -66,4 +66,4 @@ def read_texts(
     }
     prompted, bare = banks[descriptor_template], banks[relevance_template]
     language = language_concepts(classes, prompted, num_language_concepts)
-    return TextKnowledge(classes, bare, prompted, language, membership(language, len(descriptors)))
+    return TextKnowledge(classes, bare, prompted, language, Membership(language, len(descriptors)))

@@ -12,7 +12,7 @@ from mkbench.concepts import language_concepts
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.datamodules.critters_world import load_world, render
 from mkbench.datamodules.resizing import resize_squash
-from mkbench.metrics.functional import membership
+from mkbench.metrics.functional import Membership
 from mkbench.systems.text_knowledge import TextKnowledge
 
 
@@ -79,4 +79,4 @@ def random_texts(
     unit = [F.normalize(torch.randn(count, dim, generator=generator), dim=1) for count in (classes, bank, bank)]
     names, bare, prompted = (rows.to(device) for rows in unit)
     language = language_concepts(names, prompted, num_language_concepts)
-    return TextKnowledge(names, bare, prompted, language, membership(language, bank))
+    return TextKnowledge(names, bare, prompted, language, Membership(language, bank))

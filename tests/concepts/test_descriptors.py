@@ -252,3 +252,17 @@ def test_many_classes_have_by_chunks_the_concepts_they_have_as_a_whole(monkeypat
     assert whole.tolist() == [[0, 2], [1, 0], [0, 2]]
     monkeypatch.setattr(descriptors, "_COSINES_AT_ONCE", 3)
     assert language_concepts(classes, bank, 2).tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("count", [1, 4, 100])
+def test_language_concepts_of_a_bank_in_pieces_are_those_of_one_product(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    generator = torch.Generator().manual_seed(5)
+    # Cosines of exactly 0.5 and -0.5 whatever the size of a product, and so ties between pieces.
+    bank = torch.eye(4)[torch.randint(4, (23,), generator=generator)] * (torch.rand(23, 1, generator=generator) - 0.5)
+    classes = torch.randint(0, 2, (9, 4), generator=generator) * 2.0 - 1
+    whole = language_concepts(classes, bank, count)
+    monkeypatch.setattr(linalg, "_BANK_AT_ONCE", 5)
+    monkeypatch.setattr(descriptors, "_COSINES_AT_ONCE", 20)
+    assert torch.equal(language_concepts(classes, bank, count), whole)

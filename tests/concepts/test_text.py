@@ -73,3 +73,17 @@ def test_broken_encoders_are_noticed():
 
     with pytest.raises(ValueError, match="text embeddings must be finite"):
         bank_embeddings(Broken(), ["cat"], "{}")
+
+
+def test_classes_in_pieces_have_the_same_embeddings_and_each_text_is_encoded_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Codes:
+        def encode_text(self, texts: list[str]) -> torch.Tensor:
+            return torch.tensor([[float(ord(text[-1])), float(len(text))] for text in texts])
+
+    names, templates = ["cat", "owl", "cat", "bee", "ant"], ["a {}", "{}", "the {}"]
+    whole, seen = class_embeddings(Codes(), names, templates), []
+    monkeypatch.setattr("mkbench.concepts.text._TEXTS_AT_ONCE", 6)  # two classes
+    assert torch.equal(class_embeddings(Codes(), names, templates, report=seen.append), whole)
+    assert seen == [6, 6]

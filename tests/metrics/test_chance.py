@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from mkbench.metrics.functional import chance, chance_curves, membership, mutual_information_curve
+from mkbench.metrics import MutualInformationExcess
+from mkbench.metrics.functional import (
+    Membership,
+    chance,
+    chance_curves,
+    grouped_curves,
+    membership,
+    mutual_information_curve,
+)
 from mkbench.metrics.functional.estimators import Estimator
 
 BANK = 30
@@ -124,3 +132,26 @@ def test_wrong_input_is_named() -> None:
         chance_curves(ids, counts[:1], member, own, num_language=8)
     with pytest.raises(ValueError, match="max_classes must be at least 1"):
         chance_curves(ids, counts, member, own, num_language=8, max_classes=0)
+
+
+def test_rows_built_on_demand_give_the_same_and_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(3)
+    language = torch.rand(300, 40, generator=generator).argsort(dim=1)[:, :8]
+    ids, counts = torch.rand(5, 40, generator=generator).argsort(dim=1)[:, :6], torch.tensor([6, 3, 0, 1, 6])
+    own, groups = torch.tensor([0, 299, 7, 7, 150]), torch.arange(40) // 3
+    dense, built = membership(language, 40), []
+
+    def note(some: torch.Tensor, bank_size: int) -> torch.Tensor:
+        built.append(len(some))
+        return membership(some, bank_size)
+
+    monkeypatch.setattr("mkbench.metrics.functional.chance.membership", note)
+    lazy = Membership(language, 40)
+    assert (len(lazy), lazy.shape) == (300, (300, 40))
+    found, expected = (chance_curves(ids, counts, table, own, num_language=8) for table in (lazy, dense))
+    assert torch.equal(found, expected)
+    grouped = [grouped_curves(ids, counts, table, own, groups) for table in (lazy, dense)]
+    assert torch.equal(grouped[0].curves, grouped[1].curves)
+    metric = MutualInformationExcess(bank_size=40)
+    metric.update(ids, torch.rand(5, 6), language, own)
+    assert sorted(set(built)) == [5, 201]  # the images' own classes, and those that were drawn; never all 300

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mkbench.metrics import MutualInformationAUC
-from mkbench.metrics.curves import pad_curves
+from mkbench.metrics.curves import pad_curves, pad_known_curves
 from mkbench.metrics.functional import average_curves, mutual_information_auc
 from mkbench.metrics.functional.curves import Average
 
@@ -46,6 +46,14 @@ def test_column_of_curves_is_padded_and_none_has_no_value() -> None:
     assert padded[2].tolist() == [0.0, 0.0, 0.0]
     assert padded[1].isnan().any()
     assert pad_curves([])[0].shape == (0, 0)
+
+
+def test_known_curves_are_those_that_are_there_even_where_they_say_nan() -> None:
+    padded, lengths = pad_known_curves([None, [2.0, 0.0], [float("nan")], None])
+    assert lengths.tolist() == [2, 1]
+    assert padded[0].tolist() == [2.0, 0.0]
+    assert padded[1, 0].isnan()
+    assert pad_known_curves([None])[0].shape == (0, 1)
 
 
 @pytest.mark.parametrize("average", ["set", "image"])

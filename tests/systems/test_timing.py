@@ -30,4 +30,4 @@ def test_random_texts_are_unit_rows_of_the_size_asked_for() -> None:
     # The language concepts of a class are the descriptors nearest to it.
     nearest = (texts.classes.double() @ texts.prompted.double().T).topk(5, dim=1).indices
     assert [sorted(row) for row in texts.language.tolist()] == [sorted(row) for row in nearest.tolist()]
-    assert texts.member.sum(1).tolist() == [5, 5, 5]
+    assert texts.member[:].sum(1).tolist() == [5, 5, 5]

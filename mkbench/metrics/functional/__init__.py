@@ -4,7 +4,7 @@ from mkbench.metrics.functional.accuracy_drop import accuracy_drop
 from mkbench.metrics.functional.accuracy_increase import accuracy_increase
 from mkbench.metrics.functional.association import association
 from mkbench.metrics.functional.bootstrap import bootstrap_interval, bootstrap_intervals, paired_bootstrap_difference
-from mkbench.metrics.functional.chance import chance_curves, membership
+from mkbench.metrics.functional.chance import Membership, chance_curves, membership
 from mkbench.metrics.functional.cluster_bootstrap import cluster_bootstrap_interval
 from mkbench.metrics.functional.concept_consistency import (
     ccs_share,
@@ -52,6 +52,7 @@ __all__ = [
     "DescriptorAgreement",
     "DescriptorChange",
     "GroupedCurves",
+    "Membership",
     "accuracy_drop",
     "accuracy_increase",
     "association",

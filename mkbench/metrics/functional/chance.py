@@ -34,6 +34,38 @@ def membership(language_ids: Tensor, bank_size: int) -> Tensor:
     return table[:, :bank_size].contiguous()
 
 
+class Membership:
+    """Look-up table of the language concepts of every class, of which only the rows asked for are built.
+
+    All of them, (classes, bank), are too many where there are ten thousand classes and a large bank.
+
+    Args:
+        language_ids: (Y, u) int64 concept ids of each class, as :func:`membership` takes them.
+        bank_size: D, descriptors in the bank.
+
+    Example:
+        >>> table = Membership(torch.tensor([[0, 2], [1, -1]]), 3)
+        >>> table.shape, table[torch.tensor([1])].int().tolist()
+        ((2, 3), [[0, 1, 0]])
+    """
+
+    def __init__(self, language_ids: Tensor, bank_size: int) -> None:
+        self.language_ids, self.bank_size = language_ids, bank_size
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Classes and descriptors."""
+        return len(self.language_ids), self.bank_size
+
+    def __len__(self) -> int:
+        """Count the classes."""
+        return len(self.language_ids)
+
+    def __getitem__(self, classes: Tensor | slice) -> Tensor:
+        """Return the rows of some classes, (n, D) bool."""
+        return membership(self.language_ids[classes], self.bank_size)
+
+
 def _drawn_classes(num_classes: int, max_classes: int, seed: int) -> Tensor:
     """One class more than is averaged, in a drawn order: there are enough others even for the drawn classes' images."""
     if num_classes <= max_classes + 1:
@@ -53,7 +85,7 @@ def _other_classes(drawn: Tensor, conditioning: Tensor) -> Tensor:
 def chance_curves(
     vision_ids: Tensor,
     counts: Tensor,
-    member: Tensor,
+    member: Tensor | Membership,
     conditioning: Tensor,
     *,
     num_language: int,
@@ -72,7 +104,7 @@ def chance_curves(
     Args:
         vision_ids: (B, K) int64 distinct vision concepts, most important first, padded with -1.
         counts: (B,) int64 ids per image.
-        member: (Y, D) bool from :func:`membership`.
+        member: (Y, D) bool from :func:`membership`, or a :class:`Membership`.
         conditioning: (B,) int64 class each image is explained with; it is never compared with that one.
         num_language: u, language concepts per class.
         estimator: ``paper`` or ``shannon``, see :func:`mutual_information`.
@@ -111,7 +143,7 @@ def chance_curves(
     return torch.cat(means)
 
 
-def _check_chance_input(vision_ids: Tensor, counts: Tensor, member: Tensor, conditioning: Tensor) -> None:
+def _check_chance_input(vision_ids: Tensor, counts: Tensor, member: Tensor | Membership, conditioning: Tensor) -> None:
     if vision_ids.ndim != 2 or counts.shape != conditioning.shape or counts.shape != vision_ids.shape[:1]:
         raise ValueError(
             "expected vision_ids (images, ids), counts (images,) and conditioning (images,), found "

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from mkbench.metrics.functional.chance import Membership
 from mkbench.metrics.functional.estimators import Estimator, curves_from_matches
 
 
@@ -69,14 +69,14 @@ def group_membership(member: Tensor, groups: Tensor) -> Tensor:
         >>> group_membership(torch.tensor([[True, True, False]]), torch.tensor([0, 0, 1])).tolist()
         [[True, False]]
     """
-    per_group = F.one_hot(groups, int(groups.max()) + 1).double()  # (bank, groups)
-    return member.double() @ per_group > 0
+    counts = torch.zeros(len(member), int(groups.max()) + 1, dtype=torch.int32, device=member.device)
+    return counts.index_add_(1, groups, member.int()) > 0
 
 
 def grouped_curves(
     vision_ids: Tensor,
     counts: Tensor,
-    member: Tensor,
+    member: Tensor | Membership,
     conditioning: Tensor,
     groups: Tensor,
     *,
@@ -91,7 +91,7 @@ def grouped_curves(
     Args:
         vision_ids: (B, K) int64 distinct descriptors, most important first.
         counts: (B,) int64, how many of each row are no padding.
-        member: (Y, D) bool, the language concepts of every class.
+        member: (Y, D) bool, the language concepts of every class, or a :class:`Membership`.
         conditioning: (B,) int64, the class that each image is compared with.
         groups: (D,) int64 group of every descriptor, 0..G-1.
         estimator: ``paper`` or ``shannon``, the latter over the G groups.
@@ -110,7 +110,7 @@ def grouped_curves(
         ([[2.0, 1.0, 1.0, 1.0]], [2])
     """
     ids, sizes = group_concepts(vision_ids, counts, groups)
-    language = group_membership(member, groups)[conditioning]  # (images, groups)
+    language = group_membership(member[conditioning], groups)  # (images, groups)
     present = ids >= 0
     hits = present & language.gather(1, ids.clamp(min=0))
     curves = curves_from_matches(

@@ -164,7 +164,7 @@ class CachedFeatures(L.LightningDataModule):
         data = self.images["train"]
         listed = data.bank.by_class or {}
         if not all(listed.get(name) for name in data.class_names):
-            return text.member.cpu()
+            return text.member[:].cpu()
         rows = [torch.tensor(listed[name]) for name in data.class_names]
         return torch.cat([membership(row[None], len(data.bank)) for row in rows])
 

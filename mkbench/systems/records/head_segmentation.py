@@ -16,7 +16,6 @@ from mkbench.scorers.base import to_values
 from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
-    TableRows,
     join_groups,
     layout_results,
     rows_by,
@@ -93,7 +92,7 @@ def segmentation_layout(own: Sequence[MetricEntry] = ()) -> Layout:
 
 def segmentation_rows(rows: pa.Table) -> OwnedRows:
     """Return the columns of the model and of each method."""
-    return {owner: TableRows(table) for owner, table in rows_by(rows, "method").items()}
+    return rows_by(rows, "method")
 
 
 def summarise_segmentation(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -> dict[str, Any]:

@@ -1,22 +1,21 @@
 """Results of a run that explains images, from its rows: metrics, curves and controls."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mkbench.metrics.catalogue import metrics_of
-from mkbench.metrics.curves import pad_curves
+from mkbench.metrics.catalogue import CATALOGUE, metrics_of
+from mkbench.metrics.curves import pad_known_curves
 from mkbench.metrics.entry import MetricEntry
-from mkbench.metrics.functional.removal_curve import average_removal_curve, pad_removal_curves
+from mkbench.metrics.functional.removal_curve import average_removal_curve
 from mkbench.metrics.metric_results import control_results
 from mkbench.metrics.row_metric import Rows
 from mkbench.runs.group_files import ROW_SCHEMA, GroupRecord
 from mkbench.systems.records.metric_rows import (
     Layout,
     OwnedRows,
-    TableRows,
     join_groups,
     layout_results,
     rows_by,
@@ -60,7 +59,7 @@ def explained_layout(
 
 def explained_rows(rows: pa.Table) -> dict[str | None, Rows]:
     """Return the columns of the model and of each explainer."""
-    return {owner: TableRows(table) for owner, table in rows_by(rows, "explainer").items()}
+    return rows_by(rows, "explainer")
 
 
 def add_up_fallbacks(fallbacks: Sequence[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
@@ -86,11 +85,11 @@ def average_curves(rows: Rows) -> dict[str, list[float]]:
     """
     averaged = {}
     for column in (column for column in rows if column in _CURVES or column in _REMOVAL_CURVES):
-        known = [curve for curve in rows[column] if curve is not None]
-        if known and column in _CURVES:
-            averaged[_CURVES[column]] = pad_curves(known)[0].mean(dim=0).tolist()
-        elif known:
-            averaged[_REMOVAL_CURVES[column]] = average_removal_curve(*pad_removal_curves(known)).tolist()
+        known, lengths = pad_known_curves(rows[column])
+        if len(known) and column in _CURVES:
+            averaged[_CURVES[column]] = known.mean(dim=0).tolist()
+        elif len(known):
+            averaged[_REMOVAL_CURVES[column]] = average_removal_curve(known, lengths).tolist()
     return averaged
 
 
@@ -105,23 +104,24 @@ def summarise(records: Sequence[GroupRecord], own: Sequence[MetricEntry] = ()) -
         ``metrics``, ``curves``, ``controls``, ``fallbacks``, and ``images`` and ``unreadable`` for the ``data`` entry;
         without any image there are no metrics and no curves, and without labels no ``top1`` and ``top5``.
     """
-    joined = join_groups(records)
+    joined = join_groups(records, _columns_read(own))
     table = joined.rows
+    rows = explained_rows(table)
+    layout: Layout = explained_layout(table.column_names, [name for name in rows if name is not None], own)
     return {
-        **_measure(table, own),
+        "metrics": layout_results(layout, rows),
+        "curves": curves_of(rows),
         "controls": compare_controls(table, own),
         "fallbacks": add_up_fallbacks(joined.fallbacks),
-        "images": len(table.filter(pc.equal(table["explainer"], table["explainer"][0]))) if len(table) else 0,
+        "images": len(rows[None]["sample_id"]) if rows else 0,
         "unreadable": joined.unreadable,
     }
 
 
-def _measure(table: pa.Table, own: Sequence[MetricEntry]) -> dict[str, Any]:
-    """Return metrics and curves; what it reads for them is let go before anything else is read."""
-    rows = explained_rows(table)
-    explainers = [name for name in rows if name is not None]
-    layout: Layout = explained_layout(table.column_names, explainers, own)
-    return {"metrics": layout_results(layout, rows), "curves": curves_of(rows)}
+def _columns_read(own: Sequence[MetricEntry]) -> set[str]:
+    """Return the columns that anything here reads; the others, such as the descriptors, are half of a row."""
+    keys = {"class_index", "sample_id", "explainer"}
+    return keys.union(_CURVES, _REMOVAL_CURVES, *(entry.columns for entry in (*CATALOGUE.values(), *own)))
 
 
 def curves_of(rows: OwnedRows) -> dict[str, dict[str, list[float]]]:
@@ -148,6 +148,6 @@ def compare_controls(table: pa.Table, own: Sequence[MetricEntry] = ()) -> list[d
     Returns:
         The entries of ``controls`` in ``results.json``.
     """
-    rows: Mapping[str | None, Rows] = explained_rows(table.sort_by("sample_id"))
-    of_explainers = {name: columns for name, columns in rows.items() if name is not None}
+    order = pc.sort_indices(table, sort_keys=[("sample_id", "ascending")])
+    of_explainers = {name: rows for name, rows in rows_by(table, "explainer", order).items() if name is not None}
     return control_results(metrics_of(set(table.column_names), own=own, of_model=False), of_explainers)
