@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mkbench.concepts.components import largest_components
-from mkbench.concepts.permutohedral import permutohedral_filters
+from mkbench.concepts.permutohedral import COARSE, Lattice, permutohedral_filters
 from mkbench.concepts.upscale import upscale_nearest
 
 Kernel: TypeAlias = Callable[[Tensor], Tensor]  # of the values of all pixels
@@ -65,6 +65,7 @@ def refine_crf(
     w2: float = 3,
     gamma: float = 3,
     iterations: int = 5,
+    lattice: Lattice = COARSE,
 ) -> Tensor:
     """Refine binary masks by mean field in a fully connected CRF (Kraehenbuehl & Koltun, 2011), batched.
 
@@ -83,6 +84,7 @@ def refine_crf(
         w2: weight of the smoothness kernel.
         gamma: its standard deviation in pixels.
         iterations: rounds of mean field.
+        lattice: of the appearance kernel; the finer one comes nearer to the exact kernel and takes longer.
 
     Returns:
         (B, H, W) bool: pixels whose foreground probability exceeds 0.5. It may hold pixels outside the mask.
@@ -108,7 +110,7 @@ def refine_crf(
     for start in range(0, len(images), _IMAGES_AT_ONCE):
         some = images[start : start + _IMAGES_AT_ONCE]
         points = (_appearance_points(image, alpha=alpha, beta=beta) for image in some)
-        for number, appearance in enumerate(permutohedral_filters(points, spans), start):
+        for number, appearance in enumerate(permutohedral_filters(points, spans, lattice=lattice), start):
             # One image at a time: sums of a larger batch could round in another order.
             odds = _mean_field(masks[number].flatten(), w1, appearance, w2, spatial, iterations=iterations)
             refined[number] = (odds > 0).view(height, width)

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from benchmarks.crf import exact_mean_field, overlap, photograph_and_mask
 from mkbench.concepts import refine_crf, refine_foreground
-from mkbench.concepts.upscale import upscale_nearest
+from mkbench.concepts.permutohedral import COARSE, FINE
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data" / "images" / "imagenet-24x5"
 
@@ -58,44 +58,6 @@ def test_agrees_with_the_dense_definition(noise):
     assert (refined != masks).mean() > 0.03
 
 
-def photograph_and_mask(path, size):
-    """A photograph cropped to (3, size, size), and a mask of its central patches whose border is drawn at random."""
-    pixels = torch.from_numpy(np.asarray(Image.open(path).convert("RGB")).copy()).permute(2, 0, 1)
-    side = min(pixels.shape[1:])
-    square = pixels[:, :side, :side].float()[None]
-    image = torch.nn.functional.interpolate(square, size=size, mode="bilinear", antialias=True)[0].round().byte()
-    y, x = torch.meshgrid(torch.linspace(-1, 1, 14), torch.linspace(-1, 1, 14), indexing="ij")
-    patches = x**2 + y**2 + 0.5 * torch.rand(14, 14, generator=torch.Generator().manual_seed(side)) < 0.8
-    return image, upscale_nearest(patches[None], size)[0]
-
-
-def chunked_mean_field(image, mask, *, w1=10, alpha=40, beta=13, w2=3, gamma=3, iterations=5):
-    """The definition again, with the rows of the kernels computed anew in every round: log-odds (H, W)."""
-    height, width = mask.shape
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    place = torch.stack([rows, columns], dim=-1).reshape(-1, 2).float()
-    colour = image.reshape(3, -1).T.float()
-    features = [torch.cat([place / alpha, colour / beta], dim=1), place / gamma]
-
-    def kernel(points, values):
-        # Distances beyond 8 standard deviations count as 8: subnormal numbers would take most of the time.
-        squares = (torch.cdist(part, points, compute_mode="donot_use_mm_for_euclid_dist") for part in points.split(512))
-        return torch.cat([torch.exp(-part.clamp_(max=8).square_() / 2) @ values for part in squares])
-
-    scales = [kernel(points, torch.ones(height * width)).rsqrt() for points in features]
-    unary = torch.where(mask.flatten(), 1.0, -1.0) * np.log(99)
-    odds = unary
-    for _ in range(iterations):
-        belief = torch.tanh(odds / 2)
-        messages = [s * kernel(p, s * belief) for s, p in zip(scales, features, strict=True)]
-        odds = unary + w1 * messages[0] + w2 * messages[1]
-    return odds.reshape(height, width)
-
-
-def overlap(one, other):
-    return float((one & other).sum() / (one | other).sum())
-
-
 @pytest.mark.parametrize("size", [24, 36, 48])
 def test_scaled_kernel_agrees_with_the_exact_one(size):
     # A disc on a ground that changes slowly, and the same disc in patches; alpha and gamma scale with the image.
@@ -108,8 +70,8 @@ def test_scaled_kernel_agrees_with_the_exact_one(size):
     options = {"alpha": 40 * size / 224, "gamma": max(1.0, 3 * size / 224)}
     refined = refine_crf(torch.from_numpy(image)[None], torch.from_numpy(mask)[None], **options)[0].numpy()
     exact = dense_mean_field(image, mask, **options) > 0.5
-    assert overlap(refined, exact) >= 0.985
-    assert overlap(mask, exact) < 0.985  # the refinement does something here
+    assert overlap(*map(torch.from_numpy, (refined, exact))) >= 0.985
+    assert overlap(*map(torch.from_numpy, (mask, exact))) < 0.985  # the refinement does something here
 
 
 @pytest.mark.slow
@@ -117,12 +79,23 @@ def test_scaled_kernel_agrees_with_the_exact_one(size):
 @pytest.mark.parametrize("number", [0, 40, 80])
 def test_photographs_agree_with_the_exact_kernel(number):
     image, mask = photograph_and_mask(sorted(PHOTOGRAPHS.rglob("*.jpg"))[number], 224)
-    assert overlap(refine_crf(image[None], mask[None])[0], chunked_mean_field(image, mask) > 0) >= 0.985
+    exact = exact_mean_field(image, mask) > 0
+    assert overlap(refine_crf(image[None], mask[None])[0], exact) >= 0.985
+    assert overlap(refine_crf(image[None], mask[None], lattice=FINE)[0], exact) >= 0.985
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PHOTOGRAPHS.exists(), reason="needs ../shared/data, which may not be shipped")
+def test_fine_lattice_holds_where_the_coarse_one_does_not():
+    image, mask = photograph_and_mask(sorted(PHOTOGRAPHS.rglob("*.jpg"))[65], 224)
+    exact = exact_mean_field(image, mask) > 0
+    assert overlap(refine_crf(image[None], mask[None])[0], exact) < 0.97
+    assert overlap(refine_crf(image[None], mask[None], lattice=FINE)[0], exact) >= 0.985
 
 
 def test_chunked_reference_is_the_dense_definition():
     image, mask = image_of_discs(3, 20)
-    odds = chunked_mean_field(torch.from_numpy(image), torch.from_numpy(mask))
+    odds = exact_mean_field(torch.from_numpy(image), torch.from_numpy(mask))
     np.testing.assert_allclose(torch.sigmoid(odds).numpy(), dense_mean_field(image, mask), atol=1e-4)
 
 
@@ -140,16 +113,18 @@ def test_no_iterations_return_the_mask():
     assert torch.equal(refined[0], torch.from_numpy(mask))
 
 
-def test_result_does_not_depend_on_the_batch():
+@pytest.mark.parametrize("lattice", [COARSE, FINE], ids=["coarse", "fine"])
+def test_result_does_not_depend_on_the_batch(lattice):
     samples = [image_of_discs(seed, 20) for seed in range(3)]
     images = torch.from_numpy(np.stack([image for image, _ in samples]))
     masks = torch.from_numpy(np.stack([mask for _, mask in samples]))
-    together = refine_crf(images, masks)
-    alone = [refine_crf(image[None], mask[None]) for image, mask in zip(images, masks, strict=True)]
+    together = refine_crf(images, masks, lattice=lattice)
+    alone = [refine_crf(image[None], mask[None], lattice=lattice) for image, mask in zip(images, masks, strict=True)]
     assert torch.equal(torch.cat(alone), together)
 
 
-def test_result_does_not_depend_on_the_number_of_threads():
+@pytest.mark.parametrize("lattice", [COARSE, FINE], ids=["coarse", "fine"])
+def test_result_does_not_depend_on_the_number_of_threads(lattice):
     y, x = np.mgrid[:96, :96]
     noise = np.random.default_rng(0).normal(0, 30, (3, 96, 96))
     image = torch.from_numpy(np.clip(100 + x + noise, 0, 255).astype(np.uint8))[None]
@@ -159,7 +134,7 @@ def test_result_does_not_depend_on_the_number_of_threads():
         refined = []
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            refined.append(refine_crf(image, mask))
+            refined.append(refine_crf(image, mask, lattice=lattice))
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(refined[0], other) for other in refined[1:])
