@@ -1,5 +1,7 @@
 """A metric of your own: the share of an image's vision concepts that the text encoder shares."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
@@ -18,7 +20,7 @@ class SharedConcepts(ImageMetric):
     higher_is_better = True  # None: neither way
     heading, unit, scale, decimals = "shared", "%", 100.0, 1  # how it is shown
 
-    def image_values(self, rows: dict[str, list[list[bool]]]) -> Tensor:
+    def image_values(self, rows: Mapping[str, Sequence[list[bool]]]) -> Tensor:
         """Return a number for each image; NaN for an image that has none."""
         shares = [sum(hits) / len(hits) if hits else float("nan") for hits in rows["hits"]]
         return torch.tensor(shares, dtype=torch.float64)

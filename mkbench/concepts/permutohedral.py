@@ -156,27 +156,27 @@ def _sort_shares(points: Tensor, spans: Sequence[float], lattice: Lattice) -> _S
 
 def _fill_gaps(touched: list[Tensor], steps: list[list[int]], beside: int) -> list[Tensor]:
     """Add to the vertices of each set, rising, those that have so many of them beside themselves."""
-    ordered = []
-    for own, by in zip(touched, steps, strict=True):
-        moves = torch.tensor([*by, *(-step for step in by), *[0] * beside], dtype=own.dtype, device=own.device)
-        ordered.append((own + moves[:, None]).flatten().sort().values)  # its own ones stand there often enough
-    kept = []
-    for numbers in ordered:
-        enough = numbers == torch.cat([numbers[beside - 1 :], numbers.new_full((beside - 1,), -1)])
-        first = F.pad(numbers[1:] != numbers[:-1], (1, 0), value=True)
-        kept.append((enough & first).cumsum(0))
-    return [
-        # The last place takes those that are not kept, and is cut off: nothing has to be waited for once more.
-        numbers.new_empty(count + 1).scatter_(0, _own_place(place, count), numbers)[:count]
-        for numbers, place, count in zip(ordered, kept, _read([place[-1] for place in kept]), strict=True)
-    ]
+    found = [_count_beside(own, by, beside) for own, by in zip(touched, steps, strict=True)]
+    counts = _read([kept.sum() for _, kept in found])
+    return [_take(*some, count) for some, count in zip(found, counts, strict=True)]
 
 
-def _own_place(running: Tensor, count: int) -> Tensor:
-    """Place of each entry by the running count of those that are kept; ``count`` for the others."""
-    new = F.pad(running[1:] != running[:-1], (1, 0), value=False)
-    new[0] = running[0] > 0
-    return torch.where(new, running - 1, count)
+def _count_beside(touched: Tensor, steps: list[int], beside: int) -> tuple[Tensor, Tensor]:
+    """Vertices beside touched ones, rising and as often as they are, and (n,) bool: the first of enough of them."""
+    # The touched ones themselves stand there often enough.
+    moves = torch.tensor(
+        [*steps, *(-step for step in steps), *[0] * beside], dtype=touched.dtype, device=touched.device
+    )
+    numbers = (touched + moves[:, None]).flatten().sort().values
+    enough = F.pad(numbers[beside - 1 :] == numbers[: len(numbers) - beside + 1], (0, beside - 1), value=False)
+    first = F.pad(numbers[1:] != numbers[:-1], (1, 0), value=True)
+    return numbers, enough & first
+
+
+def _take(numbers: Tensor, kept: Tensor, count: int) -> Tensor:
+    """Take those that are kept, whose count is known: choosing by a mask would wait for the device again."""
+    place = torch.where(kept, kept.cumsum(0) - 1, count)  # a last place for all others, which is cut off
+    return numbers.new_empty(count + 1).scatter_(0, place, numbers)[:count]
 
 
 def _simplices(points: Tensor, spans: Sequence[float], lattice: Lattice) -> tuple[Tensor, Tensor, list[int]]:
