@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from mkbench.concepts.explainer import Explainer
 from mkbench.concepts.explanation import GroupExplanation
@@ -36,13 +35,8 @@ class Explanations(Mapping[str, GroupExplanation]):
     def __getitem__(self, name: str) -> GroupExplanation:
         if name not in self._made:
             with self._around(name):
-                self._made[name] = self._explainers[name].explain(self._seen)
+                self._made[name] = self._explainers[name].explain(replace(self.context, explanations=self))
         return self._made[name]
-
-    @cached_property
-    def _seen(self) -> GroupContext:
-        """What every explainer is given: the same one, so that what it keeps is computed once."""
-        return replace(self.context, explanations=self)
 
     def __contains__(self, name: object) -> bool:
         return name in self._explainers

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 from torch import Tensor
@@ -82,14 +81,7 @@ class GroupContext:
         return None if self.backbone is None else self.backbone.patch_size
 
     def relevance(self) -> Tensor:
-        """Return the cosines of images and bare descriptors, (B, D) float64: how relevant each descriptor is.
-
-        They are computed once for all explainers: change a copy.
-        """
-        return self._relevance
-
-    @cached_property
-    def _relevance(self) -> Tensor:
+        """Return the cosines of images and bare descriptors, (B, D) float64: how relevant each descriptor is."""
         return bank_cosines(self.image_embedding, self.bare_embeddings)
 
     def __post_init__(self) -> None:

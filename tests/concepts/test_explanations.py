@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from mkbench.concepts import Explanations, GroupContext
-from mkbench.concepts.linalg import bank_cosines
 
 
 class Counting:
@@ -52,24 +51,3 @@ def test_each_is_made_once_in_whatever_order(context: GroupContext) -> None:
     assert (list(made), len(made), "third" in made) == (["control", "other"], 2, False)
     with pytest.raises(KeyError):
         made["third"]
-
-
-class Relevant(Counting):
-    """Asks how relevant the descriptors are."""
-
-    def explain(self, context: GroupContext) -> Any:
-        return context.relevance()
-
-
-def test_relevance_is_computed_once_for_all(context: GroupContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def count(rows: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
-        asked.append(len(rows))
-        return bank_cosines(rows, bank)
-
-    monkeypatch.setattr("mkbench.concepts.group_context.bank_cosines", count)
-    made: Any = Explanations([Relevant("one"), Relevant("other")], context)
-    assert torch.equal(made["one"], torch.eye(3, dtype=torch.float64))
-    assert torch.equal(made["other"], made["one"])
-    assert asked == [3]
