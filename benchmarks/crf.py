@@ -20,7 +20,6 @@ from torch import Tensor
 
 from benchmarks.interleaved import print_rows
 from mkbench.concepts import refine_crf
-from mkbench.concepts.permutohedral import COARSE, FINE
 from mkbench.concepts.upscale import upscale_nearest
 from mkbench.progress import late_bar
 
@@ -28,7 +27,6 @@ SIZE, PATCHES = 224, 14
 #: What the CRF should reach on every image.
 BAR = 0.985
 _ROWS = 64  # of the exact kernel at once, 13 MB for a photograph
-_LATTICES = {"coarse lattice": COARSE, "fine lattice": FINE}
 _FILES = {".jpg", ".jpeg", ".png"}
 
 
@@ -111,36 +109,34 @@ def overlap(one: Tensor, other: Tensor) -> float:
 
 
 def compare(paths: Sequence[Path], *, size: int = SIZE) -> list[dict[str, object]]:
-    """Return how close the unrefined masks and those of the CRF, by either lattice, come to the exact ones.
+    """Return how close the unrefined masks and those of the CRF come to the exact ones.
 
     Args:
         paths: of photographs, at least one.
         size: side of the squares that they are cut to.
     """
-    names = ("the unrefined mask", *_LATTICES)
-    overlaps: dict[str, list[float]] = {name: [] for name in names}
-    seconds: dict[str, list[float]] = {name: [] for name in _LATTICES}
+    overlaps: dict[str, list[float]] = {"the unrefined mask": [], "the CRF's": []}
+    seconds = []
     with late_bar("exact kernel", "images,", total=len(paths)) as advance:
         for path in paths:
             image, mask = photograph_and_mask(path, size)
             exact = exact_mean_field(image, mask) > 0
-            overlaps["the unrefined mask"].append(overlap(mask, exact))
-            for name, lattice in _LATTICES.items():
-                start = time.process_time()
-                refined = refine_crf(image[None], mask[None], lattice=lattice)[0]
-                seconds[name].append(time.process_time() - start)
-                overlaps[name].append(overlap(refined, exact))
+            start = time.process_time()
+            refined = refine_crf(image[None], mask[None])[0]
+            seconds.append(time.process_time() - start)
+            for found, masks in zip(overlaps.values(), (mask, refined), strict=True):
+                found.append(overlap(masks, exact))
             advance(1)
     return [
         {
             "mask": name,
             "images": len(paths),
-            "mean": round(statistics.mean(overlaps[name]), 4),
-            "minimum": round(min(overlaps[name]), 4),
-            f"below {BAR}": sum(value < BAR for value in overlaps[name]),
-            "ms an image": round(statistics.median(seconds[name]) * 1e3, 1) if name in seconds else "",
+            "mean": round(statistics.mean(found), 4),
+            "minimum": round(min(found), 4),
+            f"below {BAR}": sum(value < BAR for value in found),
+            "ms an image": ms,
         }
-        for name in names
+        for (name, found), ms in zip(overlaps.items(), ("", round(statistics.median(seconds) * 1e3, 1)), strict=True)
     ]
 
 

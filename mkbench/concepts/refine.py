@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mkbench.concepts.components import largest_components
-from mkbench.concepts.permutohedral import COARSE, Lattice, permutohedral_filters
+from mkbench.concepts.permutohedral import permutohedral_filters
 from mkbench.concepts.upscale import upscale_nearest
 
 Kernel: TypeAlias = Callable[[Tensor], Tensor]  # of the values of all pixels
@@ -23,11 +23,11 @@ _IMAGES_AT_ONCE = 8
 
 
 def _appearance_points(image: Tensor, *, alpha: float, beta: float) -> Tensor:
-    """(pixels, 5): where the pixels of one (3, H, W) image lie in position and colour, in standard deviations."""
+    """(5, pixels) float32: where the pixels of a (3, H, W) image lie in position and colour, in standard deviations."""
     _, height, width = image.shape
-    rows = torch.arange(height, device=image.device).double()[:, None].expand(height, width)
-    columns = torch.arange(width, device=image.device).double().expand(height, width)
-    return torch.cat([torch.stack([rows, columns]) / alpha, image.double() / beta]).flatten(1).T
+    rows = torch.arange(height, device=image.device)[:, None].expand(height, width)
+    columns = torch.arange(width, device=image.device).expand(height, width)
+    return torch.cat([torch.stack([rows, columns]) / alpha, image / beta]).flatten(1)
 
 
 def _gaussian_matrix(side: int, *, variance: float) -> Tensor:
@@ -65,7 +65,6 @@ def refine_crf(
     w2: float = 3,
     gamma: float = 3,
     iterations: int = 5,
-    lattice: Lattice = COARSE,
 ) -> Tensor:
     """Refine binary masks by mean field in a fully connected CRF (Kraehenbuehl & Koltun, 2011), batched.
 
@@ -84,7 +83,6 @@ def refine_crf(
         w2: weight of the smoothness kernel.
         gamma: its standard deviation in pixels.
         iterations: rounds of mean field.
-        lattice: of the appearance kernel; the finer one comes nearer to the exact kernel and takes longer.
 
     Returns:
         (B, H, W) bool: pixels whose foreground probability exceeds 0.5. It may hold pixels outside the mask.
@@ -110,7 +108,7 @@ def refine_crf(
     for start in range(0, len(images), _IMAGES_AT_ONCE):
         some = images[start : start + _IMAGES_AT_ONCE]
         points = (_appearance_points(image, alpha=alpha, beta=beta) for image in some)
-        for number, appearance in enumerate(permutohedral_filters(points, spans, lattice=lattice), start):
+        for number, appearance in enumerate(permutohedral_filters(points, spans), start):
             # One image at a time: sums of a larger batch could round in another order.
             odds = _mean_field(masks[number].flatten(), w1, appearance, w2, spatial, iterations=iterations)
             refined[number] = (odds > 0).view(height, width)

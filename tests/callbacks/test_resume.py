@@ -122,7 +122,9 @@ def assert_same(run: Path, alone: Path, *, kills: int = 0) -> None:
     "launch",
     [
         pytest.param(["-m", "mkbench"], id="lightning starts the processes"),
-        pytest.param(["-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "mkbench"], id="torchrun"),
+        pytest.param(
+            ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "mkbench"], id="torchrun"
+        ),
     ],
 )
 def test_two_processes_write_what_one_writes(launch: list[str], tiny_model: Path, alone: Path, tmp_path: Path) -> None:

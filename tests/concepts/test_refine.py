@@ -6,7 +6,6 @@ import torch
 
 from benchmarks.crf import exact_mean_field, overlap, photograph_and_mask
 from mkbench.concepts import refine_crf, refine_foreground
-from mkbench.concepts.permutohedral import COARSE, FINE
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data" / "images" / "imagenet-24x5"
 
@@ -60,37 +59,31 @@ def test_agrees_with_the_dense_definition(noise):
 
 @pytest.mark.parametrize("size", [24, 36, 48])
 def test_scaled_kernel_agrees_with_the_exact_one(size):
-    # A disc on a ground that changes slowly, and the same disc in patches; alpha and gamma scale with the image.
+    # A disc on a ground that changes slowly, and the same disc in patches; alpha and gamma scale with the image. The
+    # mean counts: of the smallest disc, 180 pixels, three make more than the tolerance.
     y, x = np.mgrid[:size, :size] / size
     disc = (x - 0.55) ** 2 + (y - 0.45) ** 2 < 0.1
     ground = np.stack([100 + 40 * x, 120 + 30 * y, 90 - 30 * x * y])
-    noise = np.random.default_rng(size).normal(0, 8, (3, size, size))
-    image = np.clip(ground + 50 * disc + noise, 0, 255).astype(np.uint8)
     mask = np.kron(disc[:: size // 6, :: size // 6], np.ones((size // 6, size // 6))).astype(bool)
     options = {"alpha": 40 * size / 224, "gamma": max(1.0, 3 * size / 224)}
-    refined = refine_crf(torch.from_numpy(image)[None], torch.from_numpy(mask)[None], **options)[0].numpy()
-    exact = dense_mean_field(image, mask, **options) > 0.5
-    assert overlap(*map(torch.from_numpy, (refined, exact))) >= 0.985
-    assert overlap(*map(torch.from_numpy, (mask, exact))) < 0.985  # the refinement does something here
+    overlaps = []
+    for seed in range(6):
+        noise = np.random.default_rng(seed).normal(0, 8, (3, size, size))
+        image = np.clip(ground + 50 * disc + noise, 0, 255).astype(np.uint8)
+        refined = refine_crf(torch.from_numpy(image)[None], torch.from_numpy(mask)[None], **options)[0]
+        exact = torch.from_numpy(dense_mean_field(image, mask, **options) > 0.5)
+        overlaps.append(overlap(refined, exact))
+        assert overlap(torch.from_numpy(mask), exact) < 0.985  # the refinement does something here
+    assert np.mean(overlaps) >= 0.985
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not PHOTOGRAPHS.exists(), reason="needs ../shared/data, which may not be shipped")
-@pytest.mark.parametrize("number", [0, 40, 80])
+@pytest.mark.parametrize("number", [4, 65])  # of those that are the farthest from it
 def test_photographs_agree_with_the_exact_kernel(number):
     image, mask = photograph_and_mask(sorted(PHOTOGRAPHS.rglob("*.jpg"))[number], 224)
     exact = exact_mean_field(image, mask) > 0
     assert overlap(refine_crf(image[None], mask[None])[0], exact) >= 0.985
-    assert overlap(refine_crf(image[None], mask[None], lattice=FINE)[0], exact) >= 0.985
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not PHOTOGRAPHS.exists(), reason="needs ../shared/data, which may not be shipped")
-def test_fine_lattice_holds_where_the_coarse_one_does_not():
-    image, mask = photograph_and_mask(sorted(PHOTOGRAPHS.rglob("*.jpg"))[65], 224)
-    exact = exact_mean_field(image, mask) > 0
-    assert overlap(refine_crf(image[None], mask[None])[0], exact) < 0.97
-    assert overlap(refine_crf(image[None], mask[None], lattice=FINE)[0], exact) >= 0.985
 
 
 def test_chunked_reference_is_the_dense_definition():
@@ -113,18 +106,16 @@ def test_no_iterations_return_the_mask():
     assert torch.equal(refined[0], torch.from_numpy(mask))
 
 
-@pytest.mark.parametrize("lattice", [COARSE, FINE], ids=["coarse", "fine"])
-def test_result_does_not_depend_on_the_batch(lattice):
+def test_result_does_not_depend_on_the_batch():
     samples = [image_of_discs(seed, 20) for seed in range(3)]
     images = torch.from_numpy(np.stack([image for image, _ in samples]))
     masks = torch.from_numpy(np.stack([mask for _, mask in samples]))
-    together = refine_crf(images, masks, lattice=lattice)
-    alone = [refine_crf(image[None], mask[None], lattice=lattice) for image, mask in zip(images, masks, strict=True)]
+    together = refine_crf(images, masks)
+    alone = [refine_crf(image[None], mask[None]) for image, mask in zip(images, masks, strict=True)]
     assert torch.equal(torch.cat(alone), together)
 
 
-@pytest.mark.parametrize("lattice", [COARSE, FINE], ids=["coarse", "fine"])
-def test_result_does_not_depend_on_the_number_of_threads(lattice):
+def test_result_does_not_depend_on_the_number_of_threads():
     y, x = np.mgrid[:96, :96]
     noise = np.random.default_rng(0).normal(0, 30, (3, 96, 96))
     image = torch.from_numpy(np.clip(100 + x + noise, 0, 255).astype(np.uint8))[None]
@@ -134,7 +125,7 @@ def test_result_does_not_depend_on_the_number_of_threads(lattice):
         refined = []
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            refined.append(refine_crf(image, mask, lattice=lattice))
+            refined.append(refine_crf(image, mask))
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(refined[0], other) for other in refined[1:])
