@@ -15,6 +15,7 @@ from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import kmeans_parts, part_masks, pca_parts
 from mkbench.concepts.prompts import PROMPTS
 from mkbench.concepts.region_encoders import RegionEncoderName, choose_region_encoder, embed_parts
+from mkbench.concepts.upscale import has_pixels
 
 Partition = Callable[[Tensor, int, int], Tensor]
 
@@ -156,7 +157,7 @@ class PartsExplainer(PartSizes):
         """
         with context.stage("partition"):
             labels, pixels, unrefined = self._locate(context)  # (images, h, w), (images, parts, S, S)
-            present = pixels.flatten(2).any(dim=2)
+            present = has_pixels(pixels)
         embeddings, boxes = embed_parts(labels, pixels, context, self.regions, chunk=self.chunk)
         with context.stage("assign"):
             relevance = context.relevance()  # (images, bank)
@@ -207,5 +208,5 @@ class PartsExplainer(PartSizes):
         """Refined pixels of every part, and how many parts the refinement would have removed."""
         whole = part_masks(labels, self.num_parts, context.images.shape[-1], context.patch_size)
         refined = whole & context.foreground_pixels[:, None]
-        emptied = whole.flatten(2).any(dim=2) & ~refined.flatten(2).any(dim=2)  # (images, parts)
+        emptied = has_pixels(whole) & ~has_pixels(refined)  # (images, parts)
         return torch.where(emptied[..., None, None], whole, refined), int(emptied.sum())

@@ -9,7 +9,7 @@ from mkbench.concepts.descriptors import LOGIT_SCALE, VisionConcepts
 from mkbench.concepts.explanation import GroupExplanation
 from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.region_encoders import RegionPrompts, embed_parts
-from mkbench.concepts.upscale import clear_uncovered, covered_pixels
+from mkbench.concepts.upscale import clear_uncovered, covered_pixels, has_pixels
 from mkbench.errors import UsageError
 
 
@@ -70,7 +70,7 @@ class PlantedParts:
             masks = clear_uncovered(context.truth.part_masks, grid, context.patch_size)  # (images, parts, S, S)
             numbers = torch.arange(masks.shape[1], device=masks.device)
             true = shown[:, None] & (descriptor_parts == numbers[:, None])  # (images, parts, bank)
-            present = masks.flatten(2).any(dim=2) & true.any(dim=2)
+            present = has_pixels(masks) & true.any(dim=2)
             pixels = masks & present[..., None, None]
             labels = largest_part(pixels, grid, context.patch_size)
         embeddings, boxes = embed_parts(labels, pixels, context, RegionPrompts(), chunk=self.chunk)

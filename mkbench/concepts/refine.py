@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mkbench.concepts.components import largest_components
 from mkbench.concepts.permutohedral import permutohedral_filters
-from mkbench.concepts.upscale import upscale_nearest
+from mkbench.concepts.upscale import has_pixels, upscale_nearest
 
 Kernel: TypeAlias = Callable[[Tensor], Tensor]  # of the values of all pixels
 Refinement = Literal["none", "components", "crf"]
@@ -177,5 +177,5 @@ def refine_foreground(
     if mode != "crf":
         return RefinedForeground(pixels, torch.zeros_like(pixels[:, 0, 0]))
     refined = refine_crf(images, pixels)
-    emptied = pixels.flatten(1).any(dim=1) & ~refined.flatten(1).any(dim=1)
+    emptied = has_pixels(pixels) & ~has_pixels(refined)
     return RefinedForeground(torch.where(emptied[:, None, None], pixels, refined), emptied)

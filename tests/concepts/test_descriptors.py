@@ -236,7 +236,7 @@ def test_large_bank_gives_by_chunks_what_it_gives_as_a_whole(transport, monkeypa
         found.tolist() for found in assign_descriptors_batch(logits, relevance, present, pool=40, transport=transport)
     ]
     asked = []
-    monkeypatch.setattr(linalg, "_BANK_AT_ONCE", 7)
+    monkeypatch.setattr(linalg, "_BANK_VALUES", 7 * 8)
     monkeypatch.setattr(descriptors, "_COSINES_AT_ONCE", 2 * 3 * 60)  # two images
     monkeypatch.setattr(descriptors, "bank_cosines", lambda *given: asked.append(len(given[0])) or bank_cosines(*given))
     chunked = assign_to_embeddings(parts, bank, relevance, present, assign=assign)
@@ -263,6 +263,6 @@ def test_language_concepts_of_a_bank_in_pieces_are_those_of_one_product(
     bank = torch.eye(4)[torch.randint(4, (23,), generator=generator)] * (torch.rand(23, 1, generator=generator) - 0.5)
     classes = torch.randint(0, 2, (9, 4), generator=generator) * 2.0 - 1
     whole = language_concepts(classes, bank, count)
-    monkeypatch.setattr(linalg, "_BANK_AT_ONCE", 5)
+    monkeypatch.setattr(linalg, "_BANK_VALUES", 5 * 4)
     monkeypatch.setattr(descriptors, "_COSINES_AT_ONCE", 20)
     assert torch.equal(language_concepts(classes, bank, count), whole)

@@ -31,10 +31,17 @@ def test_unit_rows_keeps_zero_rows():
     assert unit_rows(torch.tensor([[0.0, 0.0], [0.0, -2.0]])).tolist() == [[0.0, 0.0], [0.0, -1.0]]
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_require_finite_names_the_tensor(bad):
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_require_finite_names_the_tensor(bad, dtype):
+    values = torch.zeros(40, 40, dtype=dtype)
+    values[0, 0] = torch.finfo(dtype).max  # finite, though sums with it may not be
+    values[1, :2] = torch.finfo(dtype).max
+    require_finite(values, name="keys")
+    values[17, 3] = bad
     with pytest.raises(ValueError, match="keys must be finite"):
-        require_finite(torch.tensor([1.0, bad]), name="keys")
+        require_finite(values, name="keys")
+    require_finite(values[:0], name="keys")
 
 
 @pytest.mark.parametrize("shape", [(300, 280), (280, 300), (2, 300, 280)])

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mkbench.concepts import upscale_nearest
-from mkbench.concepts.upscale import clear_uncovered
+from mkbench.concepts.upscale import clear_uncovered, has_pixels
 
 
 def test_multiple_of_the_grid_is_a_kronecker_product():
@@ -57,3 +57,11 @@ def test_masks_hold_nothing_that_no_patch_covers() -> None:
     cleared = clear_uncovered(torch.ones(2, 240, 240, dtype=torch.bool), (7, 7), 32)
     assert cleared[:, :224, :224].all()
     assert cleared.sum() == 2 * 224**2
+
+
+def test_masks_with_a_pixel_are_told_from_empty_ones():
+    masks = torch.zeros(2, 3, 9, 9, dtype=torch.bool)
+    masks[0, 1, 8, 8] = masks[1, 2, 0, 0] = True
+    assert torch.equal(has_pixels(masks), masks.flatten(2).any(dim=2))
+    assert torch.equal(has_pixels(masks.mT[:, ::2]), masks[:, ::2].flatten(2).any(dim=2))
+    assert has_pixels(masks[:0]).shape == (0, 3)

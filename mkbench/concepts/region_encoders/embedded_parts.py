@@ -10,6 +10,7 @@ from mkbench.concepts.group_context import GroupContext
 from mkbench.concepts.linalg import require_finite, unit_rows
 from mkbench.concepts.prompts import draw_rings
 from mkbench.concepts.region_encoders.base import RegionEncoder, Regions
+from mkbench.concepts.upscale import has_pixels
 
 
 def embed_parts(
@@ -32,7 +33,7 @@ def embed_parts(
         ValueError: if the encoder returns embeddings that are not finite.
         BackboneError: if the model does not offer what the encoder reads.
     """
-    present = pixels.flatten(2).any(dim=2)
+    present = has_pixels(pixels)
     embeddings = torch.zeros(*present.shape, context.bare_embeddings.shape[1], device=pixels.device)
     image, part = present.nonzero().unbind(dim=1)  # (regions,) each, in order of their images
     if not len(image):
