@@ -74,6 +74,8 @@ class GroupContext:
     truth: KnownTruth | None = None
     refine: Refinement = "none"
     explanations: Mapping[str, GroupExplanation] = field(default_factory=dict)
+    # The embeddings and their cosines, for all copies: each explainer sees one of its own, and none may be tied to it.
+    _relevance: list[Tensor] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def patch_size(self) -> int | None:
@@ -81,8 +83,14 @@ class GroupContext:
         return None if self.backbone is None else self.backbone.patch_size
 
     def relevance(self) -> Tensor:
-        """Return the cosines of images and bare descriptors, (B, D) float64: how relevant each descriptor is."""
-        return bank_cosines(self.image_embedding, self.bare_embeddings)
+        """Return the cosines of images and bare descriptors, (B, D) float64: how relevant each descriptor is.
+
+        They are computed once for all explainers of a group: change a copy.
+        """
+        given = [self.image_embedding, self.bare_embeddings]
+        if [id(tensor) for tensor in self._relevance[:2]] != [id(tensor) for tensor in given]:
+            self._relevance[:] = [*given, bank_cosines(*given)]
+        return self._relevance[2]
 
     def __post_init__(self) -> None:
         images, size = self.images.shape[0], self.images.shape[-1]

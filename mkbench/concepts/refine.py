@@ -18,7 +18,7 @@ REFINEMENTS: tuple[Refinement, ...] = ("none", "components", "crf")
 _CLIP = 0.99  # the unary probability of the mask's own label; the other label has 1 - 0.99
 
 
-# Their lattices are sorted before the device is waited for; 7 MB each at 224 pixels.
+# Their lattices are sorted before the device is waited for; 6 MB each at 224 pixels.
 _IMAGES_AT_ONCE = 8
 
 
