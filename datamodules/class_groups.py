@@ -88,9 +88,10 @@ class ClassGroup:
         """Whether it stands for no work: it holds no image, and none that could not be read."""
         return not self.sample_ids and not self.unreadable
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> "ClassGroup":
-        """Return the group with its images, and what is known of them, on a device."""
-        return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+    def to(self, device: torch.device) -> "ClassGroup":
+        """Return the group with its images, and what is known of them, on a device; a CUDA device is not waited for."""
+        # Lightning asks for that with plain tensors alone.
+        return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=device.type == "cuda"))
 
     def pin_memory(self) -> "ClassGroup":
         """Return the group with its images, and what is known of them, in page-locked memory."""

@@ -206,12 +206,6 @@ class BenchmarkSystem(L.LightningModule, ABC):
             self.trainer.strategy.barrier("texts")
         self.live = LiveMetrics(self.metric_layout()).to(self.device)
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move a class group without waiting for a CUDA device, which Lightning itself does for plain tensors alone."""
-        if isinstance(batch, ClassGroup) and device.type == "cuda":
-            return batch.to(device, non_blocking=True)
-        return super().transfer_batch_to_device(batch, device, dataloader_idx)
-
     def predict_step(self, batch: ClassGroup, batch_idx: int) -> Any:
         """Answer a class group, and add its images to the metrics; None if none of its images could be read."""
         if not len(batch):

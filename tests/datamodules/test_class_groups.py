@@ -86,6 +86,14 @@ def test_to_another_device_keeps_the_rest():
     assert (len(moved), moved.key) == (1, "00004-002")
 
 
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_a_cuda_device_is_not_waited_for(monkeypatch, device):
+    asked = []
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_, **options: asked.append(options) or tensor)
+    ClassGroup(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), 0, 0, ("a",)).to(torch.device(device))
+    assert asked == [{"non_blocking": device == "cuda"}]  # of pinned memory alone does it matter
+
+
 @pytest.mark.parametrize(
     ("group_size", "limit", "sizes"),
     [
