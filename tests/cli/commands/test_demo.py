@@ -55,7 +55,7 @@ def test_failure_is_passed_on(command: Callable[..., Any], started: dict[str, An
 def test_demo_on_two_processes_gives_the_results_of_one(command: Callable[..., Any], tmp_path: Path) -> None:
     words = [
         "--data.images_per_class=1",
-        "--data.limit_classes=12",
+        "--data.limit_classes=6",
         "--trainer.accelerator=cpu",
         "--progress.enabled=false",
     ]
