@@ -17,6 +17,7 @@ from mkbench.concepts.part_sizes import PartSizes
 from mkbench.concepts.parts import part_masks
 from mkbench.concepts.prompts import PROMPTS
 from mkbench.concepts.region_encoders import RegionPrompts, embed_parts
+from mkbench.concepts.upscale import has_pixels
 from mkbench.errors import UsageError
 
 #: Images that a head looks at at once: it needs (images, bank, patches) numbers.
@@ -146,7 +147,7 @@ class TrainedExplainer(PartSizes, ABC, Generic[H]):
             labels = torch.cat([part.labels for part in found]).view_as(context.foreground_patches)  # (images, h, w)
             vision = VisionConcepts(*map(torch.cat, zip(*(part.vision for part in found), strict=True)))
             pixels = part_masks(labels, self.num_parts, context.images.shape[-1], context.patch_size)
-            present = pixels.flatten(2).any(dim=2)  # (images, parts)
+            present = has_pixels(pixels)  # (images, parts)
         embeddings, boxes = embed_parts(labels, pixels, context, self.regions, chunk=self.chunk)
         return GroupExplanation(
             explainer=self.name,

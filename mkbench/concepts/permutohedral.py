@@ -64,7 +64,7 @@ class PermutohedralFilter:
         self._starts = torch.searchsorted(found.numbers, vertices, out_int32=True)
         self._sorted_points = found.place.int() % found.shares.shape[1]  # ((d + 1) N,)
         self._sorted_shares = found.shares.flatten().index_select(0, found.place)
-        self._neighbours = _neighbours(vertices, found.steps)
+        self._neighbours = _neighbours(vertices, found.steps).unbind()
 
     def __call__(self, values: Tensor) -> Tensor:
         """(N,) -> (N,) float32, up to one constant factor."""
@@ -74,7 +74,7 @@ class PermutohedralFilter:
         )[:, 0]  # (vertices,)
         heights = F.pad(heights, (0, 1))  # the last one stands for every vertex that is not kept
         # Forward and back: where vertices are missing the order matters, and this one is symmetric.
-        for places in chain(self._neighbours, self._neighbours.flip(0)):
+        for places in chain(self._neighbours, reversed(self._neighbours)):
             above, below = heights.index_select(0, places.flatten()).view_as(places)
             heights[:-1].mul_(1 - 2 * _NEAR).add_(above.add_(below), alpha=_NEAR)
         return heights.index_select(0, self._corners).view_as(self._shares).mul_(self._shares).sum(dim=0)
@@ -98,7 +98,7 @@ def permutohedral_filters(points: Iterable[Tensor], spans: Sequence[float]) -> I
     """
     found = [_sort_shares(some, spans) for some in points]
     touched = [
-        one.numbers.index_select(0, torch.searchsorted(one.vertex, _range(count, one.vertex), out_int32=True))
+        one.numbers.index_select(0, torch.searchsorted(one.vertex, _range(count, one.vertex.device), out_int32=True))
         for one, count in zip(found, _read([one.vertex[-1] + 1 for one in found]), strict=True)
     ]
     kept = _fill_gaps(touched, [one.steps for one in found])
@@ -114,8 +114,8 @@ def _read(counts: list[Tensor]) -> list[int]:
     return torch.stack(counts).tolist() if counts else []
 
 
-def _range(count: int, like: Tensor) -> Tensor:
-    return torch.arange(count, dtype=like.dtype, device=like.device)
+def _range(count: int, device: torch.device) -> Tensor:
+    return torch.arange(count, dtype=torch.int32, device=device)
 
 
 def _sort_shares(points: Tensor, spans: Sequence[float]) -> _SortedShares:
@@ -180,7 +180,7 @@ def _sort_fractions(fractions: Tensor) -> tuple[Tensor, Tensor]:
     dim = len(fractions)
     bits = (dim - 1).bit_length()
     levels = 2 ** (30 - bits)
-    keys = (fractions * levels).int() * 2**bits + _range(dim, fractions).int()[:, None]
+    keys = (fractions * levels).int() * 2**bits + _range(dim, fractions.device)[:, None]
     for turn in range(dim):
         upper, lower = keys[turn % 2 : dim - 1 : 2], keys[turn % 2 + 1 :: 2]
         larger = torch.maximum(upper, lower)
@@ -192,7 +192,7 @@ def _sort_fractions(fractions: Tensor) -> tuple[Tensor, Tensor]:
 def _neighbours(vertices: Tensor, steps: list[int]) -> Tensor:
     """(d + 1, 2, vertices) int32 places of the neighbours above and below; one place more stands for none."""
     count = len(vertices)
-    places = _range(count, vertices.int())
+    places = _range(count, vertices.device)
     moves = torch.tensor([0, *steps], dtype=vertices.dtype, device=vertices.device)
     # Sorted together with the vertices themselves, which come first among equal numbers: faster than searching.
     numbers, order = (vertices + moves[:, None]).flatten().sort(stable=True)

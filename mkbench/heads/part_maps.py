@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mkbench.concepts.upscale import clear_uncovered
+from mkbench.concepts.upscale import clear_uncovered, has_pixels
 from mkbench.heads.segmentation import attention_maps, product_maps, segment
 from mkbench.heads.token_readings import TokenReadings
 
@@ -75,7 +75,7 @@ def score_part_maps(
     found = segment(drawn, size, patch_size).masks.view(images, parts + 1, size, size)
     iou = _pairwise_iou(found, masks)  # (images, maps, masks)
     described = directions.ne(0).any(dim=2)
-    there = described & masks.flatten(2).any(dim=2)
+    there = described & has_pixels(masks)
     own = iou[:, :parts].diagonal(dim1=1, dim2=2)
     different = described[:, :, None] & ~torch.eye(parts, dtype=torch.bool, device=iou.device)  # (images, maps, masks)
     others = iou[:, :parts].masked_fill(~different, torch.nan).nanmean(dim=1)

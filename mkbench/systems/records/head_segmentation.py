@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
+from mkbench.concepts.upscale import has_pixels
 from mkbench.datamodules.class_groups import ClassGroup
 from mkbench.metrics.catalogue import metrics_of
 from mkbench.metrics.entry import MetricEntry
@@ -57,7 +58,7 @@ def segmentation_record(group: ClassGroup, answer: SegmentedGroup | None, class_
     """
     if answer is None:
         return GroupRecord(group.key, SEGMENTATION_SCHEMA.empty_table(), {}, group.unreadable)
-    images, there = answer.images, answer.ground_truth.flatten(1).any(dim=1)
+    images, there = answer.images, has_pixels(answer.ground_truth)
     shared = ranking_record(group, images.ranking, class_names).rows
     tables = []
     for method in METHODS:
