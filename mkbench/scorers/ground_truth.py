@@ -99,7 +99,7 @@ class GroundTruth:
 
 def _mutual_columns(context: ScorerContext, visible: Tensor) -> dict[str, list[Any]]:
     vision = context.explanation.vision
-    found = mutual_agreement(vision.ids, vision.counts, context.member[:], context.conditioning, visible)
+    found = mutual_agreement(vision.ids, vision.counts, context.member, context.conditioning, visible)
     return {"mutual_precision": to_values(found.precision), "mutual_precision_permuted": to_values(found.permuted)}
 
 
@@ -108,7 +108,7 @@ def _language_columns(context: ScorerContext) -> dict[str, list[Any]]:
     ground_truth, label = context.group.ground_truth, context.group.class_index
     if ground_truth is None or ground_truth.class_descriptors is None or label is None:
         return {name: [None] * len(context.group) for name in _LANGUAGE}
-    found = language_agreement(context.member[:], label, ground_truth.class_descriptors)
+    found = language_agreement(context.member, label, ground_truth.class_descriptors)
     return {name: to_values(value.expand(len(context.group))) for name, value in zip(_LANGUAGE, found, strict=True)}
 
 

@@ -40,13 +40,15 @@ class Membership:
     All of them, (classes, bank), are too many where there are ten thousand classes and a large bank.
 
     Args:
-        language_ids: (Y, u) int64 concept ids of each class, as :func:`membership` takes them.
+        language_ids: (Y, u) int64 distinct concept ids of each class, as :func:`membership` takes them.
         bank_size: D, descriptors in the bank.
 
     Example:
         >>> table = Membership(torch.tensor([[0, 2], [1, -1]]), 3)
         >>> table.shape, table[torch.tensor([1])].int().tolist()
         ((2, 3), [[0, 1, 0]])
+        >>> table.shared(torch.tensor([[True, True, True], [False, True, True]])).tolist()
+        [[2, 1], [1, 1]]
     """
 
     def __init__(self, language_ids: Tensor, bank_size: int) -> None:
@@ -64,6 +66,32 @@ class Membership:
     def __getitem__(self, classes: Tensor | slice) -> Tensor:
         """Return the rows of some classes, (n, D) bool."""
         return membership(self.language_ids[classes], self.bank_size)
+
+    def shared(self, sets: Tensor) -> Tensor:
+        """Count the language concepts of every class that are in each of n sets: (n, D) bool -> (Y, n) int64."""
+        inside = (self.language_ids >= 0) & (self.language_ids < self.bank_size)
+        ids = torch.where(inside, self.language_ids, 0)
+        chunk = max(1, _VALUES_PER_CHUNK // max(1, ids.numel()))
+        return torch.cat([(part[:, ids] & inside).sum(dim=2) for part in torch.split(sets, chunk)]).T
+
+
+def shared_concepts(member: Tensor | Membership, sets: Tensor) -> Tensor:
+    """Count the language concepts of every class that are in each of n sets.
+
+    Args:
+        member: (Y, D) bool from :func:`membership`, or a :class:`Membership`.
+        sets: (n, D) bool.
+
+    Returns:
+        (Y, n) int64.
+
+    Example:
+        >>> shared_concepts(torch.tensor([[True, False, True]]), torch.tensor([[True, True, True]]))
+        tensor([[2]])
+    """
+    if isinstance(member, Membership):
+        return member.shared(sets)
+    return (member.float() @ sets.float().T).long()  # sums of ones are exact
 
 
 def _drawn_classes(num_classes: int, max_classes: int, seed: int) -> Tensor:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mkbench.metrics.functional.chance import Membership, membership, shared_concepts
+
 
 class LanguageAgreement(NamedTuple):
     """How the language concepts D_y of a class agree with what is true of it, float64 scalars in 0..1.
@@ -22,11 +24,11 @@ class LanguageAgreement(NamedTuple):
     recall_permuted: Tensor
 
 
-def language_agreement(member: Tensor, class_index: int, true: Tensor) -> LanguageAgreement:
+def language_agreement(member: Tensor | Membership, class_index: int, true: Tensor) -> LanguageAgreement:
     """Compare the language concepts of a class with what is true of it.
 
     Args:
-        member: (Y, D) bool, the language concepts of every class.
+        member: (Y, D) bool, the language concepts of every class, or a :class:`Membership`.
         class_index: the class.
         true: (D,) bool, which descriptors are true of the class.
 
@@ -41,15 +43,15 @@ def language_agreement(member: Tensor, class_index: int, true: Tensor) -> Langua
         >>> [value.item() for value in language_agreement(member, 0, torch.tensor([True, False, False]))]
         [0.5, 1.0, 0.0, 0.0]
     """
-    if member.ndim != 2 or true.shape != member.shape[1:]:
+    if len(member.shape) != 2 or true.shape != member.shape[1:]:
         raise ValueError(
             f"expected member (classes, bank) and true (bank,), found {tuple(member.shape)} and {tuple(true.shape)}"
         )
     if not 0 <= class_index < len(member):
         raise ValueError(f"class_index must be one of 0..{len(member) - 1}, found {class_index}")
-    right = (member & true).sum(dim=1).double()  # (classes,)
-    precision, recall = right / member.sum(dim=1), right / true.sum()
-    others = torch.arange(len(member), device=member.device) != class_index
+    right, listed = shared_concepts(member, torch.stack([true, torch.ones_like(true)])).double().unbind(dim=1)
+    precision, recall = right / listed, right / true.sum()  # (classes,)
+    others = torch.arange(len(member), device=true.device) != class_index
     return LanguageAgreement(
         precision[class_index], recall[class_index], precision[others].nanmean(), recall[others].mean()
     )
@@ -69,14 +71,14 @@ class MutualAgreement(NamedTuple):
 
 
 def mutual_agreement(
-    vision_ids: Tensor, counts: Tensor, member: Tensor, conditioning: Tensor, visible: Tensor
+    vision_ids: Tensor, counts: Tensor, member: Tensor | Membership, conditioning: Tensor, visible: Tensor
 ) -> MutualAgreement:
     """Compare the mutual concepts of images, vision and language concepts at once, with what the images show.
 
     Args:
         vision_ids: (B, K) int64 distinct vision concepts, padded with -1.
         counts: (B,) int64, how many of each row are no padding.
-        member: (Y, D) bool, the language concepts of every class.
+        member: (Y, D) bool, the language concepts of every class, or a :class:`Membership`.
         conditioning: (B,) int64, the class whose language concepts belong to the image.
         visible: (B, D) bool, which descriptors the image shows.
 
@@ -98,12 +100,11 @@ def mutual_agreement(
             f"expected ids (images, concepts), counts and conditioning (images,) of {images} images, found "
             f"{tuple(vision_ids.shape)}, {tuple(counts.shape)} and {tuple(conditioning.shape)}"
         )
-    if member.ndim != 2 or member.shape[1] != bank:
+    if len(member.shape) != 2 or member.shape[1] != bank:
         raise ValueError(f"expected member (classes, {bank}), found {tuple(member.shape)}")
-    ids = vision_ids.clamp(min=0)
-    listed = torch.arange(ids.shape[1], device=counts.device) < counts[:, None]  # (images, concepts)
-    mutual = member[:, ids] & listed  # (classes, images, concepts)
-    shown = (mutual & visible.gather(1, ids)).sum(dim=2).double()
-    precision = shown / mutual.sum(dim=2)  # (classes, images)
-    own = torch.arange(len(member), device=member.device)[:, None] == conditioning
+    listed = torch.arange(vision_ids.shape[1], device=counts.device) < counts[:, None]  # (images, concepts)
+    concepts = membership(torch.where(listed, vision_ids, -1), bank)  # (images, bank)
+    shown = shared_concepts(member, concepts & visible).double()  # (classes, images)
+    precision = shown / shared_concepts(member, concepts)
+    own = torch.arange(len(member), device=counts.device)[:, None] == conditioning
     return MutualAgreement(precision.T[own.T], precision.masked_fill(own, torch.nan).nanmean(dim=0))
