@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mkbench.metrics.functional.curves import Average, check_average
-from mkbench.metrics.row_metric import MeanMetric, Rows
+from mkbench.metrics.row_metric import MeanMetric, RowMetric, Rows
 
 
 class CurveMetric(MeanMetric):
@@ -40,6 +41,18 @@ class CurveMetric(MeanMetric):
     def image_values(self, rows: Rows) -> Tensor:
         """Return the areas, (n,) float64; those of ``set`` depend on the longest of the curves given."""
         return self._areas(*self.curves(rows))
+
+    def paired_values(self, rows: Rows, control: RowMetric, control_rows: Rows) -> tuple[Tensor, Tensor]:
+        """Return the areas by both, those of ``set`` of curves that are padded to the longest of both sets.
+
+        Each padded to its own, a single long curve would make all others of its set smaller, and a control worse.
+        """
+        if not isinstance(control, CurveMetric):
+            return super().paired_values(rows, control, control_rows)
+        (own, lengths), (other, other_lengths) = self.curves(rows), control.curves(control_rows)
+        longest = max(own.shape[1], other.shape[1])
+        own, other = (F.pad(curves, (0, longest - curves.shape[1])) for curves in (own, other))
+        return self._areas(own, lengths), control._areas(other, other_lengths)
 
     def _areas(self, curves: Tensor, lengths: Tensor) -> Tensor:
         return curves.mean(dim=1) if self.average == "set" else curves.sum(dim=1) / lengths

@@ -118,7 +118,7 @@ def control_result(
     metric = entry.build(**options)
     if name is None or not isinstance(metric, MeanMetric):
         return None
-    own, other = metric.image_values(rows), control.build(**options).image_values(control_rows)
+    own, other = metric.paired_values(rows, control.build(**options), control_rows)
     both = has_value(own) & has_value(other)
     own, other = own[both], other[both]
     if not len(own):
@@ -153,7 +153,7 @@ def difference_result(entry: MetricEntry, minus: MetricEntry, rows: Rows, minus_
     metric = entry.build()
     if not isinstance(metric, MeanMetric):
         raise TypeError(f"expected a metric with values of single images, found {entry.name}")
-    own, other = metric.image_values(rows), minus.build().image_values(minus_rows)
+    own, other = metric.paired_values(rows, minus.build(), minus_rows)
     return {
         "value": metric.difference(own, other),
         "n": len(own),

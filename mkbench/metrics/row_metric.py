@@ -94,6 +94,16 @@ class MeanMetric(RowMetric):
         """Return the metric, (...), of means over images, (..., width); here the mean itself."""
         return means[..., 0]
 
+    def paired_values(self, rows: Rows, control: RowMetric, control_rows: Rows) -> tuple[Tensor, Tensor]:
+        """Return numbers of the same images by this metric and by another, such that they may be subtracted.
+
+        Args:
+            rows: its columns.
+            control: the other metric.
+            control_rows: the columns of the other, of the same images in the same order.
+        """
+        return self.image_values(rows), control.image_values(control_rows)
+
     def add(self, values: Tensor) -> None:
         """Add images.
 

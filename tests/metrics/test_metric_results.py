@@ -51,6 +51,17 @@ def test_each_control_is_compared_with_every_other_explainer() -> None:
     assert not [e for e in entries if e["metric"] == "part_iou"]
 
 
+def test_curves_are_padded_to_the_longest_of_both() -> None:
+    """One more concept of one image, which shares nothing, makes the control no worse: sums of 3, 3 and 3 of both."""
+    own, other = [[2.0, 1.0, 0.0]] * 3, [[2.0, 1.0, 0.0], [2.0, 1.0, 0.0], [2.0, 1.0, 0.0, 0.0]]
+    chance = [[0.0] * len(curve) for curve in own], [[0.0] * len(curve) for curve in other]
+    rows = {"pca": {"curve": own, "chance_curve": chance[0]}, "random": {"curve": other, "chance_curve": chance[1]}}
+    for metric in ("mutual_information_auc", "mutual_information_auc_excess"):
+        found = entry(compare(**rows), metric, "random")
+        assert (found["difference"], found["interval"], found["separates"]) == (0, [0, 0], False)
+    assert metric_result(CATALOGUE["mutual_information_auc"], rows["random"])["value"] == 0.75  # its own longest
+
+
 @pytest.mark.parametrize("values", [[], [None], [None, None]])
 def test_no_value_is_no_entry(values: list[None]) -> None:
     assert metric_result(CATALOGUE["part_iou"], {"part_iou": values}) is None

@@ -30,6 +30,7 @@ class ImageValues:
         classes: (n,) int64, their classes; None for images without labels.
         grouped: (n,) float64 AUC with descriptors that state the same counted once; None where the run has none.
         estimated: estimator that the run did not use -> (n,) float64 AUC by it, in nats.
+        longest: entries of the longest curve, to which those of all images are padded.
     """
 
     sample_ids: NDArray[np.str_]
@@ -37,6 +38,16 @@ class ImageValues:
     classes: NDArray[np.int64] | None = None
     grouped: _Values | None = None
     estimated: Mapping[str, _Values] = field(default_factory=dict)
+    longest: int = 1
+
+    def padded_to(self, longest: int) -> _Values:
+        """Return the values as they are where curves are padded to so many entries.
+
+        >>> ImageValues(np.array(["a"]), np.array([[3.0, 1.5, 100.0]]), longest=2).padded_to(3).tolist()
+        [[2.0, 1.0, 100.0]]
+        """
+        share = self.longest / longest
+        return self.values * [share, share, 1]
 
 
 def read_image_values(run: Run) -> dict[str, ImageValues]:
@@ -69,13 +80,18 @@ def _image_values(rows: pa.Table, results: RunResults) -> ImageValues:
         None if classes.null_count else classes.to_numpy()[order],
         None if grouped.null_count or not len(rows) else _padded_means(grouped)[order],
         {name: values[order] for name, values in _by_other_estimators(rows["hits"], results).items()},
+        _longest(rows["curve"]),
     )
 
 
 def _padded_means(curves: pa.ChunkedArray) -> _Values:
     """(images,) means of ragged curves, padded with 0 to the longest: their mean is the AUC of the set."""
-    longest: int = pc.max(pc.list_value_length(curves)).as_py()
-    return curve_sums(curves) / longest
+    return curve_sums(curves) / _longest(curves)
+
+
+def _longest(curves: pa.ChunkedArray) -> int:
+    entries: int = pc.max(pc.list_value_length(curves)).as_py()
+    return entries
 
 
 def curve_sums(curves: pa.ChunkedArray) -> _Values:

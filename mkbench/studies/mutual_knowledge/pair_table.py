@@ -9,7 +9,10 @@ from mkbench.tables import BELOW, Cell, Column, ResultTable, csv_bounds
 
 UNDECIDED = "undecided"  # a difference whose interval holds 0, or whose adjusted p is 0.05 or more
 _POINT_DECIMALS = 1  # of accuracy in points
-_CAPTION = "Differences over the images that both models have, with 95 % intervals over images (paired bootstrap)"
+_CAPTION = (
+    "Differences over the images that both models have, with 95 % intervals over images (paired bootstrap); of AUC "
+    "and excess AUC with all curves padded to the longest of both models"
+)
 _APART = (
     f"{UNDECIDED}: the interval over images holds 0, or p of the paired t test, adjusted for all pairs of an explainer "
     f"(Holm), is {LEVEL} or more"

@@ -62,6 +62,9 @@ class Pair:
 def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> list[Pair]:
     """Compare every pair of models over the images that both have.
 
+    AUC and excess AUC are of curves that are padded to the longest of both models; each padded to its own, a single
+    long curve would lower the AUC of its model.
+
     Each interval is that of ``paired_bootstrap_difference``: the same resampled images for both models, 95 %, a fixed
     seed. An interval holds for its pair alone; the p-values are adjusted for all pairs of the explainer. Intervals over
     classes draw whole classes, of ``cluster_bootstrap_interval``.
@@ -90,12 +93,15 @@ def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> 
             batches.setdefault(shared.tobytes(), (shared, []))[1].append((first, second))
     pairs: dict[tuple[int, int], Pair] = {}
     for shared, members in batches.values():
-        rows = [values.values[np.isin(own, shared)] for own, (_, values) in zip(codes, models, strict=True)]
-        estimates = _differences(np.stack([rows[first] - rows[second] for first, second in members], axis=1))
-        for (first, second), differences in zip(members, estimates, strict=True):
+        places = [np.isin(own, shared) for own in codes]
+        of_members = [
+            _subtract(models[first][1], places[first], models[second][1], places[second]) for first, second in members
+        ]
+        estimates = _differences(np.stack(of_members, axis=1))
+        for (first, second), gained, differences in zip(members, of_members, estimates, strict=True):
             labels = models[first][1].classes
-            classes = None if labels is None else labels[np.isin(codes[first], shared)]
-            of_pair = torch.from_numpy(rows[first] - rows[second])
+            classes = None if labels is None else labels[places[first]]
+            of_pair = torch.from_numpy(gained)
             pairs[first, second] = Pair(
                 explainer,
                 models[first][0],
@@ -107,6 +113,15 @@ def compare_pairs(explainer: str, models: Sequence[tuple[str, ImageValues]]) -> 
                 {} if classes is None else _class_intervals(of_pair, torch.from_numpy(classes), differences),
             )
     return _adjust([pairs[ranks] for ranks in sorted(pairs)])
+
+
+def _subtract(
+    first: ImageValues, of_first: NDArray[np.bool_], second: ImageValues, of_second: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """(images, quantities): first minus second, on the scale of the longest curve of both."""
+    longest = max(first.longest, second.longest)
+    difference: NDArray[np.float64] = first.padded_to(longest)[of_first] - second.padded_to(longest)[of_second]
+    return difference
 
 
 def _p_values(values: Tensor, differences: Mapping[str, Estimate | None]) -> dict[str, float]:

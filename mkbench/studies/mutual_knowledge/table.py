@@ -40,7 +40,10 @@ _METRICS = {
 _GAINS = {"gained": WHOLE_IMAGE, "gained_over_random": RANDOM}
 #: What a key of a row that not every table has means.
 _EXPLAINED = {
-    "gained": "gained by parts: AUC minus that of as many descriptors nearest to the whole image, without parts",
+    "gained": (
+        "gained by parts: AUC minus that of as many descriptors nearest to the whole image, without parts, where all "
+        "curves are padded to the longest of both"
+    ),
     "image_auc": (
         "AUC: all curves padded with 0 to the longest of the set, so that a subset is on another scale; AUC per image: "
         "each curve as long as it is"

@@ -32,6 +32,8 @@ def test_values_of_images(tmp_path):
     assert values["pca"].sample_ids.tolist() == ["toy/a", "toy/b"]
     assert values["pca"].values.tolist() == [[2.25, 1.75, 100.0], [2.0, 1.5, 0.0]]
     assert values["kmeans"].values.tolist() == [[0.5, 0.5, 100.0]]  # its own longest curve
+    assert [values[name].longest for name in ("pca", "kmeans")] == [4, 2]
+    assert values["kmeans"].padded_to(4).tolist() == [[0.25, 0.25, 100.0]]
 
 
 def test_images_without_a_label_have_no_accuracy(tmp_path):

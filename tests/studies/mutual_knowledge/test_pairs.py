@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mkbench.metrics.functional import paired_bootstrap_difference
+from mkbench.runs.results import Estimate
 from mkbench.studies.mutual_knowledge.image_values import ImageValues
 from mkbench.studies.mutual_knowledge.pairs import QUANTITIES, compare_pairs
 
@@ -50,6 +51,16 @@ def test_every_pair_is_the_paired_bootstrap_of_its_images(ids):
         for key, mean, interval in zip(QUANTITIES, means, intervals, strict=True):
             assert pair.differences[key].value == pytest.approx(mean)
             np.testing.assert_allclose(pair.differences[key].interval, interval, atol=1e-12)
+
+
+def test_one_long_curve_does_not_lower_its_model():
+    """Three images have the same curves by both models but for one entry of 0 at the end of one."""
+    ids, sums = np.array(IDS[:3]), np.array([[6.0, 3.0], [4.0, 2.0], [2.0, 1.0]])
+    short, long = (
+        ImageValues(ids, np.column_stack([sums / entries, [100.0, 0.0, 100.0]]), longest=entries) for entries in (3, 4)
+    )
+    (pair,) = compare_pairs("pca", [("short", short), ("long", long)])
+    assert [pair.differences[key] for key in QUANTITIES] == [Estimate(0.0, (0.0, 0.0))] * 3
 
 
 def test_pairs_without_common_images_are_left_out():
