@@ -76,7 +76,7 @@ NOT_RUN = {
     "mkbench app local-dir:my-model --class-names names.txt --bank descriptors.json": _SERVES,
     "source .venv/bin/activate": "activates what is installed",
     "python make_model.py": "run as a file by test_the_tutorial",
-    "python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 8 --json": _SMALL,
+    "python -m benchmarks.pipeline --model ViT-B-16 --random-weights --images 16 --threads 1 --json": _SMALL,
     "python -m benchmarks.textspan": _SMALL,
     "mkbench bench --config configs/critters/table1.yaml --out runs/table1": _TRAINS,
     "mkbench bench --config configs/critters/explainers.yaml --out runs/explainers": _TRAINS,
