@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mkbench.metrics.functional import bootstrap_interval
 from mkbench.runs.group_files import stream_columns
 from mkbench.runs.results import Estimate
-from mkbench.studies.mutual_knowledge.image_values import curve_sums
+from mkbench.studies.mutual_knowledge.image_values import curve_sums, longest_curve
 
 _COLUMNS = ("explainer", "class_index", "class_name", "top1", "curve")
 _FEWEST_IMAGES = 2  # an interval over a single image is none
@@ -76,7 +76,7 @@ def read_class_values(run: Path) -> dict[str, list[ClassValue]]:
         labelled = rows.filter(pc.is_valid(rows["class_index"]))
         for explainer in labelled["explainer"].unique().to_pylist():
             own = labelled.filter(pc.equal(labelled["explainer"], explainer))
-            longest[explainer] = max(longest[explainer], pc.max(pc.list_value_length(own["curve"])).as_py())
+            longest[explainer] = max(longest[explainer], longest_curve(own["curve"]))
             names.update(zip(own["class_index"].to_pylist(), own["class_name"].to_pylist(), strict=True))
             values, classes = _image_values(own), own["class_index"].to_numpy()
             for label in np.unique(classes).tolist():

@@ -80,16 +80,21 @@ def _image_values(rows: pa.Table, results: RunResults) -> ImageValues:
         None if classes.null_count else classes.to_numpy()[order],
         None if grouped.null_count or not len(rows) else _padded_means(grouped)[order],
         {name: values[order] for name, values in _by_other_estimators(rows["hits"], results).items()},
-        _longest(rows["curve"]),
+        longest_curve(rows["curve"]),
     )
 
 
 def _padded_means(curves: pa.ChunkedArray) -> _Values:
     """(images,) means of ragged curves, padded with 0 to the longest: their mean is the AUC of the set."""
-    return curve_sums(curves) / _longest(curves)
+    return curve_sums(curves) / longest_curve(curves)
 
 
-def _longest(curves: pa.ChunkedArray) -> int:
+def longest_curve(curves: pa.ChunkedArray) -> int:
+    """Return the entries of the longest of at least one ragged curve.
+
+    >>> longest_curve(pa.chunked_array([[[2.0, 1.0], [], [4.0]]]))
+    2
+    """
     entries: int = pc.max(pc.list_value_length(curves)).as_py()
     return entries
 
